@@ -1,0 +1,116 @@
+/* config.h - everything a run can be told, in one struct. Fill it in C, from YAML or JSON, from a Hugging Face config.json, or from
+ * command-line flags: all go through one table of options, which also knows defaults, ranges and help. */
+#ifndef FOUNDRY_CONFIG_H
+#define FOUNDRY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "foundry/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LF_TEXT_MAX 256
+#define LF_CONFIG_PATH_MAX 1024
+
+/* The model's numbers, under Hugging Face's names. */
+typedef struct lf_model_config {
+    char model_type[LF_TEXT_MAX];           /* "llama"                                                            */
+    int64_t vocab_size;                     /* 0 = the tokenizer's                                                */
+    int64_t hidden_size;
+    int64_t intermediate_size;
+    int64_t num_hidden_layers;
+    int64_t num_attention_heads;
+    int64_t num_key_value_heads;            /* 0 = num_attention_heads                                            */
+    int64_t head_dim;                       /* 0 = hidden_size / num_attention_heads                              */
+    int64_t max_position_embeddings;        /* context                                                            */
+    double rms_norm_eps, rope_theta, initializer_range;
+    bool tie_word_embeddings;
+    int64_t bos_token_id, eos_token_id;     /* -1 = none / the tokenizer's                                        */
+    char init_from[LF_CONFIG_PATH_MAX];     /* start from these weights (model folder), fresh optimizer; "" = random */
+} lf_model_config;
+
+typedef struct lf_data_config {
+    char train[LF_CONFIG_PATH_MAX];         /* shard folder, .bin, or raw text (prepared on the fly and cached)   */
+    char val[LF_CONFIG_PATH_MAX];           /* "" = the val split of train                                        */
+    char tokenizer[LF_CONFIG_PATH_MAX];     /* folder; "" = the shards' own, or trained on raw text               */
+    char tokenizer_mode[LF_TEXT_MAX];       /* for raw text without a tokenizer: bpe|char                         */
+    int64_t tokenizer_vocab_size;           /* for raw text without a tokenizer, bpe                              */
+    double val_fraction;                    /* for raw text                                                       */
+    bool document_mask;                     /* attention and positions restart at each document                   */
+} lf_data_config;
+
+typedef struct lf_train_config {
+    int64_t steps, batch_tokens, micro_batch_tokens, seq_len, warmup_steps;
+    double lr, min_lr, weight_decay, beta1, beta2, eps, grad_clip;
+    int64_t seed;
+    int64_t eval_every, eval_documents, sample_every, checkpoint_every, log_every, keep_last;
+} lf_train_config;
+
+typedef struct lf_run_config {
+    char dir[LF_CONFIG_PATH_MAX];           /* run folder; "" = runs/<name of the config file>                    */
+    char resume[LF_CONFIG_PATH_MAX];        /* auto|never|PATH of a checkpoint                                    */
+} lf_run_config;
+
+typedef struct lf_sample_config {
+    int64_t max_tokens, top_k, seed;
+    double temperature, top_p, min_p, repetition_penalty, frequency_penalty, presence_penalty;
+    char order[LF_TEXT_MAX];                /* stages of the sampler, comma-separated                             */
+    char prompts[LF_CONFIG_PATH_MAX];       /* samples during training: prompts separated by '|'                  */
+} lf_sample_config;
+
+typedef struct lf_machine_config {
+    int64_t threads;                        /* 0 = all                                                            */
+    char isa[LF_TEXT_MAX], pin[LF_TEXT_MAX];
+} lf_machine_config;
+
+typedef struct lf_config {
+    lf_model_config model;
+    lf_data_config data;
+    lf_train_config train;
+    lf_run_config run;
+    lf_sample_config sampler;
+    lf_machine_config machine;              /* keys: threads, isa, threads.pin                                    */
+    char name[LF_TEXT_MAX];                 /* of the recipe: file name without its ending                        */
+    char origin[96][LF_TEXT_MAX];           /* per row of the option table: where the value came from             */
+} lf_config;
+
+/* All defaults, origin "default". */
+void lf_config_init(lf_config *c);
+/* Reads a YAML or JSON file of ours, a Hugging Face config.json (its keys become the model section; unknown ones warn, keys that change
+ * the arithmetic and are not supported are refused), or a preset by name ("stories-3m", "char"). Values already set stay unless named.
+ * Call lf_config_check when all is set. */
+int lf_config_load(lf_config *c, const char *path_or_preset, lf_error *err);
+/* One key from text. origin: "command line", "environment". Unknown keys name the nearest. */
+int lf_config_set(lf_config *c, const char *key, const char *value, const char *origin, lf_error *err);
+/* The rules between keys: heads divide the width, warm-up within the run, ... Names both keys and their origins. */
+int lf_config_check(const lf_config *c, lf_error *err);
+
+/* The option table, row by row: for help, completion, docs. Returns false past the end. */
+typedef struct lf_option_info {
+    const char *key, *type, *fallback, *range, *help, *help_zh;
+    bool fixed; /* may not change when a run is resumed */
+} lf_option_info;
+bool lf_config_option(size_t row, lf_option_info *info);
+/* The current value of a row as text, and where it came from. */
+const char *lf_config_value(const lf_config *c, size_t row, char *out, size_t size);
+const char *lf_config_origin(const lf_config *c, size_t row);
+/* The whole config as YAML with a comment per key (language "en" or "zh"), written atomically. */
+int lf_config_save(const lf_config *c, const char *path, const char *language, lf_error *err);
+/* The same as text (NUL-terminated, free() it); origins: add "# from FILE:LINE" to each value instead of the help. */
+char *lf_config_text(const lf_config *c, const char *language, bool origins, lf_error *err);
+/* The model section as a Hugging Face config.json. */
+int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err);
+/* The first key with column "resume: fixed" whose value differs, or NULL. */
+const char *lf_config_fixed_difference(const lf_config *a, const lf_config *b);
+/* Names of the presets, NULL-terminated; the text of one, or NULL. */
+const char *const *lf_config_presets(void);
+const char *lf_config_preset_text(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

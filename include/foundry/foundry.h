@@ -1,0 +1,26 @@
+/* foundry.h - all of libfoundry in one include. */
+#ifndef FOUNDRY_FOUNDRY_H
+#define FOUNDRY_FOUNDRY_H
+
+#include "foundry/config.h"
+#include "foundry/data.h"
+#include "foundry/device.h"
+#include "foundry/error.h"
+#include "foundry/generate.h"
+#include "foundry/log.h"
+#include "foundry/model.h"
+#include "foundry/tokenizer.h"
+#include "foundry/train.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* "0.1.0", and one line more for --version: commit, compiler, rungs of this build; static storage. */
+const char *lf_version(void);
+const char *lf_build_info(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

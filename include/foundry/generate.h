@@ -1,0 +1,47 @@
+/* generate.h - a model talks: sampling over a KV cache. */
+#ifndef FOUNDRY_GENERATE_H
+#define FOUNDRY_GENERATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "foundry/config.h"
+#include "foundry/error.h"
+#include "foundry/model.h"
+#include "foundry/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lf_generate_stats {
+    int prompt_tokens, tokens; /* tokens: generated, the end token not counted            */
+    double prefill_seconds, decode_seconds;
+    bool ended;                /* the model said it is done (end token)                   */
+} lf_generate_stats;
+
+/* Continues prompt (prompt_bytes of text; empty = a new document). Text arrives in pieces that never split a UTF-8 character; invalid
+ * bytes become U+FFFD. on_text may return non-zero to stop. The same seed gives the same text for any number of threads.
+ * The model must not be used elsewhere during the call. 0, or -1: prompt longer than the context, unknown character, ... */
+int lf_generate(lf_model *model, const lf_tokenizer *tokenizer, const char *prompt, size_t prompt_bytes, const lf_sample_config *sampling,
+                int (*on_text)(const char *text, size_t n, void *user), void *user, lf_generate_stats *stats, lf_error *err);
+
+/* ---- the sampler alone: logits in, token out ----------------------------------------------------------------------------- */
+typedef struct lf_sampler lf_sampler;
+
+/* sampling->order: the stages "penalties,top_k,top_p,min_p,temperature" (llama.cpp's order, the default) in any order, each at most
+ * once. Temperature 0 is greedy. Returns a sampler (free with lf_sampler_free) or NULL (LF_E_ARGUMENT: a value out of range). */
+lf_sampler *lf_sampler_new(const lf_sample_config *sampling, int vocab_size, lf_error *err);
+void lf_sampler_free(lf_sampler **s);
+/* Tells the sampler what came before: prompt tokens and tokens it chose. */
+void lf_sampler_accept(lf_sampler *s, int32_t token, bool from_prompt);
+/* Draws the next token; draw number `index` of the seed, so any position is reproducible. */
+int32_t lf_sampler_draw(lf_sampler *s, const float *logits, uint64_t index);
+/* What is left after all stages: candidates (ids ascending) and their probabilities; returns how many (<= vocab_size). */
+int lf_sampler_distribution(lf_sampler *s, const float *logits, int32_t *ids, double *probabilities);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

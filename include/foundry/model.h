@@ -1,0 +1,42 @@
+/* model.h - weights with a shape: made, loaded, saved, counted. */
+#ifndef FOUNDRY_MODEL_H
+#define FOUNDRY_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "foundry/config.h"
+#include "foundry/device.h"
+#include "foundry/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lf_model lf_model;
+
+/* A model with random weights: normal(0, initializer_range), output projections divided by sqrt(2 layers), norms one. Each
+ * weight is a pure function of (seed, its parameter's row in the table, its index). borrows device. Free with lf_model_free. */
+lf_model *lf_model_new(lf_device *device, const lf_model_config *config, uint64_t seed, lf_error *err);
+
+/* A Hugging Face model folder (config.json + model.safetensors). Everything is validated before it is used. */
+lf_model *lf_model_load(lf_device *device, const char *dir, lf_error *err);
+
+/* Writes config.json, model.safetensors and generation_config.json into dir (which exists), each atomically. */
+int lf_model_save(const lf_model *model, const char *dir, lf_error *err);
+void lf_model_free(lf_model **model);
+
+const lf_model_config *lf_model_config_of(const lf_model *model);
+int64_t lf_model_parameters(const lf_model *model);       /* all weights, tied ones once                         */
+int64_t lf_model_matmul_parameters(const lf_model *model); /* weights that enter a matrix product, head included */
+/* Floating-point operations per trained token at sequence length t: 6N + 12 L C T. */
+double lf_model_flops_per_token(const lf_model *model, int t);
+
+/* Logits of each token of one sequence, fed in chunks of `chunk` tokens through a KV cache (0: all at once).
+ * logits [n, vocab_size]. The same bits for every chunk size. -1 when n exceeds the context or an id is out of range. */
+int lf_model_logits(lf_model *model, float *logits, const int32_t *tokens, int n, int chunk, lf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

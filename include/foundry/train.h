@@ -1,0 +1,66 @@
+/* train.h - one call that takes a config and leaves a run folder with a trained model in it. */
+#ifndef FOUNDRY_TRAIN_H
+#define FOUNDRY_TRAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "foundry/config.h"
+#include "foundry/device.h"
+#include "foundry/error.h"
+#include "foundry/model.h"
+#include "foundry/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One step, or one evaluation (val_loss is NaN on plain steps). */
+typedef struct lf_train_metrics {
+    int64_t step, steps;
+    double loss, lr, grad_norm;       /* nats per token; before clipping                                       */
+    double tokens_per_second, gflops; /* of the last steps; 6N + 12LCT per token                               */
+    double seconds, eta;              /* since this process began; still to go                                 */
+    int64_t tokens;                   /* trained on so far, whole run                                          */
+    double val_loss;                  /* nats per token over whole validation documents                        */
+    double val_bpb;                   /* bits per byte of text                                                 */
+    double val_floor_bpb;             /* entropy floor of the same documents; NaN when unknown                 */
+    double val_excess_bits;           /* (val_bpb - floor) * bytes / documents: excess per document; NaN       */
+} lf_train_metrics;
+
+/* What a run starts with, for the first lines that a user reads. */
+typedef struct lf_train_start {
+    const char *run_dir, *isa;
+    int threads;
+    int64_t parameters, resumed_from; /* step, -1 when fresh */
+    double flops_per_token;
+    uint64_t train_tokens, val_tokens, arena_bytes; /* arena_bytes: all arenas together */
+    int64_t tokens_per_step;
+    const char *note; /* "" or a sentence: schedule extended, checkpoint skipped and why */
+} lf_train_start;
+
+/* Callbacks: all optional, all on the caller's thread. */
+typedef struct lf_train_hooks {
+    void *user;
+    void (*on_start)(const lf_train_start *start, void *user);
+    void (*on_step)(const lf_train_metrics *m, void *user);
+    void (*on_eval)(const lf_train_metrics *m, void *user);
+    /* Called every sample_every steps and at the end with the live weights: use lf_generate on model. */
+    void (*on_sample)(int64_t step, lf_model *model, const lf_tokenizer *tokenizer, const char *samples_dir, void *user);
+    void (*on_checkpoint)(int64_t step, const char *dir, double seconds, void *user);
+    /* Long preparation (tokenizing raw text): as lf_progress. */
+    lf_progress progress;
+    bool (*should_stop)(void *user); /* asked between steps: true = save a checkpoint, return LF_E_INTERRUPTED */
+} lf_train_hooks;
+
+/* Trains (or resumes, or finds finished) the run that config describes. Returns 0 when the run is finished, -1 with err set:
+ * LF_E_INTERRUPTED after should_stop (a checkpoint is on disk), LF_E_NUMERIC at the first NaN/Inf (step and tensor named). */
+int lf_train_run(lf_device *device, const lf_config *config, const lf_train_hooks *hooks, lf_error *err);
+
+/* Folder of the newest whole checkpoint of a run (or of which = "last" / "step-N"), or of path itself when it is a model folder. */
+int lf_checkpoint_find(char *out, size_t size, const char *path, const char *which, lf_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

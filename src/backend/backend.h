@@ -1,0 +1,157 @@
+/* backend.h - what an op may ask of the place where arithmetic happens. Ops (src/ops) check shapes, own the tape and choose buffers;
+ * a backend computes on plain pointers, splits the work over its workers and returns when it is done. Nothing here allocates: scratch is
+ * passed in. All matrices are row-major float32; `ld` is the distance between rows in elements.
+ *
+ * The contract of the house (ARCHITECTURE 2.5): every result is the same for any number of threads; every row of a forward result
+ * depends on that row's own sequence alone. So each output element is one FMA chain: it starts from C (or zero) and walks K upwards. */
+#ifndef LF_BACKEND_H
+#define LF_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "foundry/device.h"
+
+/* ---- packed panels -------------------------------------------------------------------------------------------------------
+ * B[K, N] as ceil(N/32) panels, each K rows of 32 consecutive columns; missing columns are zero. The two 16-column halves of
+ * a panel may come from two places (`pair` > 0): half 0 holds columns 16p.., half 1 columns pair + 16p.. of a matrix of
+ * N = 2 * pair columns. So gate and up of a SwiGLU land in one tile.
+ *
+ *   panel p:  k=0 | b[0][32p .. 32p+31] |      pair:  | gate[16p..16p+15] | up[16p..16p+15] |
+ *             k=1 | b[1][32p .. 32p+31] |
+ */
+#define LF_PANEL 32
+#define LF_HALF 16
+typedef struct lf_panels {
+    float *data; /* [n_panels][k][LF_PANEL], 64-byte aligned */
+    int n, k;    /* logical size of B: k rows, n columns     */
+    int pair;    /* 0 = plain; F = paired halves, n == 2 * F */
+} lf_panels;
+static inline int lf__panels_count(int n, int pair)
+{
+    return pair ? (pair + LF_HALF - 1) / LF_HALF : (n + LF_PANEL - 1) / LF_PANEL;
+}
+static inline size_t lf__panels_floats(int n, int k, int pair) { return (size_t)lf__panels_count(n, pair) * (size_t)k * LF_PANEL; }
+
+/* ---- key/value blocks ----------------------------------------------------------------------------------------------------
+ * Keys and values live in blocks of LF_KV_BLOCK positions at absolute positions b*LF_KV_BLOCK, whether they are a cache or
+ * the scratch of one training step: attention knows one format.
+ *
+ *   one block of one kv head:   K: [LF_KV_BLOCK/32 panels][head_dim][32 positions]     (K transposed: scores = q . K is a GEMM)
+ *                               V: [ceil(head_dim/32) panels][LF_KV_BLOCK positions][32]  (o = p . V is a GEMM)
+ * Unwritten positions are zero. */
+#define LF_KV_BLOCK 64
+static inline size_t lf__kv_k_floats(int head_dim) { return (size_t)LF_KV_BLOCK * (size_t)head_dim; }
+static inline size_t lf__kv_v_floats(int head_dim) { return (size_t)LF_KV_BLOCK * lf__round_up((size_t)head_dim, LF_PANEL); }
+static inline size_t lf__kv_head_floats(int head_dim) { return lf__kv_k_floats(head_dim) + lf__kv_v_floats(head_dim); }
+
+/* The cache of one sequence. blocks[b] points at [n_layers][n_kv_heads][lf__kv_head_floats] floats. */
+typedef struct lf_kv {
+    int n_layers, n_kv_heads, head_dim;
+    int capacity;   /* positions that fit (a multiple of LF_KV_BLOCK)           */
+    int length;     /* positions written; the caller adds a batch's rows after it */
+    float **blocks; /* [capacity / LF_KV_BLOCK]                                  */
+} lf_kv;
+
+/* ---- argument structs ---------------------------------------------------------------------------------------------------- */
+typedef struct lf_gemm {
+    float *c;            /* [m, n] out                                                                     */
+    ptrdiff_t ldc;
+    const float *init;   /* C starts from these rows [m, n] (the residual, or c itself to accumulate); NULL = 0 */
+    ptrdiff_t ldinit;
+    const float *a;      /* A[i, k] = a[i * a_rs + k * a_cs]; one of the strides is 1                      */
+    ptrdiff_t a_rs, a_cs;
+    const lf_panels *b;  /* [k, n]                                                                         */
+    int m;
+    float *swiglu;       /* [m, pair] = silu(gate) * up, written per tile; needs b->pair; NULL = plain     */
+    ptrdiff_t ldswiglu;
+} lf_gemm;
+
+/* One attention call over a ragged batch. Row i of q belongs to sequence s with seq_start[s] <= i < seq_start[s+1] and sits
+ * at position positions[i] of it; positions of a sequence are consecutive. It sees key positions 0..positions[i]. */
+typedef struct lf_attention {
+    float *o;                 /* [n, n_heads * head_dim]                                                    */
+    float *lse;               /* [n, n_heads] log-sum-exp of the scaled scores; NULL when nobody needs it   */
+    const float *q;           /* [n, n_heads * head_dim] rows ldq apart, rotated                            */
+    ptrdiff_t ldq, ldo;
+    int n_seqs, n_heads, n_kv_heads, head_dim;
+    float scale;
+    const int32_t *seq_start; /* [n_seqs + 1]                                                               */
+    const int32_t *positions; /* [n]                                                                        */
+    float *const *kv_blocks;  /* per sequence, all blocks in order; block pointers already at the layer:
+                                 kv_blocks[seq_block[s] + b] -> [n_kv_heads][lf__kv_head_floats]            */
+    const int32_t *seq_block; /* [n_seqs + 1] first block of each sequence in kv_blocks                     */
+} lf_attention;
+
+typedef struct lf_attention_grad {
+    lf_attention forward;      /* as in the forward call; o and lse are inputs here; positions start at 0   */
+    float *dq, *dk, *dv;       /* rows lddqkv apart: [n, n_heads*head_dim], [n, n_kv_heads*head_dim] twice   */
+    ptrdiff_t lddqkv;
+    const float *d_o;          /* [n, n_heads * head_dim], rows lddo apart                                  */
+    ptrdiff_t lddo;
+    const float *k, *v;        /* the same keys and values as plain rows, ldq apart                         */
+    bool accumulate;           /* add to dq, dk, dv instead of overwriting                                  */
+} lf_attention_grad;
+
+typedef struct lf_adamw {
+    float *w, *m, *v;    /* [n] updated */
+    const float *g;      /* [n] */
+    int64_t n;
+    float grad_scale;    /* g is multiplied by it first (clipping) */
+    float lr, beta1, beta2, eps, weight_decay;
+    float bias1, bias2;  /* 1 - beta1^t, 1 - beta2^t */
+} lf_adamw;
+
+/* ---- the table: one struct, every operation ------------------------------------------------------------------------------
+ * beta: 0 overwrites the gradient, 1 adds to it. n rows, c columns. Pointers of rows that are not strided are packed ([n, c]). */
+typedef struct lf_backend_ops {
+    /* B[k][j] = src[j * stride_n + k * stride_k]; dst->n, k, pair and data are set by the caller. */
+    void (*pack)(lf_device *dev, const lf_panels *dst, const float *src, ptrdiff_t stride_n, ptrdiff_t stride_k);
+    void (*gemm)(lf_device *dev, const lf_gemm *args);
+
+    void (*embed_forward)(lf_device *dev, float *y, const int32_t *tokens, const float *table, int n, int c);
+    /* dtable [rows, c] = beta * dtable + sum over i with tokens[i] == row of dy[i], i ascending. */
+    void (*embed_backward)(lf_device *dev, float *dtable, const float *dy, const int32_t *tokens, int n, int c, int rows, int beta);
+
+    void (*rmsnorm_forward)(lf_device *dev, float *y, float *rstd /* [n] or NULL */, const float *x, const float *w, int n, int c, float eps);
+    void (*rmsnorm_backward)(lf_device *dev, float *dx, float *dw /* or NULL */, const float *dy, const float *x, const float *w,
+                             const float *rstd, int n, int c, int beta_dx, int beta_dw);
+
+    /* Rotates pairs (i, i + d/2) of every head in place by +angle (inverse: -angle). table [n_positions][d/2][2] = cos, sin. */
+    void (*rope)(lf_device *dev, float *x, ptrdiff_t ldx, const int32_t *positions, const float *table, int n, int n_heads, int head_dim,
+                 bool inverse);
+
+    /* Writes rows of k and v (ldkv apart) into their blocks; same block addressing as lf_attention. New blocks are zeroed by the caller. */
+    void (*kv_write)(lf_device *dev, const float *k, const float *v, ptrdiff_t ldkv, int n_kv_heads, int head_dim, int n_seqs,
+                     const int32_t *seq_start, const int32_t *positions, float *const *kv_blocks, const int32_t *seq_block);
+    void (*attention_forward)(lf_device *dev, const lf_attention *args, void *scratch);
+    void (*attention_backward)(lf_device *dev, const lf_attention_grad *args, void *scratch);
+    size_t (*attention_forward_scratch)(lf_device *dev, const lf_attention *args);   /* bytes */
+    size_t (*attention_backward_scratch)(lf_device *dev, const lf_attention *args);
+
+    /* gu [n, 2f]: gate | up. h = silu(gate) * up. Backward writes dgu from dh (always overwrites), and h again when h is not NULL. */
+    void (*swiglu_forward)(lf_device *dev, float *h, const float *gu, int n, int f);
+    void (*swiglu_backward)(lf_device *dev, float *dgu, float *h, const float *dh, const float *gu, int n, int f);
+
+    /* logits [n, v] (ld apart) become (softmax - onehot) * scale in place when grad is set; nll[i] = -log softmax[target]. targets in range. */
+    void (*cross_entropy)(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v, float scale, bool grad);
+
+    void (*add)(lf_device *dev, float *y, const float *x, int64_t n, int beta);  /* y = beta * y + x */
+    void (*gather_rows)(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c); /* y[i] = x[rows[i]] */
+    void (*scatter_rows)(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c, int y_rows, int beta); /* y = beta*y; y[rows[i]] += x[i]; rows ascending, distinct */
+    double (*sum_squares)(lf_device *dev, const float *x, int64_t n); /* fixed chunks, ascending: same for any thread count */
+    int64_t (*find_nonfinite)(lf_device *dev, const float *x, int64_t n); /* index of the first NaN/Inf, -1 when none */
+    void (*adamw)(lf_device *dev, const lf_adamw *args);
+} lf_backend_ops;
+
+struct lf_kernels; /* backend/cpu/kernels.h */
+struct lf_device {
+    const lf_backend_ops *ops;
+    const struct lf_kernels *kernels; /* CPU: the function table of the rung */
+    const char *isa;
+    lf_pool *pool;
+};
+
+#endif

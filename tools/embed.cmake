@@ -1,0 +1,10 @@
+# Writes OUTPUT, a C file with the text of every preset in INPUTS (a list of YAML files): cmake -DOUTPUT= -DINPUTS= -P embed.cmake
+set(code "/* generated from configs by tools/embed.cmake */\n#include \"model/presets.h\"\n\nconst lf_preset lf__presets[] = {\n")
+foreach(file IN LISTS INPUTS)
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" text "${hex}")
+  string(APPEND code "    {\"${name}\", \"${text}\"},\n")
+endforeach()
+string(APPEND code "    {0, 0},\n};\n")
+file(WRITE ${OUTPUT} "${code}")

@@ -50,19 +50,24 @@ typedef struct lf_prepare_options {
 typedef struct lf_split_info {
     uint64_t tokens, documents, bytes; /* tokens include one end token per document; bytes of text without separators */
     double floor_bits;                 /* entropy floor of its documents; NaN when unknown                            */
-    int32_t max_id;                    /* largest token id                                                            */
+    int32_t max_id;                    /* largest token id; -1 when unknown (foreign files)                           */
     int files;
-} lf_split_info;
+} lf_split_info;                       /* foreign files: documents and bytes are 0 = unknown                          */
 
 /* Streams .txt / .jsonl files (or folders of them) into shards under dir (made whole or not at all; an existing folder is replaced
  * only when it holds shards). Writes train_NNNNNN.bin, val_NNNNNN.bin, shards.json and a copy of the tokenizer. */
+/* options may be NULL. The text of a .txt document is what stands between lines that are exactly <|endoftext|>; the newline before
+ * such a line belongs to it. Empty documents are skipped. Each document is followed by the tokenizer's end token (there must be one
+ * when there are two documents), but not the head of a single document whose tail is the validation split. An input X.txt with a
+ * file X.bits beside it (one number per document) gives the splits their floor. */
 int lf_prepare(const char *dir, const char *const *inputs, int n_inputs, const lf_tokenizer *tokenizer,
                const lf_prepare_options *options, lf_split_info *train, lf_split_info *val, lf_error *err);
 
 /* One split of a shard folder (or foreign .bin files), mapped. Immutable; share between threads. */
 typedef struct lf_shards lf_shards;
 /* path: a folder (split "train" or "val" picks its files), a .bin file, or a comma-separated list of .bin files. Headers, sizes and
- * (against shards.json, where there is one) token totals and checksums are verified. */
+ * (against shards.json, where there is one) token totals and checksums of all bytes are verified, on all cores. A split that the folder
+ * does not have is LF_E_NOT_FOUND. */
 lf_shards *lf_shards_open(const char *path, const char *split, lf_error *err);
 void lf_shards_close(lf_shards **s);
 lf_split_info lf_shards_info(const lf_shards *s);
@@ -70,14 +75,33 @@ const char *lf_shards_fingerprint(const lf_shards *s);    /* of the tokenizer th
 const char *lf_shards_tokenizer_dir(const lf_shards *s);  /* folder of the tokenizer copy, "" when none       */
 int32_t lf_shards_end_token(const lf_shards *s);          /* id that ends documents, -1 when unknown          */
 uint64_t lf_shards_tokens(const lf_shards *s);
+/* Foreign files do not say which id ends a document. Call right after opening, before the shards are shared. */
+void lf_shards_set_end_token(lf_shards *s, int32_t end_token);
+/* Documents in order: tokens [*at, *at + *n), the end token being the last (a text cut at its end may lack one; without an end token
+ * the split is one document). The index (8 bytes per document) is built on the first call. 0 documents = out of memory; -1 = no such
+ * document. Thread-safe. */
+uint64_t lf_shards_documents(const lf_shards *s);
+int lf_shards_document(const lf_shards *s, uint64_t i, uint64_t *at, uint64_t *n);
 /* Copies tokens [at, at + n) of the split, across files. 0, or -1 when out of range. */
 int lf_shards_read(const lf_shards *s, int32_t *out, uint64_t at, uint64_t n, lf_error *err);
 /* Verifies that every id is below vocab_size (reads all tokens, all threads). */
 int lf_shards_check_vocab(const lf_shards *s, int vocab_size, lf_error *err);
 
+/* ---- raw text where shards are expected -------------------------------------------------------------------------------- */
+/* A .txt or .jsonl file, or a folder that holds such files and no shards. */
+bool lf_data_is_text(const char *path);
+/* The .txt and .jsonl files of a path (the file itself, or a folder's, sorted). Free with lf_data_text_files_free. */
+int lf_data_text_files(char ***files, int *n_files, const char *path, lf_error *err);
+void lf_data_text_files_free(char ***files, int n_files);
+/* dir (out, size bytes): the shard folder for path. Shards are their own; raw text is prepared into
+ * "<cache_dir>/<name>-<16 hex digits>", the digits a hash of the files' paths, sizes and times, the tokenizer's fingerprint and the
+ * options that matter; a whole folder found there is used as it is. tokenizer may be NULL when path holds shards. */
+int lf_data_open_or_prepare(char *dir, size_t size, const char *path, const char *cache_dir, const lf_tokenizer *tokenizer,
+                            const lf_prepare_options *options, lf_error *err);
+
 /* ---- loader: which windows make step n ------------------------------------------------------------------------------------
- * The split is cut into windows of T+1 tokens that share one token with their neighbour; the start offset of epoch e is a hash of
- * (seed, e). A keyed permutation shuffles the windows of an epoch without replacement. Window k of the run is a pure function of
+ * The split is cut into windows of T+1 tokens that share one token with their neighbour; where the first one starts is a hash of
+ * (seed, e), e the epoch, so each epoch cuts at other places and leaves other tokens (at most 2T) out at the two ends. A keyed permutation shuffles the windows of an epoch without replacement. Window k of the run is a pure function of
  * (seed, k): nothing to save, any position is reached at once. */
 typedef struct lf_loader {
     const lf_shards *shards; /* borrowed */

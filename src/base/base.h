@@ -4,6 +4,7 @@
 #ifndef LF_BASE_H
 #define LF_BASE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -101,6 +102,8 @@ char *lf__human_bytes(char out[32], double bytes);
 char *lf__human_time(char out[32], double seconds);
 char *lf__human_count(char out[32], int64_t n);
 double lf__now(void); /* monotonic seconds */
+/* vsnprintf in the C locale: a decimal point is a point, whatever locale the host program has set. */
+int lf__vsnprintf(char *out, size_t size, const char *format, va_list args) LF_PRINTF(3, 0);
 
 /* ---- rng.c: counter-based random numbers (Philox 4x32-10, Salmon et al. 2011) --------------------------------------------
  * The state is a number: draw i of stream s under a seed is a pure function, so any position is reached at once and
@@ -162,9 +165,11 @@ int lf__cpu_count(void);
 
 /* ---- file.c: files that are whole or not there ---------------------------------------------------------------------------- */
 #define LF_PATH_MAX 4096
+/* `cannot <verb> "<path>": <errnum in words>`, with a hint where one helps. Returns -1. */
+int lf__io_error(lf_error *err, const char *verb, const char *path, int errnum);
 /* Joins with one '/', fails with LF_E_LIMIT when too long. out may equal neither part. */
 int lf__path_join(char out[LF_PATH_MAX], const char *dir, const char *name, lf_error *err);
-const char *lf__path_name(const char *path); /* last component */
+const char *lf__path_name(const char *path); /* last component, with the slashes that follow it */
 bool lf__path_exists(const char *path);
 bool lf__path_is_dir(const char *path);
 int lf__make_dirs(const char *path, lf_error *err); /* mkdir -p */

@@ -1,0 +1,135 @@
+/* arena.c - memory with a named lifetime: one reservation of address space, handed out from the bottom.
+ * Pages become real when they are first touched, so reserving is cheap. The arena owns its bytes; one thread pushes at a time. */
+#include "base/base.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAVE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAVE_ASAN 1
+#endif
+#endif
+#ifdef HAVE_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n)   ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* One number at the start of a file such as a cgroup limit; UINT64_MAX when there is none ("max"). */
+static uint64_t read_limit(const char *path)
+{
+    unsigned long long n = 0;
+    FILE *f = fopen(path, "re");
+    if (!f) return UINT64_MAX;
+    int got = fscanf(f, "%20llu", &n);
+    fclose(f);
+    return got == 1 ? n : UINT64_MAX;
+}
+
+/* Bytes of memory this process can ever have: what the machine holds or what its container allows. */
+static uint64_t memory_total(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    uint64_t total = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
+    uint64_t v2 = read_limit("/sys/fs/cgroup/memory.max"), v1 = read_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes");
+    return LF_MIN(total, LF_MIN(v2, v1));
+}
+
+static void *reserve(size_t size, int protection)
+{
+    void *p = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* Refused above the machine's memory: reserving more would succeed, and the work die by the kernel's hand halfway through. */
+int lf__arena_init(lf_arena *arena, const char *name, size_t size, lf_error *err)
+{
+    *arena = (lf_arena){.name = name};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), total, align = size >= HUGE_PAGE ? HUGE_PAGE : page;
+    uint64_t memory = memory_total();
+    char *p = NULL;
+    bool fits = lf__add_size(&total, size, 2 * align) && size <= memory;
+    if (fits) {
+        size = LF_MAX(lf__round_up(size, page), page);
+        total = size + align - page;
+        p = reserve(total, PROT_READ | PROT_WRITE);
+    }
+    if (!p) {
+        char asked[32], have[32];
+        lf_error_set(err, LF_E_MEMORY, "the %s arena needs %s of memory (%zu bytes), more than can be had; this machine has %s", name,
+                     lf__human_bytes(asked, (double)size), size, lf__human_bytes(have, (double)memory));
+        return lf_error_hint(err, "make the model, the batch or the context smaller");
+    }
+    /* 2 MiB alignment lets whole huge pages back it: fewer TLB misses for matrices of many megabytes. */
+    char *aligned = (char *)lf__round_up((uintptr_t)p, align);
+    size_t before = (size_t)(aligned - p), behind = total - before - size;
+    if (before) munmap(p, before);
+    if (behind) munmap(aligned + size, behind);
+#ifdef MADV_HUGEPAGE
+    if (align == HUGE_PAGE) madvise(aligned, size, MADV_HUGEPAGE);
+#endif
+    arena->base = aligned;
+    arena->size = size;
+    return 0;
+}
+
+/* Addresses that crash when they are touched: as large a range without access as the system gives. */
+int lf__arena_init_measuring(lf_arena *arena, const char *name, lf_error *err)
+{
+    *arena = (lf_arena){.name = name, .measuring = true};
+    for (size_t size = (size_t)1 << 40; size >= (size_t)1 << 16 && !arena->base; size >>= 2) {
+        arena->base = reserve(size, PROT_NONE);
+        if (arena->base) arena->size = size;
+    }
+    if (!arena->base) return lf_error_set(err, LF_E_MEMORY, "no address space left to measure the %s arena", name);
+    return 0;
+}
+
+void lf__arena_release(lf_arena *arena)
+{
+    if (arena->base) {
+        if (!arena->measuring) ASAN_UNPOISON_MEMORY_REGION(arena->base, LF_MIN(arena->peak, arena->size));
+        munmap(arena->base, arena->size);
+    }
+    *arena = (lf_arena){.name = arena->name};
+}
+
+void *lf__arena_push(lf_arena *arena, size_t bytes)
+{
+    size_t end = 0;
+    bool fits = bytes <= SIZE_MAX - LF_ALIGN && lf__add_size(&end, arena->used, lf__round_up(bytes, LF_ALIGN));
+    if (arena->measuring) {
+        /* Past the range the addresses start again: still distinct enough, and still untouchable. */
+        char *p = arena->base + arena->used % arena->size;
+        if (!fits) arena->overflowed = true, end = SIZE_MAX / LF_ALIGN * LF_ALIGN;
+        arena->used = end;
+        arena->peak = LF_MAX(arena->peak, end);
+        return p;
+    }
+    if (!fits || end > arena->size) {
+        arena->overflowed = true;
+        return NULL;
+    }
+    char *p = arena->base + arena->used;
+    ASAN_UNPOISON_MEMORY_REGION(p, bytes);
+    ASAN_POISON_MEMORY_REGION(p + bytes, end - arena->used - bytes); /* the padding: an overrun is seen at its first byte */
+    arena->used = end;
+    arena->peak = LF_MAX(arena->peak, end);
+    return p;
+}
+
+void *lf__arena_push_zero(lf_arena *arena, size_t bytes)
+{
+    void *p = lf__arena_push(arena, bytes);
+    if (p && !arena->measuring) memset(p, 0, bytes);
+    return p;
+}

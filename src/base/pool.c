@@ -20,10 +20,12 @@
 #include <sys/syscall.h>
 #endif
 
-#define MAX_THREADS  256
-#define SPIN_SECONDS 50e-6      /* a futex wake costs 5-50 us: spinning longer than that wins nothing */
-#define SPIN_CROWDED 1e-6       /* more workers than CPUs: whoever we wait for may need this very CPU */
-#define WORKER_STACK (2u << 20) /* musl's default of 128 KiB is too small for kernels with buffers on the stack */
+#define FUTEX_WAIT_PRIVATE 128 /* of the kernel interface; musl-gcc does not see <linux/futex.h> */
+#define FUTEX_WAKE_PRIVATE 129
+#define MAX_THREADS        256
+#define SPIN_SECONDS       50e-6      /* a futex wake costs 5-50 us: spinning longer than that wins nothing */
+#define SPIN_CROWDED       1e-6       /* more workers than CPUs: whoever we wait for may need this very CPU */
+#define WORKER_STACK       (2u << 20) /* musl's default of 128 KiB is too small for kernels with buffers on the stack */
 
 typedef struct signal_line {
     _Alignas(64) _Atomic uint32_t value; /* grows by one; compared by signed distance, so it may wrap */

@@ -30,8 +30,8 @@ int lf_generate(lf_model *model, const lf_tokenizer *tokenizer, const char *prom
 /* ---- the sampler alone: logits in, token out ----------------------------------------------------------------------------- */
 typedef struct lf_sampler lf_sampler;
 
-/* sampling->order: the stages "penalties,top_k,top_p,min_p,temperature" (llama.cpp's order, the default) in any order, each at most
- * once. Temperature 0 is greedy. Returns a sampler (free with lf_sampler_free) or NULL (LF_E_ARGUMENT: a value out of range). */
+/* sampling->order: the stages "penalties,top_k,top_p,min_p,temperature" (llama.cpp's order, the default, also for "") in any order, each
+ * at most once; a stage that is not listed does not run. Temperature 0 is greedy: the largest logit, ties to the lowest id. Returns a sampler (free with lf_sampler_free) or NULL (LF_E_ARGUMENT: a value out of range). */
 lf_sampler *lf_sampler_new(const lf_sample_config *sampling, int vocab_size, lf_error *err);
 void lf_sampler_free(lf_sampler **s);
 /* Tells the sampler what came before: prompt tokens and tokens it chose. */

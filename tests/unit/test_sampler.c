@@ -1,0 +1,243 @@
+/* The sampler: the order of stages, ties, ranges, reproducible draws, and every stage against a plain sort-everything version. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "foundry/generate.h"
+
+enum { V = 997 };
+
+static lf_sample_config neutral(void) { return (lf_sample_config){.temperature = 1, .top_p = 1, .repetition_penalty = 1, .seed = 7}; }
+
+static lf_sampler *make(const lf_sample_config *c, int v)
+{
+    lf_error err = {0};
+    lf_sampler *s = lf_sampler_new(c, v, &err);
+    if (!s) fail_msg("%s", err.message);
+    return s;
+}
+
+static void fill(float *logits, int n, uint64_t seed)
+{
+    for (int i = 0; i < n; i++) logits[i] = (float)(int)(lf__rng_at(seed, 1, (uint64_t)i) % 2001) / 200 - 5; /* many ties */
+}
+
+/* ---- the definition, slowly ---- */
+typedef struct item {
+    double logit;
+    int32_t id;
+} item;
+static int by_logit(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    return x->logit != y->logit ? (x->logit < y->logit) - (x->logit > y->logit) : (x->id > y->id) - (x->id < y->id);
+}
+static int by_id(const void *a, const void *b) { return ((const item *)a)->id - ((const item *)b)->id; }
+
+static int slow_stage(item *it, int n, const char *name, const lf_sample_config *c)
+{
+    qsort(it, (size_t)n, sizeof *it, by_logit);
+    double sum = 0, run = 0;
+    for (int i = 0; i < n; i++) sum += exp(it[i].logit - it[0].logit);
+    if (!strcmp(name, "top_k")) return c->top_k && c->top_k < n ? (int)c->top_k : n;
+    if (!strcmp(name, "top_p")) {
+        if (c->top_p >= 1) return n;
+        for (int i = 0; i < n; i++)
+            if ((run += exp(it[i].logit - it[0].logit)) >= c->top_p * sum) return i + 1;
+    }
+    if (!strcmp(name, "min_p")) {
+        int k = 0;
+        while (k < n && exp(it[k].logit - it[0].logit) >= c->min_p) k++;
+        return k;
+    }
+    if (!strcmp(name, "temperature"))
+        for (int i = 0; i < n; i++) it[i].logit /= c->temperature;
+    return n;
+}
+
+static void test_against_sorting(void **state)
+{
+    (void)state;
+    static const char *const orders[] = {"top_k,top_p,min_p,temperature", "temperature,min_p,top_p,top_k", "min_p,temperature,top_k",
+                                         "top_p,top_k", "temperature"};
+    static const struct {
+        int64_t k;
+        double p, m, t;
+    } settings[] = {{40, .95, .05, .8}, {1, 1, 0, 1}, {0, .5, 0, 1.7}, {0, .999, .001, .3}, {900, 1e-9, 1, 2}, {996, .9, .2, 100}};
+    static float logits[V];
+    static item it[V];
+    static int32_t ids[V];
+    static double p[V];
+    for (size_t o = 0; o < LF_COUNT(orders); o++)
+        for (size_t k = 0; k < LF_COUNT(settings); k++) {
+            lf_sample_config c = neutral();
+            c.top_k = settings[k].k, c.top_p = settings[k].p, c.min_p = settings[k].m, c.temperature = settings[k].t;
+            snprintf(c.order, sizeof c.order, "%s", orders[o]);
+            lf_sampler *s = make(&c, V);
+            fill(logits, V, o * 100 + k);
+            int n = lf_sampler_distribution(s, logits, ids, p), want = V;
+            for (int i = 0; i < V; i++) it[i] = (item){(double)logits[i], i};
+            char order[LF_TEXT_MAX], *rest = order;
+            snprintf(order, sizeof order, "%s", orders[o]);
+            for (char *name; (name = strsep(&rest, ","));) want = slow_stage(it, want, name, &c);
+            qsort(it, (size_t)want, sizeof *it, by_id);
+            if (n != want) fail_msg("order %s, settings %zu: %d left, expected %d", orders[o], k, n, want);
+            double sum = 0;
+            for (int i = 0; i < n; i++) {
+                if (ids[i] != it[i].id) fail_msg("order %s, settings %zu: id %d, expected %d", orders[o], k, ids[i], it[i].id);
+                sum += p[i];
+            }
+            assert_true(fabs(sum - 1) < 1e-12);
+            lf_sampler_free(&s);
+        }
+}
+
+static void test_greedy(void **state)
+{
+    (void)state;
+    float logits[5] = {1, 3, 3, -2, 3};
+    lf_sample_config c = neutral();
+    c.temperature = 0;
+    lf_sampler *s = make(&c, 5);
+    for (uint64_t i = 0; i < 20; i++) assert_int_equal(lf_sampler_draw(s, logits, i), 1); /* the lowest id of the tie */
+    lf_sampler_free(&s);
+    snprintf(c.order, sizeof c.order, "temperature,top_k");
+    s = make(&c, 5);
+    assert_int_equal(lf_sampler_draw(s, logits, 3), 1);
+    lf_sampler_free(&s);
+}
+
+static void test_penalties(void **state)
+{
+    (void)state;
+    float logits[4] = {2, -1, 0.5f, 0};
+    lf_sample_config c = neutral();
+    c.repetition_penalty = 2, c.frequency_penalty = 0.5, c.presence_penalty = 0.25;
+    lf_sampler *s = make(&c, 4);
+    lf_sampler_accept(s, 0, true); /* twice in the prompt, still once */
+    lf_sampler_accept(s, 0, true);
+    lf_sampler_accept(s, 1, false);
+    lf_sampler_accept(s, 1, false);
+    lf_sampler_accept(s, -1, true);
+    lf_sampler_accept(s, 4, true); /* outside: nothing happens */
+    const double want[4] = {1, -2 - 1 - 0.25, 0.5, 0};
+    int32_t ids[4];
+    double p[4], sum = 0;
+    assert_int_equal(lf_sampler_distribution(s, logits, ids, p), 4);
+    for (int i = 0; i < 4; i++) sum += exp(want[i]);
+    for (int i = 0; i < 4; i++) assert_true(fabs(p[i] - exp(want[i]) / sum) < 1e-14);
+    lf_sampler_free(&s);
+}
+
+/* A draw is a pure function of (seed, index, logits), and draws follow the distribution. */
+static void test_draws(void **state)
+{
+    (void)state;
+    enum { DRAWS = 40000 };
+    float logits[6] = {0, 1, 2, -1, 0.5f, 1.5f};
+    lf_sample_config c = neutral();
+    c.top_k = 5, c.temperature = 0.7;
+    lf_sampler *s = make(&c, 6), *again = make(&c, 6);
+    int32_t ids[6];
+    double p[6];
+    int count[6] = {0}, n = lf_sampler_distribution(s, logits, ids, p);
+    assert_int_equal(n, 5);
+    for (uint64_t i = 0; i < DRAWS; i++) count[lf_sampler_draw(s, logits, i)]++;
+    assert_int_equal(count[3], 0);
+    for (int i = 0; i < n; i++) {
+        double sd = sqrt(p[i] * (1 - p[i]) * DRAWS);
+        assert_true(fabs(count[ids[i]] - p[i] * DRAWS) < 5 * sd);
+    }
+    int32_t at900 = lf_sampler_draw(s, logits, 900);
+    for (uint64_t i = 990; i-- > 900;) lf_sampler_draw(again, logits, i);
+    assert_int_equal(lf_sampler_draw(again, logits, 900), at900);
+    c.seed = 8;
+    lf_sampler *other = make(&c, 6);
+    int differ = 0;
+    for (uint64_t i = 0; i < 64; i++) differ += lf_sampler_draw(other, logits, i) != lf_sampler_draw(s, logits, i);
+    assert_true(differ > 10);
+    lf_sampler_free(&s), lf_sampler_free(&again), lf_sampler_free(&other);
+}
+
+/* Whatever the numbers are, a draw is a token. */
+static void test_hostile_logits(void **state)
+{
+    (void)state;
+    static const float bad[][3] = {{NAN, NAN, NAN}, {INFINITY, INFINITY, 0}, {-INFINITY, -INFINITY, -INFINITY}, {NAN, 1, -INFINITY}};
+    static const char *const orders[] = {"", "temperature,penalties,min_p,top_p,top_k"};
+    for (size_t o = 0; o < LF_COUNT(orders); o++)
+        for (size_t i = 0; i < LF_COUNT(bad); i++) {
+            lf_sample_config c = neutral();
+            c.temperature = 1e-9, c.top_p = .9, c.min_p = .1, c.top_k = 2, c.repetition_penalty = 1.5;
+            snprintf(c.order, sizeof c.order, "%s", orders[o]);
+            lf_sampler *s = make(&c, 3);
+            lf_sampler_accept(s, 1, false);
+            for (uint64_t k = 0; k < 50; k++) {
+                int32_t id = lf_sampler_draw(s, bad[i], k);
+                assert_in_range(id, 0, 2);
+                if (i == 3) assert_int_equal(id, 1);
+            }
+            lf_sampler_free(&s);
+        }
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    lf_sample_config bad[16];
+    const char *said[16];
+    int n = 0;
+#define CASE(field, value, words) bad[n] = neutral(), bad[n].field = (value), said[n++] = (words)
+    CASE(temperature, -0.1, "sampler.temperature");
+    CASE(temperature, NAN, "sampler.temperature");
+    CASE(temperature, 101, "at most 100");
+    CASE(top_k, -1, "sampler.top_k");
+    CASE(top_p, 0, "sampler.top_p: expected a number above 0 and at most 1, got 0");
+    CASE(top_p, 1.5, "got 1.5");
+    CASE(min_p, -0.5, "sampler.min_p");
+    CASE(min_p, 1.01, "sampler.min_p");
+    CASE(repetition_penalty, 0, "sampler.repetition_penalty");
+    CASE(presence_penalty, INFINITY, "sampler.presence_penalty");
+#undef CASE
+    for (int i = 0; i < n; i++) {
+        lf_error err = {0};
+        assert_null(lf_sampler_new(&bad[i], 10, &err));
+        assert_int_equal(err.code, LF_E_ARGUMENT);
+        if (!strstr(err.message, said[i])) fail_msg("\"%s\" does not say \"%s\"", err.message, said[i]);
+    }
+    static const struct {
+        const char *order, *message, *hint;
+    } orders[] = {
+        {"top_k,top_q", "unknown stage \"top_q\"", "top_"},
+        {"temprature", "unknown stage \"temprature\"", "temperature"},
+        {"top_k,,top_p", "unknown stage \"\"", ""},
+        {"top_k, min_p ,top_k", "\"top_k\" stands twice", ""},
+        {"zzzzzzzzzzzzzzzz", "the stages are penalties,", "--sampler.order"},
+    };
+    for (size_t i = 0; i < LF_COUNT(orders); i++) {
+        lf_sample_config c = neutral();
+        snprintf(c.order, sizeof c.order, "%s", orders[i].order);
+        lf_error err = {0};
+        assert_null(lf_sampler_new(&c, 10, &err));
+        assert_int_equal(err.code, LF_E_ARGUMENT);
+        if (!strstr(err.message, orders[i].message)) fail_msg("%s", err.message);
+        if (!strstr(err.hint, orders[i].hint)) fail_msg("hint: %s", err.hint);
+    }
+    lf_sample_config c = neutral();
+    assert_null(lf_sampler_new(&c, 0, NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_against_sorting), cmocka_unit_test(test_greedy),         cmocka_unit_test(test_penalties),
+        cmocka_unit_test(test_draws),           cmocka_unit_test(test_hostile_logits), cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

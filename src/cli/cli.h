@@ -1,0 +1,145 @@
+/* cli.h - the frame every command shares: the table of commands, flags as data, words on a terminal. Glue only: commands use
+ * <foundry/...> and libc, nothing of the library's inside.
+ *
+ * A command is one row of CLI_COMMANDS and one file cmd_<name>.c with int cmd_<name>(int argc, char **argv); argv[0] is the
+ * command's own name; the result is the exit code (0 ok, 1 failed, 2 usage, 3 interrupted with everything saved). */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "foundry/foundry.h"
+
+/* X(name, summary in English, summary in Chinese), in the order in which a newcomer meets them. */
+#define CLI_COMMANDS(X)                                                                                                                    \
+    X(help, "explain a command, or list all options", "解释一个命令，或列出全部选项")
+
+#define CLI_DECLARE(name, en, zh) int cmd_##name(int argc, char **argv);
+CLI_COMMANDS(CLI_DECLARE)
+#undef CLI_DECLARE
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 3 };
+
+/* ---- words (cli_term.c) -------------------------------------------------------------------------------------------------- */
+/* The language of help and messages: --lang, else LC_ALL, LC_MESSAGES, LANG ("zh..." = Chinese). */
+bool cli_set_language(const char *name); /* "en" or "zh"; false for anything else */
+const char *cli_language(void);          /* "en" or "zh" */
+#if defined(__GNUC__)
+__attribute__((format_arg(1), format_arg(2))) /* both may be printf formats, both are checked */
+#endif
+static inline const char *
+cli_say(const char *en, const char *zh)
+{
+    return zh && cli_language()[0] == 'z' ? zh : en;
+}
+
+typedef enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN, CLI_YELLOW, CLI_CYAN } cli_style;
+bool cli_is_terminal(FILE *f);
+int cli_width(void);                               /* columns of the terminal, 80 where there is none        */
+int cli_columns(const char *text);                 /* that text takes: Chinese characters take two           */
+const char *cli_color(FILE *f, cli_style style);   /* escape sequence, "" off a terminal or with NO_COLOR    */
+void cli_pad(FILE *f, const char *text, int width); /* text, then spaces up to width columns                 */
+void cli_wrap(FILE *f, const char *text, int indent, int at); /* wrapped to the terminal, cursor being in column `at` */
+
+/* Forms for people, into out (returned). */
+char *cli_human_count(char out[32], double n);     /* "12,345"            */
+char *cli_human_bytes(char out[32], double n);     /* "1.2 MB"            */
+char *cli_human_time(char out[32], double s);      /* "3m 20s"            */
+void cli_json_string(FILE *f, const char *text);   /* quoted and escaped; invalid UTF-8 becomes U+FFFD */
+
+/* "error: sentence" and "hint: ..." on stderr; returns the exit code of the error. */
+int cli_fail(const lf_error *err);
+/* The same for a mistake in the command line: always CLI_USAGE. hint may be NULL. */
+int cli_usage_error(const char *hint, const char *format, ...) LF_PRINTF(2, 3);
+/* Messages of the library: "note: ...", "warning: ..." on stderr. main installs it. */
+void cli_log_sink(lf_log_level level, const char *text, void *user);
+
+/* An lf_progress. user: a cli_bar, zeroed before the first use. A live bar on a terminal, elsewhere a plain line every few seconds.
+ * Returns non-zero once a signal asked to stop (see cli_catch_signals). */
+typedef struct cli_bar {
+    double began, shown; /* monotonic seconds; 0 = nothing shown yet */
+    double rate_at, rate_done, rate;
+    char what[64];
+} cli_bar;
+int cli_progress(const char *what, double done, double total, const char *unit, void *user);
+/* A live line that the next call replaces (terminal only; elsewhere nothing). clear: before other output on stderr. */
+void cli_live_line(const char *text);
+void cli_live_clear(void);
+
+/* SIGINT and SIGTERM set a mark instead of killing; a second one ends the process at once. */
+void cli_catch_signals(void);
+bool cli_interrupted(void);
+double cli_now(void); /* monotonic seconds */
+
+/* ---- flags as data (cli_args.c) -------------------------------------------------------------------------------------------- */
+typedef enum cli_type {
+    CLI_SWITCH,  /* bool: no value                                                        */
+    CLI_INT,     /* int64_t in [lo, hi]; 20M = 20,000,000, 4Ki = 4,096                    */
+    CLI_REAL,    /* double in [lo, hi]                                                    */
+    CLI_TEXT,    /* const char *, borrowed from argv                                      */
+    CLI_TEXTS,   /* cli_texts: may be repeated                                            */
+    CLI_CHOICE,  /* const char *, one of choices "en|zh|mix"                              */
+    CLI_OPTION   /* a key of the option table (choices = "sampler.top_k"), under a shorter name */
+} cli_type;
+
+typedef struct cli_texts {
+    const char *v[64];
+    int n;
+} cli_texts;
+
+typedef struct cli_flag {
+    const char *name;    /* "--max-tokens"                                               */
+    char letter;         /* 'o' for -o, 0 = none                                         */
+    cli_type type;
+    void *value;         /* set to the default before parsing; NULL for CLI_OPTION       */
+    double lo, hi;
+    const char *choices;
+    const char *meta;    /* what stands for the value in help: "FILE"; NULL = by type    */
+    const char *help, *help_zh;
+} cli_flag;
+
+/* What a command takes. All texts but flags may be NULL. */
+typedef struct cli_spec {
+    const char *name;                 /* "data synth"                                                */
+    const char *summary, *summary_zh; /* one line                                                    */
+    const char *example;              /* one or more command lines, newline-separated                */
+    const char *usage;                /* "foundry data synth -o FILE [flags]"                        */
+    const char *notes, *notes_zh;     /* a paragraph below the flags                                 */
+    const cli_flag *flags;            /* ends with a row whose name is NULL                          */
+    int min_args, max_args;           /* positional arguments                                        */
+    bool config_keys;                 /* --train.lr 3e-4 and every other key of the option table too */
+} cli_spec;
+
+#define CLI_SET_MAX 128
+typedef struct cli_args {
+    int n; /* positional arguments */
+    char **v;
+    struct {
+        const char *key, *value, *flag;
+    } set[CLI_SET_MAX]; /* keys of the option table that were given, in order */
+    int n_set;
+    int exit; /* when cli_parse returns false: what the command returns */
+} cli_args;
+
+/* Fills the flags' variables and args (positional arguments are moved to the front of argv). Prints help for --help. Returns false when the
+ * command is done: `if (!cli_parse(&spec, argc, argv, &args)) return args.exit;` */
+bool cli_parse(const cli_spec *spec, int argc, char **argv, cli_args *args);
+/* The option table's part of the command line over config, environment first: FOUNDRY_ISA for isa, FOUNDRY_TRAIN_LR for train.lr.
+ * A file is loaded before this, lf_config_check is called after it. */
+int cli_config_apply(lf_config *config, const cli_args *args, lf_error *err);
+void cli_print_help(FILE *f, const cli_spec *spec);
+
+/* Commands inside a command: argv[1] picks the row; without one, or with --help, lists them. Ends with a row of NULLs. */
+typedef struct cli_command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary, *summary_zh;
+} cli_command;
+int cli_dispatch(const cli_command *table, const cli_spec *spec, int argc, char **argv);
+void cli_print_commands(FILE *f, const cli_command *table);
+/* The nearest of n names (stride bytes apart), or NULL: for "did you mean". */
+const char *cli_nearest(const char *word, const char *const *names, int n);
+
+#endif

@@ -245,7 +245,7 @@ typedef struct lf_option {
     size_t offset, size;  /* of the field in its struct                                                      */
     const char *fallback; /* the default, as it would be typed                                               */
     double lo, hi;        /* inclusive range of numbers                                                      */
-    const char *choices;  /* CHOICE: "none|block|auto"                                                       */
+    const char *range;    /* CHOICE: its choices, "bpe|char"; else the range or form as help shows it        */
     char resume;          /* 'f' = fixed once a run has begun, 'r' = free to change on resume                */
     const char *help;     /* one line, English: what it is, its unit                                         */
     const char *help_zh;  /* the same in Chinese                                                             */

@@ -1,0 +1,215 @@
+/* config_table.c - THE option table: every key a run can be told, with type, default, range, whether it may change when a run is resumed,
+ * and help in two languages. Flags, YAML, help, `config init`, checkpoints and docs all read these rows; adding an option = a field in
+ * config.h and a row here. Constant; nothing is allocated. */
+#include "model/config_table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define AT(field) offsetof(lf_config, field), sizeof(((lf_config *)0)->field)
+#define INT(key, field, fallback, lo, hi, resume, en, zh)                                                                                  \
+    {                                                                                                                                      \
+        key, LF_OPT_INT, AT(field), fallback, lo, hi, #lo " to " #hi, resume, en, zh                                                       \
+    }
+#define REAL(key, field, fallback, lo, hi, resume, en, zh)                                                                                 \
+    {                                                                                                                                      \
+        key, LF_OPT_DOUBLE, AT(field), fallback, lo, hi, #lo " to " #hi, resume, en, zh                                                    \
+    }
+#define FLAG(key, field, fallback, resume, en, zh)                                                                                         \
+    {                                                                                                                                      \
+        key, LF_OPT_BOOL, AT(field), fallback, 0, 1, "true or false", resume, en, zh                                                       \
+    }
+#define TEXT(key, field, fallback, resume, en, zh)                                                                                         \
+    {                                                                                                                                      \
+        key, LF_OPT_STRING, AT(field), fallback, 0, 0, "text", resume, en, zh                                                              \
+    }
+#define PATH(key, field, fallback, resume, en, zh)                                                                                         \
+    {                                                                                                                                      \
+        key, LF_OPT_PATH, AT(field), fallback, 0, 0, "path", resume, en, zh                                                                \
+    }
+#define CHOICE(key, field, fallback, choices, resume, en, zh)                                                                              \
+    {                                                                                                                                      \
+        key, LF_OPT_CHOICE, AT(field), fallback, 0, 0, choices, resume, en, zh                                                             \
+    }
+
+/* clang-format off */
+const lf_option lf__config_options[] = {
+    /* ---- model: Hugging Face's names ---- */
+    CHOICE("model.model_type", model.model_type, "llama", "llama", 'f',
+        "architecture", "模型结构"),
+    INT("model.vocab_size", model.vocab_size, "0", 0, 16777216, 'f',
+        "number of different tokens; 0 = as many as the tokenizer has", "词表大小；0 = 与分词器相同"),
+    INT("model.hidden_size", model.hidden_size, "256", 2, 65536, 'f',
+        "width: numbers that describe one token inside the model", "宽度：模型内部用多少个数描述一个词元"),
+    INT("model.intermediate_size", model.intermediate_size, "768", 1, 1048576, 'f',
+        "width of the feed-forward layer, about 8/3 of hidden_size", "前馈层的宽度，约为 hidden_size 的 8/3"),
+    INT("model.num_hidden_layers", model.num_hidden_layers, "6", 1, 1024, 'f',
+        "depth: how many blocks stand on top of each other", "层数：上下叠放多少个块"),
+    INT("model.num_attention_heads", model.num_attention_heads, "8", 1, 1024, 'f',
+        "attention heads per block; they divide hidden_size", "每块的注意力头数，须整除 hidden_size"),
+    INT("model.num_key_value_heads", model.num_key_value_heads, "0", 0, 1024, 'f',
+        "heads that keys and values have; fewer = smaller cache; 0 = num_attention_heads", "键和值的头数，越少缓存越小；0 = num_attention_heads"),
+    INT("model.head_dim", model.head_dim, "0", 0, 1024, 'f',
+        "width of one head, an even number; 0 = hidden_size / num_attention_heads", "每个头的宽度，偶数；0 = hidden_size / num_attention_heads"),
+    INT("model.max_position_embeddings", model.max_position_embeddings, "256", 1, 1048576, 'f',
+        "context: the most tokens the model can look back on", "上下文长度：模型最多能回看多少个词元"),
+    REAL("model.rms_norm_eps", model.rms_norm_eps, "1e-5", 1e-12, 0.1, 'f',
+        "small number that keeps the normalization from dividing by zero", "归一化中防止除以零的小数"),
+    REAL("model.rope_theta", model.rope_theta, "10000", 1, 1e12, 'f',
+        "base of the rotary position angles; larger for longer contexts", "旋转位置编码的底数；上下文越长取值越大"),
+    REAL("model.initializer_range", model.initializer_range, "0.02", 0, 10, 'f',
+        "standard deviation of the random weights at the start", "初始随机权重的标准差"),
+    FLAG("model.tie_word_embeddings", model.tie_word_embeddings, "true", 'f',
+        "one table for reading and for predicting tokens; saves weights in small models", "输入和输出共用一张词表，小模型可省参数"),
+    INT("model.bos_token_id", model.bos_token_id, "-1", -1, 16777215, 'f',
+        "token that begins a text; -1 = none", "文本开始的词元；-1 = 没有"),
+    INT("model.eos_token_id", model.eos_token_id, "-1", -1, 16777215, 'f',
+        "token that ends a document; -1 = the tokenizer's", "文档结束的词元；-1 = 由分词器决定"),
+    PATH("model.init_from", model.init_from, "", 'f',
+        "start from the weights of this model folder, with a fresh optimizer; empty = random weights", "从此模型文件夹的权重开始（优化器从头开始）；空 = 随机权重"),
+    /* ---- data ---- */
+    PATH("data.train", data.train, "", 'f',
+        "what to learn from: a shard folder, .bin files, or raw text (prepared on the fly and cached)", "训练数据：分片文件夹、.bin 文件，或原始文本（自动准备并缓存）"),
+    PATH("data.val", data.val, "", 'f',
+        "what to validate on; empty = the validation part of data.train", "验证数据；空 = data.train 中的验证部分"),
+    PATH("data.tokenizer", data.tokenizer, "", 'f',
+        "tokenizer folder; empty = the one the shards were made with, or one learned from the raw text", "分词器文件夹；空 = 分片自带的，或从原始文本学习"),
+    CHOICE("data.tokenizer_mode", data.tokenizer_mode, "bpe", "bpe|char", 'f',
+        "tokenizer to learn from raw text: byte-pair encoding, or one token per character", "从原始文本学习的分词器：字节对编码 (bpe)，或一字一词元 (char)"),
+    INT("data.tokenizer_vocab_size", data.tokenizer_vocab_size, "4096", 257, 1000000, 'f',
+        "vocabulary of a tokenizer learned from raw text (bpe)", "从原始文本学习分词器时的词表大小 (bpe)"),
+    REAL("data.val_fraction", data.val_fraction, "0.1", 0, 0.5, 'f',
+        "part of raw text kept for validation", "原始文本中留作验证的比例"),
+    FLAG("data.document_mask", data.document_mask, "false", 'f',
+        "documents in one window do not see each other", "同一窗口中的不同文档互不可见"),
+    /* ---- train ---- */
+    INT("train.steps", train.steps, "1000", 1, 1000000000, 'r',
+        "how many times the weights are updated", "权重更新的次数"),
+    INT("train.batch_tokens", train.batch_tokens, "4096", 1, 1000000000, 'f',
+        "tokens per update (global batch), a multiple of train.seq_len", "每次更新用的词元数（全局批量），须为 train.seq_len 的倍数"),
+    INT("train.micro_batch_tokens", train.micro_batch_tokens, "0", 0, 1000000000, 'f',
+        "tokens computed at a time; less = less memory; 0 = the whole batch up to a sensible cap", "一次计算的词元数，越少越省内存；0 = 整个批量（有合理上限）"),
+    INT("train.seq_len", train.seq_len, "0", 0, 1048576, 'f',
+        "length of a training window in tokens; 0 = max_position_embeddings", "训练窗口的长度（词元）；0 = max_position_embeddings"),
+    REAL("train.lr", train.lr, "1e-3", 0, 10, 'f',
+        "highest learning rate, reached after the warm-up", "最高学习率，预热结束时达到"),
+    REAL("train.min_lr", train.min_lr, "1e-4", 0, 10, 'f',
+        "learning rate at the end of the cosine", "余弦衰减结束时的学习率"),
+    INT("train.warmup_steps", train.warmup_steps, "100", 0, 1000000000, 'f',
+        "steps in which the learning rate rises from zero", "学习率从零升起的步数"),
+    REAL("train.weight_decay", train.weight_decay, "0.1", 0, 10, 'f',
+        "pull of matrices towards zero, per unit of learning rate", "矩阵权重衰减系数"),
+    REAL("train.beta1", train.beta1, "0.9", 0, 0.9999999, 'f',
+        "AdamW: memory of the mean gradient", "AdamW：梯度均值的记忆系数"),
+    REAL("train.beta2", train.beta2, "0.95", 0, 0.9999999, 'f',
+        "AdamW: memory of the squared gradient", "AdamW：梯度平方的记忆系数"),
+    REAL("train.eps", train.eps, "1e-8", 1e-16, 1, 'f',
+        "AdamW: small number below the division", "AdamW：防止除以零的小数"),
+    REAL("train.grad_clip", train.grad_clip, "1", 0, 1e9, 'f',
+        "gradients are scaled down to at most this norm; 0 = never", "梯度范数的上限，超过则缩小；0 = 不限制"),
+    INT("train.seed", train.seed, "1", 0, 9.3e18, 'f',
+        "seed of the weights and of the order of the data", "权重和数据顺序的随机种子"),
+    INT("train.eval_every", train.eval_every, "250", 0, 1000000000, 'r',
+        "steps between evaluations; 0 = only at the end", "每隔多少步评估一次；0 = 只在结束时"),
+    INT("train.eval_documents", train.eval_documents, "0", 0, 1000000000, 'r',
+        "validation documents per evaluation; 0 = all", "每次评估用多少篇验证文档；0 = 全部"),
+    INT("train.sample_every", train.sample_every, "500", 0, 1000000000, 'r',
+        "steps between samples of sampler.prompts; 0 = never", "每隔多少步按 sampler.prompts 试写；0 = 从不"),
+    INT("train.checkpoint_every", train.checkpoint_every, "500", 0, 1000000000, 'r',
+        "steps between checkpoints; 0 = only at the end", "每隔多少步保存检查点；0 = 只在结束时"),
+    INT("train.log_every", train.log_every, "10", 1, 1000000000, 'r',
+        "steps between lines of metrics.jsonl", "每隔多少步写一行 metrics.jsonl"),
+    INT("train.keep_last", train.keep_last, "3", 1, 1000000, 'r',
+        "how many checkpoints to keep", "保留最近多少个检查点"),
+    /* ---- run ---- */
+    PATH("run.dir", run.dir, "", 'r',
+        "run folder; empty = runs/<name of the configuration>", "运行文件夹；空 = runs/<配置名>"),
+    PATH("run.resume", run.resume, "auto", 'r',
+        "auto = go on where the run folder stands; never = refuse a run that has begun; or the path of a checkpoint", "auto = 从运行文件夹的进度继续；never = 拒绝已开始的运行；或检查点路径"),
+    /* ---- sampler ---- */
+    REAL("sampler.temperature", sampler.temperature, "0.8", 0, 100, 'r',
+        "0 = always the likeliest token; 1 = as the model believes; more = wilder", "0 = 总选最可能的词元；1 = 按模型的概率；更大 = 更随意"),
+    INT("sampler.top_k", sampler.top_k, "40", 0, 16777216, 'r',
+        "only the k likeliest tokens; 0 = all", "只在最可能的 k 个词元中选；0 = 全部"),
+    REAL("sampler.top_p", sampler.top_p, "0.95", 0, 1, 'r',
+        "only the likeliest tokens that make up this much probability; 1 = all", "只在累计概率达到此值的词元中选；1 = 全部"),
+    REAL("sampler.min_p", sampler.min_p, "0.05", 0, 1, 'r',
+        "only tokens at least this likely compared with the likeliest; 0 = all", "只选概率不低于最高概率此倍数的词元；0 = 全部"),
+    REAL("sampler.repetition_penalty", sampler.repetition_penalty, "1", 0.01, 100, 'r',
+        "divides the score of tokens that occurred; 1 = off", "降低已出现词元的得分（除法）；1 = 关闭"),
+    REAL("sampler.frequency_penalty", sampler.frequency_penalty, "0", -100, 100, 'r',
+        "subtracted for each time a token occurred; 0 = off", "词元每出现一次减去的分数；0 = 关闭"),
+    REAL("sampler.presence_penalty", sampler.presence_penalty, "0", -100, 100, 'r',
+        "subtracted once from tokens that occurred; 0 = off", "对出现过的词元一次性减去的分数；0 = 关闭"),
+    INT("sampler.seed", sampler.seed, "1", 0, 9.3e18, 'r',
+        "the same seed tells the same story", "相同的种子得到相同的文字"),
+    INT("sampler.max_tokens", sampler.max_tokens, "200", 1, 1000000000, 'r',
+        "longest answer in tokens", "最多生成多少个词元"),
+    TEXT("sampler.order", sampler.order, "penalties,top_k,top_p,min_p,temperature", 'r',
+        "stages of the sampler in the order they run", "采样各阶段的先后次序"),
+    TEXT("sampler.prompts", sampler.prompts, "", 'r',
+        "prompts for samples during training: a list, or text separated by '|'", "训练中试写用的开头：一个列表，或用 '|' 分隔的文字"),
+    /* ---- machine ---- */
+    INT("threads", machine.threads, "0", 0, 256, 'r',
+        "worker threads; 0 = as many as the process may use; never changes results", "工作线程数；0 = 进程可用的全部；不影响结果"),
+    CHOICE("threads.pin", machine.pin, "auto", "auto|on|off", 'r',
+        "bind threads to cores; auto = when they fill the machine", "是否把线程绑定到核心；auto = 线程占满机器时绑定"),
+    CHOICE("isa", machine.isa, "auto", "auto|scalar|avx2|avx512", 'r',
+        "instruction set; auto = the best this CPU has", "指令集；auto = 此 CPU 支持的最好的"),
+    {0}};
+/* clang-format on */
+
+_Static_assert(LF_COUNT(lf__config_options) <= LF_COUNT(((lf_config *)0)->origin), "lf_config.origin has a place for every row");
+
+/* ---- the table for everybody ------------------------------------------------------------------------------------------------ */
+enum { ROWS = LF_COUNT(lf__config_options) - 1 };
+
+bool lf_config_option(size_t row, lf_option_info *info)
+{
+    static const char *const types[] = {"whole number", "number", "true or false", "text", "path", "choice"};
+    if (row >= ROWS) return false;
+    const lf_option *o = &lf__config_options[row];
+    *info = (lf_option_info){o->key, types[o->type], o->fallback, o->range, o->help, o->help_zh, o->resume == 'f'};
+    return true;
+}
+
+const char *lf_config_value(const lf_config *c, size_t row, char *out, size_t size)
+{
+    return row < ROWS ? lf__option_get(&lf__config_options[row], c, out, size) : NULL;
+}
+
+const char *lf_config_origin(const lf_config *c, size_t row) { return row < ROWS ? c->origin[row] : NULL; }
+
+const char *lf__config_origin_of(const lf_config *c, const char *key)
+{
+    const lf_option *o = lf__option_find(lf__config_options, key);
+    return o ? c->origin[o - lf__config_options] : "";
+}
+
+int lf__config_set(lf_config *c, const char *key, const char *text, const char *origin, lf_error *err)
+{
+    if (lf__option_set(lf__config_options, c, key, text, origin, err)) return -1;
+    snprintf(c->origin[lf__option_find(lf__config_options, key) - lf__config_options], LF_TEXT_MAX, "%s", origin);
+    return 0;
+}
+
+int lf_config_set(lf_config *c, const char *key, const char *value, const char *origin, lf_error *err)
+{
+    return lf__config_set(c, key, value, origin ? origin : "program", err);
+}
+
+void lf_config_init(lf_config *c)
+{
+    memset(c, 0, sizeof *c);
+    for (const lf_option *o = lf__config_options; o->key; o++) lf__config_set(c, o->key, o->fallback, "default", NULL);
+}
+
+const char *lf_config_fixed_difference(const lf_config *a, const lf_config *b)
+{
+    char x[LF_CONFIG_PATH_MAX], y[LF_CONFIG_PATH_MAX];
+    for (const lf_option *o = lf__config_options; o->key; o++) {
+        if (o->resume != 'f') continue;
+        if (strcmp(lf__option_get(o, a, x, sizeof x), lf__option_get(o, b, y, sizeof y)) != 0) return o->key;
+    }
+    return NULL;
+}

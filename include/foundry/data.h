@@ -17,7 +17,7 @@ extern "C" {
 /* ---- synth: stories whose best possible loss is known ------------------------------------------------------------------ */
 typedef struct lf_synth_options {
     const char *lang;     /* "en", "zh" or "mix" (default): both, one language per story */
-    uint64_t bytes;       /* stop after the story that reaches this size; >= 1           */
+    uint64_t bytes;       /* stop after the story with which the file reaches this size; >= 1 */
     uint64_t seed;
     int threads;          /* 0 = all; the text never depends on it */
     lf_progress progress;
@@ -25,13 +25,15 @@ typedef struct lf_synth_options {
 } lf_synth_options;
 
 typedef struct lf_synth_report {
-    uint64_t bytes, documents; /* bytes of the file; stories                                             */
-    double bits;               /* sum over all stories of -log2 p(story): the entropy of the choices made */
-    double bits_per_byte;      /* bits / text bytes of documents (the separator lines not counted)        */
+    uint64_t bytes, documents; /* bytes of story text, separators not counted ("\n<|endoftext|>\n" is one); stories */
+    uint64_t file_bytes;       /* of the file: bytes + 15 per story                                                */
+    double bits;               /* sum over all stories of -log2 p(story): the entropy of the choices made          */
+    double bits_per_byte;      /* bits / bytes                                                                     */
 } lf_synth_report;
 
 /* Writes path (stories separated by <|endoftext|> lines), and beside it with ".txt" replaced: "X.meta.json" (bytes, documents, bits,
- * bits_per_byte, lang, seed) and "X.bits" (one line per document: its bits). All three appear whole or not at all. */
+ * bits_per_byte, file_bytes, lang, seed, generator) and "X.bits"
+ * (one line per document: its bits). All three appear whole or not at all. */
 int lf_synth_write(const char *path, const lf_synth_options *options, lf_synth_report *report, lf_error *err);
 
 /* ---- shards: token files on disk ----------------------------------------------------------------------------------------- */

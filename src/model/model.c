@@ -1,0 +1,147 @@
+/* model.c - a model as its users see it: made, counted, run. The arithmetic is in arch_*.c, memory in params.c, files in model_files.c. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/model.h"
+
+static const lf_arch *const archs[] = {&lf__arch_llama};
+
+const lf_arch *lf__arch_find(const char *model_type)
+{
+    for (size_t i = 0; i < LF_COUNT(archs); i++)
+        if (strcmp(archs[i]->name, model_type) == 0) return archs[i];
+    return NULL;
+}
+
+int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
+{
+    const struct {
+        const char *key;
+        int64_t value, lo, hi;
+    } ranges[] = {
+        {"vocab_size", c->vocab_size, 1, 1 << 24},
+        {"hidden_size", c->hidden_size, 1, 1 << 17},
+        {"intermediate_size", c->intermediate_size, 1, 1 << 19},
+        {"num_hidden_layers", c->num_hidden_layers, 1, 1000},
+        {"num_attention_heads", c->num_attention_heads, 1, 4096},
+        {"num_key_value_heads", c->num_key_value_heads, 0, c->num_attention_heads},
+        {"head_dim", lf__model_head_dim(c), 2, 1024},
+        {"max_position_embeddings", c->max_position_embeddings, 1, 1 << 24},
+    };
+    for (size_t i = 0; i < LF_COUNT(ranges); i++)
+        if (ranges[i].value < ranges[i].lo || ranges[i].value > ranges[i].hi)
+            return lf_error_set(err, LF_E_CONFIG, "%s: %s is %" PRId64 "; %" PRId64 " to %" PRId64 " is possible.", where, ranges[i].key,
+                                ranges[i].value, ranges[i].lo, ranges[i].hi);
+    if (!c->head_dim && c->hidden_size % c->num_attention_heads)
+        return lf_error_set(err, LF_E_CONFIG, "%s: num_attention_heads (%" PRId64 ") does not divide hidden_size (%" PRId64 ").", where,
+                            c->num_attention_heads, c->hidden_size);
+    if (c->num_key_value_heads && c->num_attention_heads % c->num_key_value_heads)
+        return lf_error_set(err, LF_E_CONFIG, "%s: num_key_value_heads (%" PRId64 ") does not divide num_attention_heads (%" PRId64 ").",
+                            where, c->num_key_value_heads, c->num_attention_heads);
+    if (lf__model_head_dim(c) % 2)
+        return lf_error_set(err, LF_E_CONFIG, "%s: head_dim is %d; rotary positions turn pairs, so it must be even.", where,
+                            lf__model_head_dim(c));
+    return 0;
+}
+
+lf_model *lf_model_new(lf_device *device, const lf_model_config *config, uint64_t seed, lf_error *err)
+{
+    if (lf__model_check(config, "model", err)) return NULL;
+    lf_model *m = lf__model_alloc(device, config, false, false, err);
+    if (!m) return NULL;
+    lf__model_init_weights(m, seed);
+    lf__model_pack(m);
+    return m;
+}
+
+const lf_model_config *lf_model_config_of(const lf_model *m) { return &m->config; }
+
+int64_t lf_model_parameters(const lf_model *m)
+{
+    int64_t n = 0;
+    for (int i = 0; i < m->n_all; i++) n += (int64_t)lf__tensor_count(&m->all[i]->t);
+    return n;
+}
+
+int64_t lf_model_matmul_parameters(const lf_model *m)
+{
+    int64_t n = 0;
+    for (int i = 0; i < m->n_all; i++)
+        if (m->all[i]->forward.data) n += (int64_t)lf__tensor_count(&m->all[i]->t);
+    return n;
+}
+
+double lf_model_flops_per_token(const lf_model *m, int t)
+{
+    double attention = 12.0 * (double)m->config.num_hidden_layers * (double)(m->config.num_attention_heads * m->config.head_dim) * t;
+    return 6.0 * (double)lf_model_matmul_parameters(m) + attention;
+}
+
+/* ---- running --------------------------------------------------------------------------------------------------------------------------
+ */
+double lf__model_loss(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float *nll)
+{
+    lf__ctx_begin(ctx, batch);
+    lf_tensor *x = m->arch->forward(ctx, m);
+    double sum = op_classifier(ctx, (lf_classifier){.x = x, .weight = lf__model_head(m), .nll = nll});
+    if (ctx->tape && !lf__failed(ctx)) lf__backward(ctx);
+    return sum;
+}
+
+int lf__model_forward(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float **logits)
+{
+    lf__ctx_begin(ctx, batch);
+    lf_tensor *x = m->arch->forward(ctx, m);
+    lf_tensor *z = op_logits(ctx, x, lf__model_head(m));
+    if (lf__failed(ctx)) return -1;
+    *logits = z->data;
+    return 0;
+}
+
+/* ---- contexts: measured by a dry run, then reserved ------------------------------------------------------------------------------------
+ */
+static size_t meta_bytes(const lf_model *m, const lf_batch *shape)
+{
+    /* Headers and records of about ten ops a layer, block tables of every layer, and the classifier's row lists: generous, touched as used.
+     */
+    size_t layers = (size_t)m->config.num_hidden_layers + 2, rows = (size_t)shape->n_tokens;
+    size_t blocks = rows;
+    for (int s = 0; shape->kv && s < shape->n_seqs; s++) blocks += (size_t)shape->kv[s]->capacity / LF_KV_BLOCK + 2;
+    return layers * (16 * 1024 + blocks * 4 * sizeof(void *)) + rows * 64;
+}
+
+int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool training, lf_error *err)
+{
+    memset(c, 0, sizeof *c);
+    if (lf__arena_init(&c->meta, "meta", meta_bytes(m, shape), err)) return -1;
+    lf_arena step, scratch;
+    if (lf__arena_init_measuring(&step, "step", err)) return -1;
+    if (lf__arena_init_measuring(&scratch, "scratch", err)) {
+        lf__arena_release(&step);
+        return -1;
+    }
+    lf_ctx dry = {
+        .device = m->device, .meta = &c->meta, .step = &step, .scratch = &scratch, .tape = training ? &c->tape : NULL, .dry = true};
+    float *logits;
+    if (shape->targets)
+        lf__model_loss(m, &dry, shape, NULL);
+    else
+        lf__model_forward(m, &dry, shape, &logits);
+    lf__model_clear_grads(m);
+    size_t need_step = step.peak, need_scratch = scratch.peak;
+    lf__arena_release(&step);
+    lf__arena_release(&scratch);
+    if (lf__failed(&dry)) return lf_error_set(err, dry.error.code, "%s", dry.error.message);
+    if (lf__arena_init(&c->step, "step", LF_MAX(need_step, LF_ALIGN), err) || lf__arena_init(&c->scratch, "scratch", need_scratch, err))
+        return -1;
+    c->ctx = (lf_ctx){.device = m->device, .meta = &c->meta, .step = &c->step, .scratch = &c->scratch, .tape = training ? &c->tape : NULL};
+    return 0;
+}
+
+void lf__model_ctx_release(lf_model_ctx *c)
+{
+    lf__arena_release(&c->meta);
+    lf__arena_release(&c->step);
+    lf__arena_release(&c->scratch);
+}

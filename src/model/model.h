@@ -1,0 +1,110 @@
+/* model.h - the face of src/model: what a model is made of, for the floors above (train, infer).
+ *
+ * One table of parameters per architecture (lf_param_row) drives allocation, initialization, loading, saving and optimizer groups.
+ * Rows that name the same field are parts of one merged storage, stacked in table order: kernels see q|k|v as one matrix,
+ * files and optimizers see three. A model is not shared between threads. */
+#ifndef LF_MODEL_H
+#define LF_MODEL_H
+
+#include "foundry/model.h"
+#include "ops/ops.h"
+
+/* ---- the parameter table ------------------------------------------------------------------------------------------------------ */
+typedef enum lf_dim { LF_DIM_ONE, LF_DIM_VOCAB, LF_DIM_WIDTH, LF_DIM_FFN, LF_DIM_Q, LF_DIM_KV } lf_dim;
+typedef enum lf_init { LF_INIT_ONE, LF_INIT_NORMAL, LF_INIT_OUTPUT /* normal / sqrt(2 layers) */ } lf_init;
+typedef enum lf_product { LF_PRODUCT_NONE, LF_PRODUCT_PLAIN, LF_PRODUCT_PAIRED, LF_PRODUCT_TIED /* only when the head is tied */ } lf_product;
+
+typedef struct lf_param_row {
+    const char *name;   /* as in files; %d is the layer                           */
+    bool per_layer;
+    size_t field;       /* offset of the lf_weight in lf_layer, or in lf_model    */
+    lf_dim rows, cols;  /* LF_DIM_ONE rows: a vector                              */
+    lf_init init;
+    bool decay;         /* weight decay applies                                   */
+    lf_product product; /* which panels kernels want                              */
+    bool untied_only;   /* the row is absent when the head is tied                */
+} lf_param_row;
+
+/* ---- a model ------------------------------------------------------------------------------------------------------------------ */
+typedef struct lf_layer {
+    lf_weight attn_norm, qkv, attn_out, mlp_norm, gate_up, mlp_down;
+} lf_layer;
+
+/* One parameter as files and optimizers see it: rows [row0, row0 + rows) of a weight. */
+typedef struct lf_param {
+    char name[96];
+    lf_weight *weight;
+    int row0, rows, cols, n_dims;
+    const lf_param_row *row;
+    int index; /* in order: the stream of its random numbers */
+} lf_param;
+
+struct lf_arch;
+struct lf_model {
+    lf_device *device;
+    lf_model_config config;
+    const struct lf_arch *arch;
+    lf_arena weights; /* weights, then their panels, then the rope table                                            */
+    lf_arena grads;   /* training: one gradient per weight, same order                                              */
+    lf_weight embed, norm, head;
+    lf_layer *layers;
+    lf_param *params;
+    int n_params;
+    lf_weight **all; /* every weight once, in storage order */
+    int n_all;
+    float *data;     /* first weight: all lie in a row, each on a multiple of 64 bytes */
+    size_t n_floats; /* of weights, padding included */
+    float *rope;     /* [max_position_embeddings][head_dim / 2][2] */
+    char dir[LF_PATH_MAX]; /* where it was loaded from, "" when new */
+};
+
+typedef struct lf_arch {
+    const char *name; /* model_type */
+    const lf_param_row *rows;
+    int n_rows;
+    /* Tokens to the last normalized activations [n_tokens, width]. */
+    lf_tensor *(*forward)(lf_ctx *ctx, lf_model *model);
+} lf_arch;
+
+extern const lf_arch lf__arch_llama;
+const lf_arch *lf__arch_find(const char *model_type); /* or NULL */
+
+/* The weight that turns activations into logits. */
+static inline lf_weight *lf__model_head(lf_model *m) { return m->config.tie_word_embeddings ? &m->embed : &m->head; }
+int lf__model_head_dim(const lf_model_config *c);
+
+/* Can a model of these numbers exist at all? where: "model", or the file they came from. 0 or -1 with the key that is wrong. */
+int lf__model_check(const lf_model_config *c, const char *where, lf_error *err);
+
+/* ---- params.c --------------------------------------------------------------------------------------------------------------------- */
+/* A model of this shape with zero weights. With `training`, gradients and backward panels too. dry: address space only (a forecast). */
+lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool training, bool dry, lf_error *err);
+void lf__model_init_weights(lf_model *m, uint64_t seed);
+/* All panels anew from the weights: after init, load and every optimizer step. */
+void lf__model_pack(lf_model *m);
+/* Gradient marks back to "nothing written": once per optimizer step. */
+void lf__model_clear_grads(lf_model *m);
+
+/* ---- model_files.c ------------------------------------------------------------------------------------------------------------------ */
+/* Fills m from dir/model.safetensors: every tensor there, of the right shape, and no other. */
+int lf__model_read(lf_model *m, const char *dir, lf_error *err);
+int lf__model_write(const lf_model *m, const char *path, lf_error *err);
+
+/* ---- model.c -------------------------------------------------------------------------------------------------------------------------- */
+/* Scoring and training: sum of nll over the batch's targets (and, with a tape, gradients of everything). nll [n_tokens] or NULL. */
+double lf__model_loss(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float *nll);
+/* Inference: logits of batch->out_rows, [n_out_rows, vocab], in ctx scratch until the next call. 0 or -1 (ctx->error). The
+ * sequences' kv->length must be advanced by the caller afterwards. */
+int lf__model_forward(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float **logits);
+/* A context without a tape for batches of up to n_tokens rows and n_out logit rows over caches of `context` positions: measures
+ * its arenas by a dry run and reserves them. Release with lf__model_ctx_release. */
+typedef struct lf_model_ctx {
+    lf_ctx ctx;
+    lf_arena meta, step, scratch;
+    lf_tape tape;
+} lf_model_ctx;
+/* The batch's shape is what counts: n_tokens rows in n_seqs equal sequences; targets when scoring; kv when cached. */
+int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool training, lf_error *err);
+void lf__model_ctx_release(lf_model_ctx *c);
+
+#endif

@@ -1,0 +1,227 @@
+/* params.c - from a table of parameters to memory: which weights there are, where they lie, how they begin.
+ *
+ *   weights | w0 .. wn, each 64-byte aligned, in table order | forward panels | backward panels (training) | rope table |
+ *   grads   | g0 .. gn, the same offsets                     |
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/model.h"
+
+int lf__model_head_dim(const lf_model_config *c) { return (int)(c->head_dim ? c->head_dim : c->hidden_size / c->num_attention_heads); }
+
+static int dim(const lf_model_config *c, lf_dim d)
+{
+    switch (d) {
+    case LF_DIM_ONE: return 1;
+    case LF_DIM_VOCAB: return (int)c->vocab_size;
+    case LF_DIM_WIDTH: return (int)c->hidden_size;
+    case LF_DIM_FFN: return (int)c->intermediate_size;
+    case LF_DIM_Q: return (int)(c->num_attention_heads * c->head_dim);
+    case LF_DIM_KV: return (int)(c->num_key_value_heads * c->head_dim);
+    }
+    return 0;
+}
+
+/* ---- the table, unrolled over the layers ---------------------------------------------------------------------------------------- */
+static void add_param(lf_model *m, const lf_param_row *row, int layer)
+{
+    const lf_model_config *c = &m->config;
+    char *owner = row->per_layer ? (char *)&m->layers[layer] : (char *)m;
+    lf_weight *w = (lf_weight *)(void *)(owner + row->field);
+    lf_param *p = &m->params[m->n_params];
+    *p = (lf_param){.weight = w, .row0 = w->t.rows, .rows = dim(c, row->rows), .cols = dim(c, row->cols), .row = row, .index = m->n_params};
+    p->n_dims = row->rows == LF_DIM_ONE ? 1 : 2;
+    const char *hole = strstr(row->name, "%d");
+    if (hole) snprintf(p->name, sizeof p->name, "%.*s%d%s", (int)(hole - row->name), row->name, layer, hole + 2);
+    else snprintf(p->name, sizeof p->name, "%s", row->name);
+    m->n_params++;
+    if (w->t.rows == 0) {
+        w->t.name = p->name;
+        m->all[m->n_all++] = w;
+    }
+    w->t.rows += p->rows;
+    w->t.cols = p->cols;
+}
+
+static int count_params(const lf_model *m)
+{
+    int n = 0;
+    for (int i = 0; i < m->arch->n_rows; i++) {
+        const lf_param_row *row = &m->arch->rows[i];
+        if (!(row->untied_only && m->config.tie_word_embeddings)) n += row->per_layer ? (int)m->config.num_hidden_layers : 1;
+    }
+    return n;
+}
+
+static int list_params(lf_model *m, lf_error *err)
+{
+    size_t n = (size_t)count_params(m);
+    m->layers = lf__calloc((size_t)m->config.num_hidden_layers, sizeof *m->layers, err);
+    m->params = lf__calloc(n, sizeof *m->params, err);
+    m->all = lf__calloc(n, sizeof *m->all, err);
+    if (!m->layers || !m->params || !m->all) return -1;
+    for (int i = 0; i < m->arch->n_rows; i++) {
+        const lf_param_row *row = &m->arch->rows[i];
+        if (row->untied_only && m->config.tie_word_embeddings) continue;
+        if (!row->per_layer) {
+            add_param(m, row, 0);
+            continue;
+        }
+        /* All rows of a layer stay together: the run of per-layer rows is walked once per layer. */
+        int end = i;
+        while (end < m->arch->n_rows && m->arch->rows[end].per_layer) end++;
+        for (int layer = 0; layer < (int)m->config.num_hidden_layers; layer++)
+            for (int r = i; r < end; r++) add_param(m, &m->arch->rows[r], layer);
+        i = end - 1;
+    }
+    return 0;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------------------------ */
+static lf_product product_of(const lf_model *m, const lf_weight *w)
+{
+    for (int i = 0; i < m->n_params; i++) {
+        if (m->params[i].weight != w) continue;
+        lf_product p = m->params[i].row->product;
+        if (p == LF_PRODUCT_TIED) return m->config.tie_word_embeddings ? LF_PRODUCT_PLAIN : LF_PRODUCT_NONE;
+        return p;
+    }
+    return LF_PRODUCT_NONE;
+}
+
+static size_t weight_floats(const lf_weight *w) { return lf__round_up(lf__tensor_count(&w->t), LF_ALIGN / sizeof(float)); }
+
+/* Everything a model of this shape needs, pushed in one fixed order: run once to measure and once for real. */
+static void push_all(lf_model *m, lf_arena *weights, lf_arena *grads)
+{
+    for (int i = 0; i < m->n_all; i++) {
+        lf_weight *w = m->all[i];
+        w->t.data = lf__arena_push(weights, weight_floats(w) * sizeof(float));
+        w->t.grad = grads ? lf__arena_push(grads, weight_floats(w) * sizeof(float)) : NULL;
+        w->t.needs_grad = grads != NULL;
+    }
+    for (int i = 0; i < m->n_all; i++) {
+        lf_weight *w = m->all[i];
+        lf_product product = product_of(m, w);
+        if (product == LF_PRODUCT_NONE) continue;
+        int in = w->t.cols, out = w->t.rows, pair = product == LF_PRODUCT_PAIRED ? out / 2 : 0;
+        w->forward = (lf_panels){.n = out, .k = in, .pair = pair};
+        w->forward.data = lf__arena_push(weights, lf__panels_floats(out, in, pair) * sizeof(float));
+        if (!grads) continue;
+        w->backward = (lf_panels){.n = in, .k = out};
+        w->backward.data = lf__arena_push(weights, lf__panels_floats(in, out, 0) * sizeof(float));
+    }
+    m->rope = lf__arena_push(weights, (size_t)m->config.max_position_embeddings * (size_t)m->config.head_dim * sizeof(float));
+}
+
+/* cos and sin of position p times theta^(-2i/d), in double, rounded once. */
+static void fill_rope(lf_model *m)
+{
+    int d = (int)m->config.head_dim;
+    for (int i = 0; i < d / 2; i++) {
+        double frequency = lf__pow(m->config.rope_theta, -2.0 * i / d);
+        for (int64_t p = 0; p < m->config.max_position_embeddings; p++) {
+            float *at = m->rope + (size_t)p * (size_t)d + 2 * (size_t)i;
+            at[0] = (float)lf__cos((double)p * frequency);
+            at[1] = (float)lf__sin((double)p * frequency);
+        }
+    }
+}
+
+lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool training, bool dry, lf_error *err)
+{
+    lf_model *m = lf__calloc(1, sizeof *m, err);
+    if (!m) return NULL;
+    m->device = device;
+    m->config = *config;
+    m->config.head_dim = lf__model_head_dim(config);
+    if (!m->config.num_key_value_heads) m->config.num_key_value_heads = m->config.num_attention_heads;
+    m->arch = lf__arch_find(config->model_type);
+    if (!m->arch) {
+        lf_error_set(err, LF_E_UNSUPPORTED, "The architecture \"%s\" is not one this build knows; it knows: llama.", config->model_type);
+        goto fail;
+    }
+    if (list_params(m, err)) goto fail;
+
+    lf_arena weights, grads;
+    if (lf__arena_init_measuring(&weights, "model", err)) goto fail;
+    if (lf__arena_init_measuring(&grads, "gradient", err)) {
+        lf__arena_release(&weights);
+        goto fail;
+    }
+    push_all(m, &weights, training ? &grads : NULL);
+    if (dry) {
+        m->weights = weights, m->grads = grads; /* keep the addresses: sizes are all anybody asks */
+    } else {
+        size_t need = weights.peak, need_grads = grads.peak;
+        lf__arena_release(&weights);
+        lf__arena_release(&grads);
+        if (lf__arena_init(&m->weights, "model", need, err)) goto fail;
+        if (training && lf__arena_init(&m->grads, "gradient", need_grads, err)) goto fail;
+        push_all(m, &m->weights, training ? &m->grads : NULL);
+        fill_rope(m);
+    }
+    m->data = m->all[0]->t.data;
+    for (int i = 0; i < m->n_all; i++) m->n_floats += weight_floats(m->all[i]);
+    return m;
+fail:
+    lf_model_free(&m);
+    return NULL;
+}
+
+void lf_model_free(lf_model **model)
+{
+    lf_model *m = *model;
+    if (!m) return;
+    lf__arena_release(&m->weights);
+    lf__arena_release(&m->grads);
+    free(m->layers);
+    free(m->params);
+    free(m->all);
+    free(m);
+    *model = NULL;
+}
+
+/* ---- values -------------------------------------------------------------------------------------------------------------------------- */
+typedef struct init_job {
+    const lf_param *p;
+    float *at;
+    uint64_t seed;
+    double std;
+} init_job;
+
+static void init_normal(void *arg, int tid, int n_threads)
+{
+    const init_job *job = arg;
+    int64_t lo, hi, n = (int64_t)job->p->rows * job->p->cols;
+    lf__split(n, 16, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) job->at[i] = (float)(job->std * lf__rng_normal_at(job->seed, (uint64_t)job->p->index, (uint64_t)i));
+}
+
+void lf__model_init_weights(lf_model *m, uint64_t seed)
+{
+    for (int i = 0; i < m->n_params; i++) {
+        const lf_param *p = &m->params[i];
+        float *at = p->weight->t.data + (size_t)p->row0 * (size_t)p->cols;
+        if (p->row->init == LF_INIT_ONE) {
+            for (int j = 0; j < p->rows * p->cols; j++) at[j] = 1.0f;
+            continue;
+        }
+        double std = m->config.initializer_range;
+        if (p->row->init == LF_INIT_OUTPUT) std /= __builtin_sqrt(2.0 * (double)m->config.num_hidden_layers);
+        init_job job = {p, at, seed, std};
+        lf__pool_run(m->device->pool, init_normal, &job);
+    }
+}
+
+void lf__model_pack(lf_model *m)
+{
+    for (int i = 0; i < m->n_all; i++) lf__weight_pack(m->device, m->all[i]);
+}
+
+void lf__model_clear_grads(lf_model *m)
+{
+    for (int i = 0; i < m->n_all; i++) m->all[i]->t.grad_written = false;
+}

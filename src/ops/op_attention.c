@@ -1,0 +1,136 @@
+/* op_attention.c - causal softmax attention over a ragged batch, grouped queries, with or without a cache (Dao et al. 2022).
+ *
+ *   query head h of row i reads kv head h / (n_heads / n_kv_heads) of its own sequence:
+ *   s_j = scale q_i . k_j  (j <= position of i)      p = softmax(s)      o_i = sum_j p_j v_j      lse_i = log sum_j exp(s_j)
+ *   dv_j += p_j do_i      dp_j = do_i . v_j      ds_j = p_j (dp_j - do_i . o_i)      dq_i += scale ds_j k_j      dk_j += scale ds_j q_i
+ *
+ * 4 t d FLOPs per row, head and visible key forward, 10 backward. Keys and values are always read from blocks of 64 positions
+ * (backend.h): the cache's own, or scratch blocks of this call, made again for the backward. Saves o and lse, never the scores. */
+#include <string.h>
+
+#include "ops/ops.h"
+
+/* A run of sequences [first, last) whose blocks fit the room of one call, and where those blocks are. */
+typedef struct group {
+    int first, last;
+    float **blocks;     /* all blocks of the group, at this layer         */
+    int32_t *seq_block; /* [last - first + 1] first block of each sequence */
+} group;
+
+/* Scratch blocks of one call: enough for long sequences, and a fixed number, so that the forecast does not depend on how
+ * documents happen to cut a batch. Many tiny sequences are worked off in several groups. */
+static int max_blocks(int n_tokens) { return 2 * ((n_tokens + LF_KV_BLOCK - 1) / LF_KV_BLOCK); }
+
+/* The group that begins at sequence `first`: lists its blocks and writes the batch's keys and values into them. */
+static group prepare_group(lf_ctx *ctx, const lf_attend *a, float *own, int first)
+{
+    const lf_batch *batch = ctx->batch;
+    size_t block = lf__kv_head_floats(a->head_dim) * (size_t)a->n_kv_heads;
+    int limit = max_blocks(batch->n_tokens);
+    group g = {.first = first, .last = first};
+    g.seq_block = lf__ctx_push(ctx, ctx->meta, ((size_t)(batch->n_seqs - first) + 1) * sizeof *g.seq_block);
+    if (lf__failed(ctx)) return g;
+    g.seq_block[0] = 0;
+    for (int n = 0; g.last < batch->n_seqs; g.last++) {
+        int length = batch->seq_start[g.last + 1] - batch->seq_start[g.last] + (batch->kv ? batch->kv[g.last]->length : 0);
+        n += (length + LF_KV_BLOCK - 1) / LF_KV_BLOCK;
+        if (own && n > limit) break;
+        g.seq_block[g.last - first + 1] = n;
+    }
+    int n_blocks = g.seq_block[g.last - first];
+    g.blocks = lf__ctx_push(ctx, ctx->meta, (size_t)n_blocks * sizeof *g.blocks);
+    if (lf__failed(ctx)) return g;
+    for (int s = first; s < g.last; s++)
+        for (int b = g.seq_block[s - first]; b < g.seq_block[s - first + 1]; b++)
+            g.blocks[b] = own ? own + (size_t)b * block : batch->kv[s]->blocks[b - g.seq_block[s - first]] + (size_t)a->layer * block;
+    if (ctx->dry) return g;
+    if (own) memset(own, 0, (size_t)n_blocks * block * sizeof *own);
+    const float *k = a->qkv->data + a->n_heads * a->head_dim, *v = k + a->n_kv_heads * a->head_dim;
+    ctx->device->ops->kv_write(ctx->device, k, v, a->qkv->cols, a->n_kv_heads, a->head_dim, g.last - first, batch->seq_start + first,
+                               batch->positions, g.blocks, g.seq_block);
+    return g;
+}
+
+/* Room for the blocks of a group; NULL when the batch brings a cache. */
+static float *own_blocks(lf_ctx *ctx, const lf_attend *a)
+{
+    if (ctx->batch->kv) return NULL;
+    size_t block = lf__kv_head_floats(a->head_dim) * (size_t)a->n_kv_heads;
+    return lf__ctx_push(ctx, ctx->scratch, (size_t)max_blocks(ctx->batch->n_tokens) * block * sizeof(float));
+}
+
+static lf_attention describe(const lf_ctx *ctx, const lf_attend *a, group g)
+{
+    return (lf_attention){.o = a->y->data,
+                          .ldo = a->y->cols,
+                          .lse = a->lse,
+                          .q = a->qkv->data,
+                          .ldq = a->qkv->cols,
+                          .n_seqs = g.last - g.first,
+                          .n_heads = a->n_heads,
+                          .n_kv_heads = a->n_kv_heads,
+                          .head_dim = a->head_dim,
+                          .scale = a->scale,
+                          .seq_start = ctx->batch->seq_start + g.first,
+                          .positions = ctx->batch->positions,
+                          .kv_blocks = g.blocks,
+                          .seq_block = g.seq_block};
+}
+
+static void attention_backward(lf_ctx *ctx, void *args)
+{
+    lf_attend *a = args;
+    float *dqkv = lf__grad(ctx, a->qkv);
+    if (lf__failed(ctx)) return;
+    lf__tensor_beta(a->qkv); /* q | k | v has one reader: always the first to write */
+    size_t mark = lf__arena_mark(ctx->scratch);
+    float *own = own_blocks(ctx, a);
+    int q = a->n_heads * a->head_dim, kv = a->n_kv_heads * a->head_dim;
+    for (int s = 0; s < ctx->batch->n_seqs && !lf__failed(ctx);) {
+        group part = prepare_group(ctx, a, own, s);
+        if (lf__failed(ctx)) return;
+        size_t inner = lf__arena_mark(ctx->scratch);
+        lf_attention forward = describe(ctx, a, part);
+        void *scratch = lf__ctx_push(ctx, ctx->scratch, ctx->device->ops->attention_backward_scratch(ctx->device, &forward));
+        lf_attention_grad g = {.forward = forward,
+                               .dq = dqkv,
+                               .dk = dqkv + q,
+                               .dv = dqkv + q + kv,
+                               .lddqkv = a->qkv->cols,
+                               .d_o = a->y->grad,
+                               .lddo = a->y->cols,
+                               .k = a->qkv->data + q,
+                               .v = a->qkv->data + q + kv,
+                               .accumulate = false};
+        if (scratch && !ctx->dry) ctx->device->ops->attention_backward(ctx->device, &g, scratch);
+        lf__arena_rewind(ctx->scratch, inner);
+        s = part.last;
+    }
+    lf__arena_rewind(ctx->scratch, mark);
+}
+
+static const lf_op op = {"attention", attention_backward};
+
+lf_tensor *op_attention(lf_ctx *ctx, lf_attend a)
+{
+    if (lf__failed(ctx)) return a.qkv;
+    int n = a.qkv->rows;
+    a.y = lf__activation(ctx, "attention", n, a.n_heads * a.head_dim);
+    if (ctx->tape) a.lse = lf__ctx_push(ctx, ctx->step, (size_t)n * (size_t)a.n_heads * sizeof(float));
+    if (lf__failed(ctx)) return a.qkv;
+    size_t mark = lf__arena_mark(ctx->scratch);
+    float *own = own_blocks(ctx, &a);
+    for (int s = 0; s < ctx->batch->n_seqs && !lf__failed(ctx);) {
+        group part = prepare_group(ctx, &a, own, s);
+        if (lf__failed(ctx)) return a.qkv;
+        size_t inner = lf__arena_mark(ctx->scratch);
+        lf_attention call = describe(ctx, &a, part);
+        void *scratch = lf__ctx_push(ctx, ctx->scratch, ctx->device->ops->attention_forward_scratch(ctx->device, &call));
+        if (scratch && !ctx->dry) ctx->device->ops->attention_forward(ctx->device, &call, scratch);
+        lf__arena_rewind(ctx->scratch, inner);
+        s = part.last;
+    }
+    lf__arena_rewind(ctx->scratch, mark);
+    lf__record(ctx, &op, &a, sizeof a);
+    return a.y;
+}

@@ -1,0 +1,107 @@
+/* op_classifier.c - the last product and the loss, by chunks of rows: the logits of a batch never exist at once.
+ *
+ *   z = x W^T      nll_i = log sum_v exp(z_iv) - z_i,target      dz = (softmax(z) - onehot(target)) loss_scale
+ *   dx = dz W      dW += dz^T x                                  x [n, c]   W [v, c]   only rows with a target
+ *
+ * With a tape the gradients are made in the forward, while a chunk's dz is warm (as Liger does): 6 n c v FLOPs in all. Every element
+ * of dW is one chain over all scored rows, whatever the chunk. Rows without a target are gathered out first: they cost nothing.
+ * Saves nothing; x's gradient lies in the step arena. */
+#include <string.h>
+
+#include "ops/ops.h"
+
+enum { chunk_bytes = 8 << 20 }; /* of logits: stays in the L3 that its backward reads it from */
+
+static int chunk_rows(int vocab)
+{
+    int rows = chunk_bytes / (int)sizeof(float) / vocab;
+    return LF_MAX(rows / 48 * 48, 48); /* whole GEMM tiles */
+}
+
+/* One chunk: m rows of x (packed, width c). dx and dW only with a tape. */
+static void run_chunk(lf_ctx *ctx, const lf_classifier *a, const float *x, float *dx, const int32_t *targets, float *nll, int m)
+{
+    const lf_backend_ops *ops = ctx->device->ops;
+    lf_tensor *w = &a->weight->t;
+    int c = w->cols, v = w->rows;
+    float *logits = lf__ctx_push(ctx, ctx->scratch, (size_t)m * (size_t)v * sizeof *logits);
+    if (lf__failed(ctx)) return;
+    lf_gemm z = {.c = logits, .ldc = v, .a = x, .a_rs = c, .a_cs = 1, .b = &a->weight->forward, .m = m};
+    if (!ctx->dry) {
+        ops->gemm(ctx->device, &z);
+        ops->cross_entropy(ctx->device, logits, v, nll, targets, m, v, ctx->batch->loss_scale, ctx->tape != NULL);
+    }
+    if (!ctx->tape) return;
+    lf_gemm back = {.c = dx, .ldc = c, .a = logits, .a_rs = v, .a_cs = 1, .b = &a->weight->backward, .m = m};
+    if (!ctx->dry) ops->gemm(ctx->device, &back);
+    if (!w->needs_grad) return;
+    lf_panels rows = {.n = c, .k = m, .data = lf__ctx_push(ctx, ctx->scratch, lf__panels_floats(c, m, 0) * sizeof(float))};
+    int beta = lf__tensor_beta(w);
+    if (lf__failed(ctx) || ctx->dry) return;
+    ops->pack(ctx->device, &rows, x, 1, c);
+    lf_gemm dw = {
+        .c = w->grad, .ldc = c, .init = beta ? w->grad : NULL, .ldinit = c, .a = logits, .a_rs = 1, .a_cs = v, .b = &rows, .m = v};
+    ops->gemm(ctx->device, &dw);
+}
+
+double op_classifier(lf_ctx *ctx, lf_classifier a)
+{
+    if (lf__failed(ctx)) return 0;
+    const lf_batch *batch = ctx->batch;
+    const lf_backend_ops *ops = ctx->device->ops;
+    int n = batch->n_tokens, c = a.x->cols, m = 0;
+    size_t mark = lf__arena_mark(ctx->scratch);
+    int32_t *rows = lf__ctx_push(ctx, ctx->meta, (size_t)n * sizeof *rows),
+            *targets = lf__ctx_push(ctx, ctx->meta, (size_t)n * sizeof *targets);
+    float *nll = lf__ctx_push(ctx, ctx->meta, (size_t)n * sizeof *nll);
+    if (ctx->tape && !a.x->grad) a.x->grad = lf__ctx_push(ctx, ctx->step, lf__tensor_count(a.x) * sizeof(float));
+    if (lf__failed(ctx)) return 0;
+    for (int i = 0; i < n; i++)
+        if (batch->targets[i] >= 0) rows[m] = i, targets[m++] = batch->targets[i];
+
+    /* Room for the gathered rows is taken even when every row is scored: the forecast must not depend on the data. */
+    float *gathered = lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(a.x) * sizeof *gathered);
+    float *d_gathered = ctx->tape ? lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(a.x) * sizeof *gathered) : NULL;
+    if (lf__failed(ctx)) return 0;
+    bool all = m == n;
+    const float *x = all ? a.x->data : gathered;
+    float *dx = all ? a.x->grad : d_gathered;
+    if (!all && !ctx->dry) ops->gather_rows(ctx->device, gathered, a.x->data, rows, m, c);
+
+    int step = chunk_rows(a.weight->t.rows);
+    for (int i = 0; i < m && !lf__failed(ctx); i += step) {
+        size_t chunk = lf__arena_mark(ctx->scratch);
+        size_t at = (size_t)i * (size_t)c;
+        run_chunk(ctx, &a, x + at, dx ? dx + at : NULL, targets + i, nll + i, LF_MIN(step, m - i));
+        lf__arena_rewind(ctx->scratch, chunk);
+    }
+    if (ctx->tape && !lf__failed(ctx)) {
+        a.x->grad_written = true;
+        if (!all && !ctx->dry) ops->scatter_rows(ctx->device, a.x->grad, dx, rows, m, c, n, 0);
+    }
+    lf__arena_rewind(ctx->scratch, mark);
+    if (lf__failed(ctx) || ctx->dry) return 0;
+
+    double sum = 0;
+    if (a.nll) memset(a.nll, 0, (size_t)n * sizeof *a.nll);
+    for (int i = 0; i < m; i++) {
+        sum += (double)nll[i];
+        if (a.nll) a.nll[rows[i]] = nll[i];
+    }
+    return sum;
+}
+
+lf_tensor *op_logits(lf_ctx *ctx, lf_tensor *x, lf_weight *weight)
+{
+    if (lf__failed(ctx)) return x;
+    const lf_batch *batch = ctx->batch;
+    int m = batch->n_out_rows, c = x->cols, v = weight->t.rows;
+    float *rows = lf__ctx_push(ctx, ctx->scratch, (size_t)m * (size_t)c * sizeof *rows);
+    lf_tensor *z = lf__activation(ctx, "logits", m, v);
+    if (lf__failed(ctx)) return x;
+    if (ctx->dry) return z;
+    ctx->device->ops->gather_rows(ctx->device, rows, x->data, batch->out_rows, m, c);
+    lf_gemm g = {.c = z->data, .ldc = v, .a = rows, .a_rs = c, .a_cs = 1, .b = &weight->forward, .m = m};
+    ctx->device->ops->gemm(ctx->device, &g);
+    return z;
+}

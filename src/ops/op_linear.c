@@ -1,0 +1,141 @@
+/* op_linear.c - the door every matrix product passes, and the two composites that share it.
+ *
+ *   y = x W^T (+ residual)                     x [n, in]   W [out, in]   y [n, out]
+ *   dx = dy W        dW = dy^T x        d residual = dy
+ *
+ *   qkv          = op_linear, then op_rope on the heads of q and k
+ *   gated_mlp_in = op_linear, then op_glu: gate and up sit in the two halves of a panel, so the tile that holds both makes h
+ *
+ * 2 n in out FLOPs forward, 4 n in out backward. W is read as panels packed once per optimizer step; x is packed per call for dW.
+ * Saved: x, and gate | up for the derivative of SwiGLU (h is made again: no FLOPs worth saving). */
+#include "ops/ops.h"
+
+/* dx (+)= dy W and dW (+)= dy^T x, for whoever has dy. */
+static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, const float *dy)
+{
+    const lf_backend_ops *ops = ctx->device->ops;
+    lf_tensor *w = &weight->t;
+    int n = x->rows, in = w->cols, out = w->rows;
+    if (x->needs_grad) {
+        float *dx = lf__grad(ctx, x);
+        int beta = lf__tensor_beta(x);
+        if (lf__failed(ctx)) return;
+        lf_gemm g = {
+            .c = dx, .ldc = in, .init = beta ? dx : NULL, .ldinit = in, .a = dy, .a_rs = out, .a_cs = 1, .b = &weight->backward, .m = n};
+        if (!ctx->dry) ops->gemm(ctx->device, &g);
+    }
+    if (w->needs_grad) {
+        size_t mark = lf__arena_mark(ctx->scratch);
+        lf_panels rows = {.n = in, .k = n, .data = lf__ctx_push(ctx, ctx->scratch, lf__panels_floats(in, n, 0) * sizeof(float))};
+        int beta = lf__tensor_beta(w);
+        if (lf__failed(ctx)) return;
+        lf_gemm g = {
+            .c = w->grad, .ldc = in, .init = beta ? w->grad : NULL, .ldinit = in, .a = dy, .a_rs = 1, .a_cs = out, .b = &rows, .m = out};
+        if (!ctx->dry) {
+            ops->pack(ctx->device, &rows, x->data, 1, x->cols);
+            ops->gemm(ctx->device, &g);
+        }
+        lf__arena_rewind(ctx->scratch, mark);
+    }
+}
+
+/* y = x W^T + residual into y. */
+static void linear_forward(lf_ctx *ctx, lf_tensor *y, const lf_tensor *x, const lf_weight *weight, const lf_tensor *residual, float *swiglu)
+{
+    if (ctx->dry) return;
+    lf_gemm g = {.c = y->data,
+                 .ldc = y->cols,
+                 .init = residual ? residual->data : NULL,
+                 .ldinit = y->cols,
+                 .a = x->data,
+                 .a_rs = x->cols,
+                 .a_cs = 1,
+                 .b = &weight->forward,
+                 .m = x->rows,
+                 .swiglu = swiglu,
+                 .ldswiglu = weight->forward.pair};
+    ctx->device->ops->gemm(ctx->device, &g);
+}
+
+static bool shapes_fit(lf_ctx *ctx, const lf_tensor *x, const lf_weight *weight, const lf_tensor *residual)
+{
+    if (lf__failed(ctx)) return false;
+    if (x->cols == weight->t.cols && (!residual || (residual->rows == x->rows && residual->cols == weight->t.rows))) return true;
+    lf_error_set(&ctx->error, LF_E_ARGUMENT, "op_linear: x is [%d, %d], but the weight \"%s\" is [%d, %d].", x->rows, x->cols,
+                 weight->t.name, weight->t.rows, weight->t.cols);
+    return false;
+}
+
+/* ---- linear ---------------------------------------------------------------------------------------------------------------------- */
+static void op_linear_backward(lf_ctx *ctx, void *args)
+{
+    lf_linear *a = args;
+    if (a->residual && a->residual->needs_grad) {
+        float *dr = lf__grad(ctx, a->residual);
+        int beta = lf__tensor_beta(a->residual);
+        if (lf__failed(ctx)) return;
+        if (!ctx->dry) ctx->device->ops->add(ctx->device, dr, a->y->grad, (int64_t)lf__tensor_count(a->y), beta);
+    }
+    linear_backward(ctx, a->x, a->weight, a->y->grad);
+}
+
+static const lf_op linear = {"linear", op_linear_backward};
+
+lf_tensor *op_linear(lf_ctx *ctx, lf_linear a)
+{
+    if (!shapes_fit(ctx, a.x, a.weight, a.residual)) return a.x;
+    if (!a.y) a.y = lf__activation(ctx, "linear", a.x->rows, a.weight->t.rows);
+    if (lf__failed(ctx)) return a.x;
+    linear_forward(ctx, a.y, a.x, a.weight, a.residual, NULL);
+    lf__record(ctx, &linear, &a, sizeof a);
+    return a.y;
+}
+
+/* ---- qkv --------------------------------------------------------------------------------------------------------------------------- */
+static void op_qkv_backward(lf_ctx *ctx, void *args)
+{
+    lf_qkv *a = args;
+    if (!ctx->dry)
+        ctx->device->ops->rope(ctx->device, a->y->grad, a->y->cols, ctx->batch->positions, a->rope, a->y->rows, a->n_heads + a->n_kv_heads,
+                               a->head_dim, true);
+    linear_backward(ctx, a->x, a->weight, a->y->grad);
+}
+
+static const lf_op qkv = {"qkv", op_qkv_backward};
+
+lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a)
+{
+    if (!shapes_fit(ctx, a.x, a.weight, NULL)) return a.x;
+    a.y = lf__activation(ctx, "qkv", a.x->rows, a.weight->t.rows);
+    if (lf__failed(ctx)) return a.x;
+    linear_forward(ctx, a.y, a.x, a.weight, NULL, NULL);
+    if (!ctx->dry)
+        ctx->device->ops->rope(ctx->device, a.y->data, a.y->cols, ctx->batch->positions, a.rope, a.y->rows, a.n_heads + a.n_kv_heads,
+                               a.head_dim, false);
+    lf__record(ctx, &qkv, &a, sizeof a);
+    return a.y;
+}
+
+/* ---- gated_mlp_in ------------------------------------------------------------------------------------------------------------------ */
+static void op_gated_backward(lf_ctx *ctx, void *args)
+{
+    lf_gated *a = args;
+    float *dgu = lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(a->gate_up) * sizeof *dgu);
+    if (lf__failed(ctx)) return;
+    if (!ctx->dry) ctx->device->ops->swiglu_backward(ctx->device, dgu, NULL, a->y->grad, a->gate_up->data, a->y->rows, a->y->cols);
+    linear_backward(ctx, a->x, a->weight, dgu);
+}
+
+static const lf_op gated = {"gated_mlp_in", op_gated_backward};
+
+lf_tensor *op_gated_mlp_in(lf_ctx *ctx, lf_gated a)
+{
+    if (!shapes_fit(ctx, a.x, a.weight, NULL)) return a.x;
+    int n = a.x->rows, f = a.weight->t.rows / 2;
+    a.y = lf__activation(ctx, "mlp", n, f);
+    a.gate_up = lf__activation(ctx, "gate_up", n, 2 * f);
+    if (lf__failed(ctx)) return a.x;
+    linear_forward(ctx, a.gate_up, a.x, a.weight, NULL, a.y->data);
+    lf__record(ctx, &gated, &a, sizeof a);
+    return a.y;
+}

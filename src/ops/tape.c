@@ -1,0 +1,124 @@
+/* tape.c - where activations lie, what is remembered, and the loop that runs it backwards. Not an op.
+ *
+ * With a tape, activations stay in the step arena until the micro-batch is over. Their gradients do not: inside a block they live in
+ * scratch and go when the block's backward is done; only the residual stream's gradient crosses blocks, in two buffers by turns.
+ *
+ *   step     | embed | block 0: norm, qkv, att, ... | y0 | block 1: ... | y1 | ...        all of them, once
+ *   stream          [0]                              [1]                [0]               two buffers in all
+ *   scratch                  gradients of block 1's insides, then rewound, then block 0's */
+#include <string.h>
+
+#include "ops/ops.h"
+
+void lf__ctx_begin(lf_ctx *ctx, const lf_batch *batch)
+{
+    ctx->batch = batch;
+    lf__arena_rewind(ctx->meta, 0);
+    if (ctx->step) lf__arena_rewind(ctx->step, 0);
+    lf__arena_rewind(ctx->scratch, 0);
+    if (ctx->tape) ctx->tape->last = NULL;
+    ctx->stream[0] = ctx->stream[1] = NULL;
+    ctx->streams = 0;
+}
+
+void *lf__ctx_push(lf_ctx *ctx, lf_arena *arena, size_t bytes)
+{
+    void *p = lf__failed(ctx) ? NULL : lf__arena_push(arena, bytes);
+    if (!p) {
+        lf_error_set(&ctx->error, LF_E_MEMORY, "The %s arena is full: %zu bytes more do not fit into %zu.", arena->name, bytes,
+                     arena->size);
+    }
+    return p;
+}
+
+static lf_tensor *new_tensor(lf_ctx *ctx, lf_arena *arena, const char *name, int rows, int cols)
+{
+    lf_tensor *t = lf__ctx_push(ctx, ctx->meta, sizeof *t);
+    float *data = lf__ctx_push(ctx, arena, (size_t)rows * (size_t)cols * sizeof *data);
+    if (lf__failed(ctx)) return NULL;
+    *t = (lf_tensor){.name = name, .rows = rows, .cols = cols, .data = data};
+    return t;
+}
+
+lf_tensor *lf__activation(lf_ctx *ctx, const char *name, int rows, int cols)
+{
+    lf_tensor *t = new_tensor(ctx, ctx->tape ? ctx->step : ctx->scratch, name, rows, cols);
+    if (t) t->needs_grad = ctx->tape != NULL;
+    return t;
+}
+
+lf_tensor *lf__stream(lf_ctx *ctx, const char *name, int rows, int cols)
+{
+    float **buffer = &ctx->stream[ctx->streams++ & 1];
+    size_t bytes = (size_t)rows * (size_t)cols * sizeof **buffer;
+    if (!*buffer) *buffer = lf__ctx_push(ctx, ctx->tape ? ctx->step : ctx->scratch, bytes);
+    lf_tensor *t = ctx->tape ? lf__activation(ctx, name, rows, cols) : lf__ctx_push(ctx, ctx->meta, sizeof *t);
+    if (lf__failed(ctx)) return NULL;
+    if (ctx->tape)
+        t->grad = *buffer;
+    else
+        *t = (lf_tensor){.name = name, .rows = rows, .cols = cols, .data = *buffer};
+    return t;
+}
+
+float *lf__grad(lf_ctx *ctx, lf_tensor *t)
+{
+    if (!t->grad) t->grad = lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(t) * sizeof(float));
+    return t->grad;
+}
+
+void lf__record(lf_ctx *ctx, const lf_op *op, const void *args, size_t size)
+{
+    if (!ctx->tape || lf__failed(ctx)) return;
+    lf_record *record = lf__ctx_push(ctx, ctx->meta, sizeof *record);
+    void *copy = lf__ctx_push(ctx, ctx->meta, size);
+    if (lf__failed(ctx)) return;
+    memcpy(copy, args, size);
+    *record = (lf_record){.op = op, .args = copy, .previous = ctx->tape->last};
+    ctx->tape->last = record;
+}
+
+void lf__weight_pack(lf_device *device, lf_weight *w)
+{
+    if (w->forward.data) device->ops->pack(device, &w->forward, w->t.data, w->t.cols, 1);
+    if (w->backward.data) device->ops->pack(device, &w->backward, w->t.data, 1, w->t.cols);
+}
+
+/* ---- blocks: two records that bracket what scratch may forget -------------------------------------------------------------------- */
+typedef struct block_bracket {
+    size_t mark; /* of scratch, set by the end bracket when backward meets it, used by the begin bracket */
+} block_bracket;
+
+static void block_end_backward(lf_ctx *ctx, void *args)
+{
+    block_bracket *b = *(block_bracket **)args;
+    b->mark = lf__arena_mark(ctx->scratch);
+}
+
+static void block_begin_backward(lf_ctx *ctx, void *args)
+{
+    block_bracket *b = *(block_bracket **)args;
+    lf__arena_rewind(ctx->scratch, b->mark);
+}
+
+static const lf_op block_begin = {"block begin", block_begin_backward};
+static const lf_op block_end = {"block end", block_end_backward};
+
+lf_tensor *lf__block(lf_ctx *ctx, lf_block_fn fn, lf_tensor *x, void *model, int layer)
+{
+    if (lf__failed(ctx)) return x;
+    lf_tensor *y = lf__stream(ctx, "block", x->rows, x->cols);
+    block_bracket *bracket = lf__ctx_push(ctx, ctx->meta, sizeof *bracket);
+    lf__record(ctx, &block_begin, &bracket, sizeof(block_bracket *));
+    size_t mark = lf__arena_mark(ctx->scratch);
+    if (!lf__failed(ctx)) fn(ctx, y, x, model, layer);
+    lf__arena_rewind(ctx->scratch, mark);
+    lf__record(ctx, &block_end, &bracket, sizeof(block_bracket *));
+    return lf__failed(ctx) ? x : y;
+}
+
+void lf__backward(lf_ctx *ctx)
+{
+    for (lf_record *r = ctx->tape->last; r && !lf__failed(ctx); r = r->previous) r->op->backward(ctx, r->args);
+    ctx->tape->last = NULL;
+}

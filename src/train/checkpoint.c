@@ -1,0 +1,291 @@
+/* checkpoint.c - folders that are whole or not there: <run>/checkpoints/step-000200.
+ *
+ *   config.json model.safetensors generation_config.json tokenizer.json tokenizer_config.json    a Hugging Face model folder
+ *   trainer/optimizer.safetensors   m.<name>, v.<name> of every parameter
+ *   trainer/config.yaml             the run's resolved config
+ *   trainer/state.json              step, and size and hash of every file above: what makes a folder "whole"
+ *
+ * Random numbers and the data position are functions of the step: there is nothing else to save. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/formats.h"
+#include "train/trainer.h"
+
+static const char *const listed[] = {"config.json",        "model.safetensors",     "generation_config.json",
+                                     "tokenizer.json",     "tokenizer_config.json", "trainer/optimizer.safetensors",
+                                     "trainer/config.yaml"};
+
+static int hash_file(const char *dir, const char *name, uint64_t *size, char hex[17], lf_error *err)
+{
+    char path[LF_PATH_MAX];
+    lf_map map;
+    if (lf__path_join(path, dir, name, err) || lf__map_open(&map, path, err)) return -1;
+    *size = map.size;
+    snprintf(hex, 17, "%016" PRIx64, lf__hash64(map.data, map.size, 0));
+    lf__map_close(&map);
+    return 0;
+}
+
+/* ---- saving -------------------------------------------------------------------------------------------------------------------------- */
+static int write_optimizer(const char *dir, const lf_model *model, const lf_optimizer *o, lf_error *err)
+{
+    char path[LF_PATH_MAX];
+    size_t n = (size_t)model->n_params;
+    typedef char long_name[104];
+    lf_st_decl *decls = lf__calloc(2 * n, sizeof *decls, err);
+    long_name *names = lf__calloc(2 * n, sizeof *names, err);
+    lf_writer *w = NULL;
+    if (decls && names && lf__path_join(path, dir, "trainer/optimizer.safetensors", err) == 0) {
+        for (size_t i = 0; i < 2 * n; i++) {
+            const lf_param *p = &model->params[i % n];
+            snprintf(names[i], sizeof names[i], "%c.%s", i < n ? 'm' : 'v', p->name);
+            decls[i] = (lf_st_decl){.name = names[i], .dtype = "F32", .n_dims = 2, .shape = {p->rows, p->cols}};
+        }
+        w = lf__safetensors_begin(path, decls, 2 * n, err);
+    }
+    free(decls);
+    free(names);
+    if (!w) return -1;
+    for (size_t i = 0; i < 2 * n; i++) {
+        const lf_param *p = &model->params[i % n];
+        ptrdiff_t at = p->weight->t.data - model->data + (ptrdiff_t)p->row0 * p->cols;
+        lf__writer_add(w, (i < n ? o->m : o->v) + at, (size_t)p->rows * (size_t)p->cols * sizeof(float));
+    }
+    return lf__writer_commit(&w, err);
+}
+
+static int write_state(const char *dir, int64_t step, lf_error *err)
+{
+    char path[LF_PATH_MAX];
+    lf_buf text;
+    lf__buf_init(&text, 1 << 16);
+    lf__buf_printf(&text, "{\n  \"format\": 1,\n  \"step\": %" PRId64 ",\n  \"files\": {", step);
+    const char *comma = "\n";
+    for (size_t i = 0; i < LF_COUNT(listed); i++) {
+        uint64_t size;
+        char hex[17];
+        if (lf__path_join(path, dir, listed[i], err)) goto fail;
+        if (!lf__path_exists(path)) continue; /* a model without a tokenizer */
+        if (hash_file(dir, listed[i], &size, hex, err)) goto fail;
+        lf__buf_printf(&text, "%s    \"%s\": {\"size\": %" PRIu64 ", \"hash\": \"%s\"}", comma, listed[i], size, hex);
+        comma = ",\n";
+    }
+    lf__buf_puts(&text, "\n  }\n}\n");
+    if (lf__path_join(path, dir, "trainer/state.json", err) || lf__write_file(path, text.data, text.len, err)) goto fail;
+    lf__buf_release(&text);
+    return 0;
+fail:
+    lf__buf_release(&text);
+    return -1;
+}
+
+static int fill(const char *tmp, int64_t step, const lf_model *model, const lf_optimizer *optimizer, const lf_config *config,
+                const lf_tokenizer *tokenizer, lf_error *err)
+{
+    char path[LF_PATH_MAX];
+    if (lf__path_join(path, tmp, "trainer", err) || lf__make_dirs(path, err)) return -1;
+    if (lf_model_save(model, tmp, err)) return -1;
+    if (tokenizer && lf_tokenizer_save(tokenizer, tmp, err)) return -1;
+    if (lf__path_join(path, tmp, "trainer/config.yaml", err) || lf_config_save(config, path, "en", err)) return -1;
+    if (write_optimizer(tmp, model, optimizer, err)) return -1;
+    return write_state(tmp, step, err);
+}
+
+int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step, const lf_model *model, const lf_optimizer *optimizer,
+                        const lf_config *config, const lf_tokenizer *tokenizer, lf_error *err)
+{
+    char parent[LF_PATH_MAX], tmp[LF_PATH_MAX], name[32];
+    snprintf(name, sizeof name, "step-%06" PRId64, step);
+    if (lf__path_join(parent, run_dir, "checkpoints", err) || lf__make_dirs(parent, err) || lf__path_join(dir, parent, name, err)) return -1;
+    if (lf__dir_begin(tmp, dir, err)) return -1;
+    if (fill(tmp, step, model, optimizer, config, tokenizer, err) || lf__dir_commit(tmp, dir, true, err)) {
+        lf__remove_tree(tmp, NULL);
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- is it whole? ---------------------------------------------------------------------------------------------------------------------
+ */
+int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err)
+{
+    char path[LF_PATH_MAX];
+    if (lf__path_join(path, dir, "trainer/state.json", err)) return -1;
+    json_t *state = lf__json_load(path, 1 << 20, err);
+    if (!state) return -1;
+    json_t *files = json_object_get(state, "files"), *at = json_object_get(state, "step"), *info;
+    int status = 0;
+    if (!json_is_object(files) || !json_is_integer(at) || json_integer_value(at) < 0 || !json_object_get(files, "model.safetensors"))
+        status = lf_error_set(err, LF_E_FORMAT, "%s: not the state of a checkpoint (\"step\" and \"files\" expected).", path);
+    else
+        *step = json_integer_value(at);
+    for (size_t i = 0; i < LF_COUNT(listed) && !status; i++) {
+        uint64_t size;
+        char hex[17];
+        if (!(info = json_object_get(files, listed[i]))) continue;
+        const char *hash = json_string_value(json_object_get(info, "hash"));
+        if (hash_file(dir, listed[i], &size, hex, err))
+            status = -1;
+        else if ((json_int_t)size != json_integer_value(json_object_get(info, "size")))
+            status = lf_error_set(err, LF_E_FORMAT, "%s/%s: %" PRIu64 " bytes, but the checkpoint was saved with %" JSON_INTEGER_FORMAT ".",
+                                  dir, listed[i], size, json_integer_value(json_object_get(info, "size")));
+        else if (!hash || strcmp(hash, hex) != 0)
+            status = lf_error_set(err, LF_E_FORMAT, "%s/%s: its bytes are not the ones that were saved (hash %s, expected %s).", dir,
+                                  listed[i], hex, hash ? hash : "missing");
+    }
+    if (status)
+        lf_error_hint(err, "another checkpoint of the run may be whole: see the checkpoints folder, --checkpoint step-N or --resume PATH");
+    json_decref(state);
+    return status;
+}
+
+/* ---- finding ----------------------------------------------------------------------------------------------------------------------------
+ */
+static int64_t step_of_name(const char *name)
+{
+    int64_t step = 0;
+    if (strncmp(name, "step-", 5) != 0 || strlen(name) < 6 || strlen(name) > 20) return -1;
+    for (const char *p = name + 5; *p; p++) {
+        if (*p < '0' || *p > '9') return -1;
+        step = step * 10 + (*p - '0');
+    }
+    return step;
+}
+
+/* Steps of the checkpoint folders of a run, ascending. *steps: free(). */
+static size_t list_steps(const char *run_dir, int64_t **steps)
+{
+    char parent[LF_PATH_MAX], **names = NULL;
+    size_t n = 0, n_steps = 0;
+    *steps = NULL;
+    if (lf__path_join(parent, run_dir, "checkpoints", NULL) || !lf__path_is_dir(parent) || lf__list_dir(parent, &names, &n, NULL)) return 0;
+    *steps = lf__calloc(n + 1, sizeof **steps, NULL);
+    for (size_t i = 0; i < n && *steps; i++) {
+        int64_t step = step_of_name(names[i]);
+        if (step < 0) continue;
+        size_t at = n_steps++;
+        for (; at > 0 && (*steps)[at - 1] > step; at--) (*steps)[at] = (*steps)[at - 1];
+        (*steps)[at] = step;
+    }
+    lf__names_free(&names, n);
+    return n_steps;
+}
+
+static void step_dir(char out[LF_PATH_MAX], const char *run_dir, int64_t step)
+{
+    char name[64];
+    snprintf(name, sizeof name, "checkpoints/step-%06" PRId64, step);
+    if (lf__path_join(out, run_dir, name, NULL)) out[0] = '\0';
+}
+
+int lf__checkpoint_newest(char out[LF_PATH_MAX], const char *run_dir, lf_buf *note, lf_error *err)
+{
+    int64_t *steps, found;
+    size_t n = list_steps(run_dir, &steps);
+    out[0] = '\0';
+    while (n-- > 0) {
+        lf_error why = {0};
+        char dir[LF_PATH_MAX];
+        step_dir(dir, run_dir, steps[n]);
+        if (lf__checkpoint_verify(dir, &found, &why) == 0) {
+            snprintf(out, LF_PATH_MAX, "%s", dir);
+            break;
+        }
+        if (note) lf__buf_printf(note, "%sCheckpoint step-%06" PRId64 " was passed over: %s", note->len ? " " : "", steps[n], why.message);
+        if (n == 0) {
+            free(steps);
+            return lf_error_set(err, why.code, "No checkpoint of %s is whole; the last one tried: %s", run_dir, why.message);
+        }
+    }
+    free(steps);
+    return 0;
+}
+
+void lf__checkpoint_rotate(const char *run_dir, int64_t keep)
+{
+    int64_t *steps;
+    size_t n = list_steps(run_dir, &steps);
+    for (size_t i = 0; keep > 0 && i + (size_t)keep < n; i++) {
+        char dir[LF_PATH_MAX];
+        step_dir(dir, run_dir, steps[i]);
+        if (dir[0] && lf__remove_tree(dir, NULL)) lf__log(LF_LOG_WARNING, "The old checkpoint %s could not be removed.", dir);
+    }
+    free(steps);
+}
+
+int lf_checkpoint_find(char *out, size_t size, const char *path, const char *which, lf_error *err)
+{
+    char dir[LF_PATH_MAX], inner[LF_PATH_MAX];
+    int64_t step;
+    if (!lf__path_is_dir(path)) {
+        lf_error_set(err, LF_E_NOT_FOUND, "%s is not a folder: a run, a checkpoint or a model folder was expected.", path);
+        return lf_error_hint(err, "ls runs");
+    }
+    bool last = !which || strcmp(which, "last") == 0;
+    if (lf__path_join(inner, path, "config.json", err)) return -1;
+    if (lf__path_exists(inner)) { /* a model folder; verified when it is a checkpoint */
+        if (!last)
+            return lf_error_set(err, LF_E_ARGUMENT, "%s is one model, not a run: there is no checkpoint \"%s\" to pick in it.", path,
+                                which);
+        if (lf__path_join(inner, path, "trainer/state.json", err)) return -1;
+        if (lf__path_exists(inner) && lf__checkpoint_verify(path, &step, err)) return -1;
+        snprintf(dir, sizeof dir, "%s", path);
+    } else if (last) {
+        if (lf__checkpoint_newest(dir, path, NULL, err)) return -1;
+        if (!dir[0]) {
+            lf_error_set(err, LF_E_NOT_FOUND, "%s holds no checkpoint and no config.json.", path);
+            return lf_error_hint(err, "train first: foundry train stories-3m --run.dir %s", path);
+        }
+    } else {
+        step = step_of_name(which);
+        if (step < 0) return lf_error_set(err, LF_E_ARGUMENT, "\"%s\" does not name a checkpoint: expected \"last\" or \"step-N\".", which);
+        step_dir(dir, path, step);
+        if (!lf__path_is_dir(dir)) {
+            int64_t *steps;
+            size_t n = list_steps(path, &steps);
+            lf_error_set(err, LF_E_NOT_FOUND, "%s has no checkpoint of step %" PRId64 ".", path, step);
+            if (n) lf_error_hint(err, "its %zu checkpoints reach from step-%" PRId64 " to step-%" PRId64, n, steps[0], steps[n - 1]);
+            free(steps);
+            return -1;
+        }
+        if (lf__checkpoint_verify(dir, &step, err)) return -1;
+    }
+    if ((size_t)snprintf(out, size, "%s", dir) >= size) return lf_error_set(err, LF_E_LIMIT, "The path %s is too long.", dir);
+    return 0;
+}
+
+/* ---- loading
+ * ------------------------------------------------------------------------------------------------------------------------------ */
+static int read_moment(const lf_safetensors *st, const char *path, char which, const lf_param *p, float *at, lf_error *err)
+{
+    char name[104];
+    snprintf(name, sizeof name, "%c.%s", which, p->name);
+    const lf_st_tensor *t = lf__safetensors_find(st, name);
+    size_t bytes = (size_t)p->rows * (size_t)p->cols * sizeof(float);
+    if (!t || strcmp(t->dtype, "F32") != 0 || t->bytes != bytes)
+        return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" with %zu bytes of F32 was expected, %s.", path, name, bytes,
+                            t ? "but it is of another shape" : "but it is not there");
+    memcpy(at, t->data, bytes);
+    return 0;
+}
+
+int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *o, int64_t *step, lf_error *err)
+{
+    char path[LF_PATH_MAX];
+    lf_safetensors st;
+    if (lf__checkpoint_verify(dir, step, err) || lf__model_read(model, dir, err)) return -1;
+    if (lf__path_join(path, dir, "trainer/optimizer.safetensors", err) || lf__safetensors_open(&st, path, err)) return -1;
+    int status = 0;
+    for (int i = 0; i < model->n_params && !status; i++) {
+        const lf_param *p = &model->params[i];
+        ptrdiff_t at = p->weight->t.data - model->data + (ptrdiff_t)p->row0 * p->cols;
+        status = read_moment(&st, path, 'm', p, o->m + at, err);
+        if (!status) status = read_moment(&st, path, 'v', p, o->v + at, err);
+    }
+    lf__safetensors_close(&st);
+    if (!status) lf__model_pack(model);
+    return status;
+}

@@ -1,0 +1,392 @@
+/* run.c - lf_train_run: a config becomes a run folder with a trained model in it.
+ *
+ *   set up   folder locked -> data and tokenizer -> model -> compared with what the folder already holds -> resumed or begun
+ *   loop     step: load windows -> forward and backward per micro-batch -> norm -> update     every so often: evaluate, sample, save
+ *
+ * The state of a run is (weights, moments, step): everything else is a function of the step. So a run that was killed and resumed is the
+ * same run, bit for bit. The caller's thread calls every hook. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/trainer.h"
+
+/* The windows of one optimizer step, side by side, and the part of them that is a micro-batch. */
+typedef struct step_batch {
+    int windows, seq_len, micro_windows;   /* windows of a step; of one micro-batch */
+    int32_t *tokens, *targets, *positions; /* [windows * seq_len]                   */
+    int32_t *starts;                       /* [windows * seq_len] restarts of each window, window-relative */
+    int *n_starts;                         /* [windows] */
+    int32_t *seq_start;                    /* [micro_windows * seq_len + 1] of the micro-batch in work */
+} step_batch;
+
+typedef struct run {
+    lf_device *device;
+    const lf_train_hooks *hooks;
+    lf_config config; /* resolved */
+    char dir[LF_PATH_MAX];
+    int lock;
+    bool created; /* the folder is ours and new: a failed set-up takes it away again */
+    lf_run_data data;
+    lf_model *model;
+    lf_optimizer optimizer;
+    lf_model_ctx ctx;
+    lf_evaluator evaluator;
+    step_batch batch;
+    lf_loader loader;
+    FILE *metrics;
+    lf_buf note;
+    double began;
+    int64_t first_step; /* steps done before this process */
+} run;
+
+/* ---- batches ----------------------------------------------------------------------------------------------------------------------------
+ */
+static int batch_init(step_batch *b, const lf_train_config *t, lf_error *err)
+{
+    enum { default_micro_tokens = 8192 }; /* keeps activations of small models near the caches; any size gives the same model */
+    size_t n = (size_t)t->batch_tokens;
+    int64_t micro = t->micro_batch_tokens ? t->micro_batch_tokens : default_micro_tokens;
+    b->seq_len = (int)t->seq_len;
+    b->windows = (int)(t->batch_tokens / t->seq_len);
+    b->micro_windows = (int)LF_MIN(LF_MAX(micro / t->seq_len, 1), b->windows);
+    int32_t *ints = lf__calloc(4 * n + (size_t)b->micro_windows * (size_t)b->seq_len + 1, sizeof *ints, err);
+    b->tokens = ints;
+    b->n_starts = lf__calloc((size_t)b->windows, sizeof *b->n_starts, err);
+    if (!ints || !b->n_starts) return -1;
+    b->targets = ints + n, b->positions = ints + 2 * n, b->starts = ints + 3 * n, b->seq_start = ints + 4 * n;
+    return 0;
+}
+
+static void batch_release(step_batch *b)
+{
+    free(b->tokens);
+    free(b->n_starts);
+}
+
+/* Windows of step t = 1.. (window k of the run is a function of k alone). Returns how many targets are scored, or -1. */
+static int64_t batch_load(step_batch *b, const lf_loader *loader, int64_t t, lf_error *err)
+{
+    int64_t scored = 0;
+    for (int w = 0; w < b->windows; w++) {
+        size_t at = (size_t)w * (size_t)b->seq_len;
+        uint64_t k = (uint64_t)(t - 1) * (uint64_t)b->windows + (uint64_t)w;
+        b->n_starts[w] = lf_loader_window(loader, k, b->tokens + at, b->targets + at, b->positions + at, b->starts + at, err);
+        if (b->n_starts[w] < 0) return -1;
+        for (int i = 0; i < b->seq_len; i++) scored += b->targets[at + (size_t)i] >= 0;
+    }
+    return scored;
+}
+
+/* Windows [w, w + micro_windows) as a ragged batch. */
+static lf_batch micro_batch(step_batch *b, int w, float loss_scale)
+{
+    int count = LF_MIN(b->micro_windows, b->windows - w), n_seqs = 0;
+    size_t at = (size_t)w * (size_t)b->seq_len;
+    for (int i = 0; i < count; i++)
+        for (int s = 0; s < b->n_starts[w + i]; s++) b->seq_start[n_seqs++] = i * b->seq_len + b->starts[at + (size_t)(i * b->seq_len + s)];
+    b->seq_start[n_seqs] = count * b->seq_len;
+    return (lf_batch){.n_tokens = count * b->seq_len,
+                      .n_seqs = n_seqs,
+                      .tokens = b->tokens + at,
+                      .positions = b->positions + at,
+                      .seq_start = b->seq_start,
+                      .targets = b->targets + at,
+                      .loss_scale = loss_scale};
+}
+
+/* ---- set-up
+ * ------------------------------------------------------------------------------------------------------------------------------ */
+static int report(lf_error *err, const lf_error *cause)
+{
+    lf_error_set(err, cause->code, "%s", cause->message);
+    if (cause->hint[0]) lf_error_hint(err, "%s", cause->hint);
+    return -1;
+}
+
+static int open_folder(run *r, lf_error *err)
+{
+    lf_config *c = &r->config;
+    char inner[LF_PATH_MAX];
+    if (c->run.dir[0])
+        snprintf(r->dir, sizeof r->dir, "%s", c->run.dir);
+    else
+        snprintf(r->dir, sizeof r->dir, "runs/%s", c->name[0] ? c->name : "run");
+    r->created = !lf__path_exists(r->dir);
+    if (lf__make_dirs(r->dir, err)) return -1;
+    r->lock = lf__lock_dir(r->dir, err);
+    if (r->lock < 0) {
+        r->created = false;
+        return -1;
+    }
+    lf__remove_leftovers(r->dir);
+    if (lf__path_join(inner, r->dir, "checkpoints", err)) return -1;
+    if (lf__path_is_dir(inner)) lf__remove_leftovers(inner);
+    if (lf__path_join(inner, r->dir, "data", err)) return -1;
+    if (lf__path_is_dir(inner)) lf__remove_leftovers(inner);
+    return 0;
+}
+
+/* A folder that holds another run is never overwritten: every fixed key must be as it was. */
+static int compare_with_folder(run *r, lf_error *err)
+{
+    char path[LF_PATH_MAX];
+    if (lf__path_join(path, r->dir, "config.yaml", err)) return -1;
+    if (!lf__path_exists(path)) return 0;
+    lf_config *before = lf__calloc(1, sizeof *before, err);
+    if (!before) return -1;
+    lf_config_init(before);
+    int status = lf_config_load(before, path, err);
+    const char *key = status ? NULL : lf_config_fixed_difference(before, &r->config);
+    if (key) {
+        lf_error_set(err, LF_E_MISMATCH, "%s was begun with another %s; a run that exists is never overwritten.", r->dir, key);
+        lf_error_hint(err, "continue it with its own config: foundry train %s, or choose a new folder: --run.dir runs/another", path);
+        status = -1;
+    }
+    if (!status && before->train.steps != r->config.train.steps) {
+        lf__buf_printf(&r->note,
+                       "%strain.steps changed from %" PRId64 " to %" PRId64 ": the learning-rate schedule is that of the new length.",
+                       r->note.len ? " " : "", before->train.steps, r->config.train.steps);
+    }
+    free(before);
+    return status;
+}
+
+/* Starts from the weights of another model: same shape, same tokenizer. */
+static int init_from(run *r, lf_error *err)
+{
+    char dir[LF_PATH_MAX], path[LF_PATH_MAX];
+    const char *from = r->config.model.init_from;
+    if (lf_checkpoint_find(dir, sizeof dir, from, NULL, err)) return -1;
+    if (lf__path_join(path, dir, "tokenizer.json", err)) return -1;
+    if (r->data.tokenizer && lf__path_exists(path)) {
+        lf_tokenizer *t = lf_tokenizer_load(dir, err);
+        if (!t) return -1;
+        bool same = strcmp(lf_tokenizer_fingerprint(t), lf_tokenizer_fingerprint(r->data.tokenizer)) == 0;
+        lf_tokenizer_free(&t);
+        if (!same) {
+            lf_error_set(err, LF_E_MISMATCH, "model.init_from: %s was trained with another tokenizer than the data of this run.", dir);
+            return lf_error_hint(err, "prepare the data with its tokenizer: foundry data prepare ... --tokenizer %s", dir);
+        }
+    }
+    return lf__model_read(r->model, dir, err);
+}
+
+/* Weights and moments of the checkpoint to go on from; first_step stays 0 when there is none. */
+static int resume(run *r, lf_error *err)
+{
+    char dir[LF_PATH_MAX];
+    const char *how = r->config.run.resume;
+    if (strcmp(how, "auto") == 0 || how[0] == '\0') {
+        if (lf__checkpoint_newest(dir, r->dir, &r->note, err)) return -1;
+    } else if (strcmp(how, "never") == 0) {
+        if (lf__checkpoint_newest(dir, r->dir, NULL, err)) return -1;
+        if (dir[0]) {
+            lf_error_set(err, LF_E_BUSY, "%s already holds a run, and run.resume is \"never\".", r->dir);
+            return lf_error_hint(err, "choose a new folder: --run.dir runs/another, or go on with --resume auto");
+        }
+    } else if (lf_checkpoint_find(dir, sizeof dir, how, NULL, err))
+        return -1;
+    if (!dir[0]) return 0;
+    return lf__checkpoint_load(dir, r->model, &r->optimizer, &r->first_step, err);
+}
+
+static int set_up_model(run *r, lf_error *err)
+{
+    lf_config *c = &r->config;
+    if (lf__model_check(&c->model, "model", err)) return -1;
+    r->model = lf__model_alloc(r->device, &c->model, true, false, err);
+    if (!r->model || lf__optimizer_init(&r->optimizer, r->model, err) || batch_init(&r->batch, &c->train, err)) return -1;
+    c->model = r->model->config;
+
+    /* The shape that memory is reserved for: a full micro-batch of undivided windows. */
+    step_batch *b = &r->batch;
+    for (int w = 0; w < b->windows; w++) b->n_starts[w] = 1;
+    for (int i = 0; i < b->windows * b->seq_len; i++) b->positions[i] = i % b->seq_len;
+    lf_batch shape = micro_batch(b, 0, 1.0f);
+    if (lf__model_ctx_init(&r->ctx, r->model, &shape, true, err)) return -1;
+    if (r->data.val && lf__evaluator_init(&r->evaluator, r->model, LF_MAX(shape.n_tokens, b->seq_len), b->seq_len, err)) return -1;
+    return 0;
+}
+
+static int set_up(run *r, lf_error *err)
+{
+    lf_config *c = &r->config;
+    if (lf_config_check(c, err) || open_folder(r, err) || lf__run_data_open(&r->data, c, r->dir, r->hooks, err)) return -1;
+    if (!c->train.seq_len) c->train.seq_len = c->model.max_position_embeddings;
+    if (lf_config_check(c, err) || compare_with_folder(r, err)) return -1;
+    r->loader = (lf_loader){.shards = r->data.train,
+                            .seq_len = (int)c->train.seq_len,
+                            .seed = (uint64_t)c->train.seed,
+                            .end_token = lf_shards_end_token(r->data.train),
+                            .document_mask = c->data.document_mask};
+    if (!lf_loader_windows(&r->loader)) {
+        lf_error_set(err, LF_E_LIMIT, "%s: %" PRIu64 " training tokens are too few for one window of train.seq_len + 1 = %" PRId64 ".",
+                     c->data.train, lf_shards_tokens(r->data.train), c->train.seq_len + 1);
+        return lf_error_hint(err, "use more text, or a shorter --train.seq_len");
+    }
+    if (set_up_model(r, err)) return -1;
+    if (resume(r, err)) return -1;
+    if (!r->first_step) {
+        if (c->model.init_from[0] ? init_from(r, err) : (lf__model_init_weights(r->model, (uint64_t)c->train.seed), 0)) return -1;
+        lf__model_pack(r->model);
+    }
+    char path[LF_PATH_MAX];
+    if (lf__path_join(path, r->dir, "config.yaml", err) || lf_config_save(c, path, "en", err)) return -1;
+    r->metrics = lf__metrics_open(r->dir, r->first_step, err);
+    return r->metrics ? 0 : -1;
+}
+
+static void tear_down(run *r)
+{
+    if (r->metrics) fclose(r->metrics);
+    lf__evaluator_release(&r->evaluator);
+    lf__model_ctx_release(&r->ctx);
+    batch_release(&r->batch);
+    lf__optimizer_release(&r->optimizer);
+    lf_model_free(&r->model);
+    lf__run_data_close(&r->data);
+    lf__buf_release(&r->note);
+    if (r->lock >= 0) lf__unlock(&r->lock);
+}
+
+/* ---- the loop
+ * ------------------------------------------------------------------------------------------------------------------------------ */
+static int train_step(run *r, int64_t t, lf_train_metrics *m, lf_error *err)
+{
+    double start = lf__now();
+    const lf_train_config *c = &r->config.train;
+    int64_t scored = batch_load(&r->batch, &r->loader, t, err);
+    if (scored < 0) return -1;
+    double nll = 0;
+    for (int w = 0; w < r->batch.windows; w += r->batch.micro_windows) {
+        lf_batch micro = micro_batch(&r->batch, w, 1.0f / (float)scored);
+        nll += lf__model_loss(r->model, &r->ctx.ctx, &micro, NULL);
+        if (lf__failed(&r->ctx.ctx)) return report(err, &r->ctx.ctx.error);
+    }
+    *m = (lf_train_metrics){.step = t,
+                            .steps = c->steps,
+                            .loss = nll / (double)scored,
+                            .lr = lf__learning_rate(c, t),
+                            .grad_norm = lf__gradient_norm(r->model),
+                            .tokens = t * c->batch_tokens,
+                            .val_loss = (double)NAN,
+                            .val_bpb = (double)NAN,
+                            .val_floor_bpb = (double)NAN,
+                            .val_excess_bits = (double)NAN};
+    if (!isfinite(m->loss) || !isfinite(m->grad_norm)) {
+        const char *bad = lf__first_bad_tensor(r->model);
+        lf_error_set(err, LF_E_NUMERIC,
+                     "Step %" PRId64 ": the loss is %g and the gradient norm %g; the first tensor with NaN or infinity is %s.", t, m->loss,
+                     m->grad_norm, bad ? bad : "an activation");
+        return lf_error_hint(err, "the last checkpoint is untouched; try a lower --train.lr or a longer --train.warmup_steps");
+    }
+    lf__optimizer_step(&r->optimizer, r->model, c, t, m->grad_norm);
+    double seconds = lf__now() - start;
+    m->tokens_per_second = (double)c->batch_tokens / seconds;
+    m->gflops = m->tokens_per_second * lf_model_flops_per_token(r->model, (int)c->seq_len) * 1e-9;
+    return 0;
+}
+
+static void clock_in(const run *r, lf_train_metrics *m)
+{
+    m->seconds = lf__now() - r->began;
+    m->eta = m->seconds / (double)(m->step - r->first_step) * (double)(m->steps - m->step);
+}
+
+static int save(run *r, int64_t step, lf_error *err)
+{
+    double start = lf__now();
+    char dir[LF_PATH_MAX];
+    if (lf__checkpoint_save(dir, r->dir, step, r->model, &r->optimizer, &r->config, r->data.tokenizer, err)) return -1;
+    lf__checkpoint_rotate(r->dir, r->config.train.keep_last);
+    if (r->hooks->on_checkpoint) r->hooks->on_checkpoint(step, dir, lf__now() - start, r->hooks->user);
+    return 0;
+}
+
+static int evaluate(run *r, lf_train_metrics *m, bool last, lf_error *err)
+{
+    if (!r->data.val) return 0;
+    if (lf__evaluate(&r->evaluator, r->model, &r->data, last ? 0 : r->config.train.eval_documents, m, err)) return -1;
+    clock_in(r, m);
+    if (r->hooks->on_eval) r->hooks->on_eval(m, r->hooks->user);
+    return 0;
+}
+
+static int sample(run *r, int64_t step, lf_error *err)
+{
+    char dir[LF_PATH_MAX];
+    if (!r->hooks->on_sample || !r->data.tokenizer) return 0;
+    if (lf__path_join(dir, r->dir, "samples", err) || lf__make_dirs(dir, err)) return -1;
+    r->hooks->on_sample(step, r->model, r->data.tokenizer, dir, r->hooks->user);
+    return 0;
+}
+
+static bool due(int64_t every, int64_t t) { return every > 0 && t % every == 0; }
+
+static int loop(run *r, lf_error *err)
+{
+    const lf_train_config *c = &r->config.train;
+    for (int64_t t = r->first_step + 1; t <= c->steps; t++) {
+        lf_train_metrics m;
+        bool last = t == c->steps;
+        if (train_step(r, t, &m, err)) return -1;
+        clock_in(r, &m);
+        if (r->hooks->on_step) r->hooks->on_step(&m, r->hooks->user);
+        if ((last || due(c->eval_every, t)) && evaluate(r, &m, last, err)) return -1;
+        if (lf__metrics_write(r->metrics, &m, err)) return -1;
+        if ((last || due(c->sample_every, t)) && sample(r, t, err)) return -1;
+        bool stop = !last && r->hooks->should_stop && r->hooks->should_stop(r->hooks->user);
+        if ((last || stop || due(c->checkpoint_every, t)) && save(r, t, err)) return -1;
+        if (stop) {
+            lf_error_set(err, LF_E_INTERRUPTED, "Interrupted after step %" PRId64 " of %" PRId64 "; everything is saved in %s.", t,
+                         c->steps, r->dir);
+            return lf_error_hint(err, "go on with: foundry train %s/config.yaml", r->dir);
+        }
+    }
+    return 0;
+}
+
+static void announce(run *r)
+{
+    if (!r->hooks->on_start) return;
+    size_t arenas = r->model->weights.size + r->model->grads.size + r->optimizer.arena.size + r->ctx.step.size + r->ctx.scratch.size +
+                    r->ctx.meta.size + r->evaluator.ctx.scratch.size + r->evaluator.ctx.meta.size;
+    lf_train_start start = {.run_dir = r->dir,
+                            .isa = lf_device_isa(r->device),
+                            .threads = lf_device_threads(r->device),
+                            .parameters = lf_model_parameters(r->model),
+                            .resumed_from = r->first_step ? r->first_step : -1,
+                            .flops_per_token = lf_model_flops_per_token(r->model, (int)r->config.train.seq_len),
+                            .train_tokens = lf_shards_tokens(r->data.train),
+                            .val_tokens = r->data.val ? lf_shards_tokens(r->data.val) : 0,
+                            .arena_bytes = arenas,
+                            .tokens_per_step = r->config.train.batch_tokens,
+                            .note = r->note.len ? r->note.data : ""};
+    r->hooks->on_start(&start, r->hooks->user);
+}
+
+int lf_train_run(lf_device *device, const lf_config *config, const lf_train_hooks *hooks, lf_error *err)
+{
+    static const lf_train_hooks no_hooks;
+    run *r = lf__calloc(1, sizeof *r, err);
+    if (!r) return -1;
+    r->device = device, r->hooks = hooks ? hooks : &no_hooks, r->config = *config, r->lock = -1;
+    lf__buf_init(&r->note, 4096);
+    lf_error cause = {0};
+    int status = set_up(r, &cause);
+    bool begun = status == 0;
+    if (!status) {
+        announce(r);
+        r->began = lf__now();
+        status = loop(r, &cause);
+    }
+    char dir[LF_PATH_MAX];
+    snprintf(dir, sizeof dir, "%s", r->dir);
+    bool remove = !begun && r->created;
+    tear_down(r);
+    if (remove) lf__remove_tree(dir, NULL);
+    free(r);
+    return status ? report(err, &cause) : 0;
+}

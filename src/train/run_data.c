@@ -1,0 +1,134 @@
+/* run_data.c - what a run reads: token shards (its own, foreign, or made on the fly from raw text) and the tokenizer that fits them. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/trainer.h"
+
+/* The tokenizer of raw text: the one named, the one this run already learned, or a new one learned from the text into <run>/tokenizer. */
+static lf_tokenizer *tokenizer_for_text(const lf_config *c, const char *run_dir, const lf_train_hooks *hooks, lf_error *err)
+{
+    char dir[LF_PATH_MAX], **files;
+    int n_files;
+    if (c->data.tokenizer[0]) return lf_tokenizer_load(c->data.tokenizer, err);
+    if (lf__path_join(dir, run_dir, "tokenizer", err)) return NULL;
+    if (lf__path_is_dir(dir)) return lf_tokenizer_load(dir, err);
+    if (lf_data_text_files(&files, &n_files, c->data.train, err)) return NULL;
+    lf_tokenizer_train_options options = {.mode = c->data.tokenizer_mode,
+                                          .vocab_size = (int)c->data.tokenizer_vocab_size,
+                                          .threads = (int)c->machine.threads,
+                                          .progress = hooks->progress,
+                                          .progress_user = hooks->user};
+    lf_tokenizer *t = lf_tokenizer_train((const char *const *)files, n_files, &options, err);
+    lf_data_text_files_free(&files, n_files);
+    if (t && lf_tokenizer_save(t, dir, err)) lf_tokenizer_free(&t);
+    return t;
+}
+
+/* The tokenizer of shards: the one named (it must be the one that made them), or their own copy. NULL without an error: there is none. */
+static lf_tokenizer *tokenizer_for_shards(const lf_config *c, const lf_shards *shards, lf_error *err)
+{
+    const char *made_by = lf_shards_fingerprint(shards), *dir = c->data.tokenizer[0] ? c->data.tokenizer : lf_shards_tokenizer_dir(shards);
+    if (!dir[0]) return NULL;
+    lf_tokenizer *t = lf_tokenizer_load(dir, err);
+    if (t && made_by[0] && strcmp(made_by, lf_tokenizer_fingerprint(t)) != 0) {
+        lf_error_set(err, LF_E_MISMATCH, "The tokenizer %s (fingerprint %.12s...) is not the one that made the shards %s (%.12s...).", dir,
+                     lf_tokenizer_fingerprint(t), c->data.train, made_by);
+        lf_error_hint(err, "leave data.tokenizer empty to use the shards' own, or prepare again: foundry data prepare ... --tokenizer %s",
+                      dir);
+        lf_tokenizer_free(&t);
+    }
+    return t;
+}
+
+static int open_split(lf_shards **out, lf_run_data *d, const lf_config *c, const char *path, const char *split, const char *cache,
+                      const lf_train_hooks *hooks, double val_fraction, lf_error *err)
+{
+    char dir[LF_PATH_MAX];
+    lf_prepare_options options = {
+        .val_fraction = val_fraction, .threads = (int)c->machine.threads, .progress = hooks->progress, .progress_user = hooks->user};
+    if (lf_data_open_or_prepare(dir, sizeof dir, path, cache, d->tokenizer, &options, err)) return -1;
+    *out = lf_shards_open(dir, split, err);
+    return *out ? 0 : -1;
+}
+
+/* Every id must have a row in the embedding. shards.json knows the largest; foreign files are read. */
+static int check_ids(const lf_shards *s, const char *path, int64_t vocab_size, lf_error *err)
+{
+    lf_split_info info = lf_shards_info(s);
+    if (info.max_id < 0) return lf_shards_check_vocab(s, (int)vocab_size, err);
+    if (info.max_id < vocab_size) return 0;
+    lf_error_set(err, LF_E_MISMATCH, "%s: the largest token id is %" PRId32 ", but model.vocab_size is %" PRId64 ".", path, info.max_id,
+                 vocab_size);
+    return lf_error_hint(err, "set model.vocab_size to 0: the tokenizer's size is taken");
+}
+
+int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const lf_train_hooks *hooks, lf_error *err)
+{
+    char cache[LF_PATH_MAX];
+    memset(d, 0, sizeof *d);
+    if (!c->data.train[0]) {
+        lf_error_set(err, LF_E_CONFIG, "data.train is empty: a run needs token shards or a text file to train on.");
+        return lf_error_hint(err, "foundry train ... --data.train stories.txt");
+    }
+    if (!lf__path_exists(c->data.train)) {
+        lf_error_set(err, LF_E_NOT_FOUND, "data.train: %s does not exist.", c->data.train);
+        return lf_error_hint(err, "make some: foundry data synth --bytes 20M -o stories.txt");
+    }
+    if (lf__path_join(cache, run_dir, "data", err)) return -1;
+    bool text = lf_data_is_text(c->data.train), own_val = c->data.val[0] == '\0';
+    if (text && !(d->tokenizer = tokenizer_for_text(c, run_dir, hooks, err))) goto fail;
+    if (open_split(&d->train, d, c, c->data.train, "train", cache, hooks, own_val ? c->data.val_fraction : 0, err)) goto fail;
+    lf_error none = {0};
+    if (!text && !(d->tokenizer = tokenizer_for_shards(c, d->train, &none)) && none.code) {
+        if (err) *err = none;
+        goto fail;
+    }
+    if (!own_val) {
+        if (open_split(&d->val, d, c, c->data.val, "val", cache, hooks, 0, &none)) {
+            /* Raw text or foreign shards given as validation have only a train split: all of it is meant. */
+            none = (lf_error){0};
+            if (open_split(&d->val, d, c, c->data.val, "train", cache, hooks, 0, err)) goto fail;
+        }
+        if (strcmp(lf_shards_fingerprint(d->train), lf_shards_fingerprint(d->val)) != 0) {
+            lf_error_set(err, LF_E_MISMATCH,
+                         "data.train and data.val were made by different tokenizers (fingerprints %.12s... and %.12s...).",
+                         lf_shards_fingerprint(d->train), lf_shards_fingerprint(d->val));
+            goto fail;
+        }
+    } else if (open_split(&d->val, d, c, c->data.train, "val", cache, hooks, c->data.val_fraction, &none)) {
+        if (none.code != LF_E_NOT_FOUND) {
+            if (err) *err = none;
+            goto fail;
+        }
+        d->val = NULL; /* a folder without a validation split: nothing to evaluate on */
+    }
+
+    int32_t end = d->tokenizer ? lf_tokenizer_end(d->tokenizer) : -1;
+    if (lf_shards_end_token(d->train) < 0 && end >= 0) lf_shards_set_end_token(d->train, end);
+    if (d->val && lf_shards_end_token(d->val) < 0 && end >= 0) lf_shards_set_end_token(d->val, end);
+    if (!c->model.vocab_size) {
+        if (!d->tokenizer) {
+            lf_error_set(err, LF_E_CONFIG, "model.vocab_size is 0 (the tokenizer's), but %s comes without a tokenizer.", c->data.train);
+            lf_error_hint(err, "name one: --data.tokenizer DIR, or give --model.vocab_size");
+            goto fail;
+        }
+        c->model.vocab_size = lf_tokenizer_size(d->tokenizer);
+    }
+    if (c->model.eos_token_id < 0) c->model.eos_token_id = lf_shards_end_token(d->train);
+    if (c->model.bos_token_id < 0) c->model.bos_token_id = c->model.eos_token_id;
+    if (check_ids(d->train, c->data.train, c->model.vocab_size, err)) goto fail;
+    if (d->val && check_ids(d->val, own_val ? c->data.train : c->data.val, c->model.vocab_size, err)) goto fail;
+    return 0;
+fail:
+    lf__run_data_close(d);
+    return -1;
+}
+
+void lf__run_data_close(lf_run_data *d)
+{
+    lf_shards_close(&d->train);
+    lf_shards_close(&d->val);
+    lf_tokenizer_free(&d->tokenizer);
+}

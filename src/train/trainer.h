@@ -1,0 +1,66 @@
+/* trainer.h - private to src/train: what a running training is made of. The public face is foundry/train.h. */
+#ifndef LF_TRAINER_H
+#define LF_TRAINER_H
+
+#include "foundry/data.h"
+#include "foundry/tokenizer.h"
+#include "foundry/train.h"
+#include "model/model.h"
+
+/* ---- optimizer.c: schedule, clipping, AdamW ------------------------------------------------------------------------------------ */
+/* Moments lie in one arena in the order of the model's weights: m of all, then v of all. */
+typedef struct lf_optimizer {
+    lf_arena arena;
+    float *m, *v; /* [model->n_floats] each */
+} lf_optimizer;
+int lf__optimizer_init(lf_optimizer *o, const lf_model *model, lf_error *err);
+void lf__optimizer_release(lf_optimizer *o);
+/* Learning rate of step t = 1..steps: linear to lr over warmup_steps, then a cosine to min_lr at the last step. */
+double lf__learning_rate(const lf_train_config *c, int64_t t);
+/* Global norm of all gradients, before clipping. */
+double lf__gradient_norm(const lf_model *model);
+/* Step t = 1..: clips to c->grad_clip (0 = off) given the norm, updates every weight, packs the panels, clears the gradient marks. */
+void lf__optimizer_step(lf_optimizer *o, lf_model *model, const lf_train_config *c, int64_t t, double norm);
+/* The name of the first parameter whose gradient (or, failing that, value) is not finite; NULL when all are. */
+const char *lf__first_bad_tensor(const lf_model *model);
+
+/* ---- run_data.c: what a run reads ------------------------------------------------------------------------------------------------ */
+typedef struct lf_run_data {
+    lf_tokenizer *tokenizer; /* NULL: foreign shards and no tokenizer named */
+    lf_shards *train, *val;  /* val NULL: nothing to evaluate on            */
+} lf_run_data;
+/* Opens (or prepares under run_dir) what config names and fills in what depends on it: model.vocab_size, end tokens. */
+int lf__run_data_open(lf_run_data *d, lf_config *config, const char *run_dir, const lf_train_hooks *hooks, lf_error *err);
+void lf__run_data_close(lf_run_data *d);
+
+/* ---- evaluate.c -------------------------------------------------------------------------------------------------------------------- */
+typedef struct lf_evaluator {
+    lf_model_ctx ctx;
+    int rows, seq_len;                     /* of one batch; of one sequence at most */
+    int32_t *tokens, *targets, *positions; /* [rows] */
+    int32_t *seq_start;                    /* [rows + 1] */
+} lf_evaluator;
+int lf__evaluator_init(lf_evaluator *e, lf_model *model, int rows, int seq_len, lf_error *err);
+void lf__evaluator_release(lf_evaluator *e);
+/* Whole validation documents, each from a fresh context, end token included; the first `documents` of them (0 = all). Fills the val_*
+ * fields of metrics. */
+int lf__evaluate(lf_evaluator *e, lf_model *model, const lf_run_data *data, int64_t documents, lf_train_metrics *metrics, lf_error *err);
+
+/* ---- checkpoint.c ------------------------------------------------------------------------------------------------------------------ */
+/* Writes dir (out) = <run>/checkpoints/step-000200: model folder + trainer/{state.json, optimizer.safetensors, config.yaml}. */
+int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step, const lf_model *model, const lf_optimizer *optimizer,
+                        const lf_config *config, const lf_tokenizer *tokenizer, lf_error *err);
+int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *optimizer, int64_t *step, lf_error *err);
+/* Is dir whole? Sizes and hashes of its files against state.json. 0, or -1 with the first thing that is wrong. */
+int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err);
+/* The newest whole checkpoint of a run: its folder into out, or "" when there is none. Rejected ones are listed in note. */
+int lf__checkpoint_newest(char out[LF_PATH_MAX], const char *run_dir, lf_buf *note, lf_error *err);
+/* Removes all but the newest `keep` (0 = keeps all). */
+void lf__checkpoint_rotate(const char *run_dir, int64_t keep);
+
+/* ---- metrics.c ----------------------------------------------------------------------------------------------------------------------- */
+/* Opens <run>/metrics.jsonl for appending, after cutting everything past `step`. */
+FILE *lf__metrics_open(const char *run_dir, int64_t step, lf_error *err);
+int lf__metrics_write(FILE *f, const lf_train_metrics *m, lf_error *err);
+
+#endif

@@ -1,0 +1,302 @@
+/* cpu_rows.c - everything that works row by row or element by element: the division among the workers. A worker owns rows, columns or
+ * ranges of the output, never a share of a sum; where rows are reduced (weight gradients) it owns columns. */
+#include <string.h>
+
+#include "backend/cpu/kernels.h"
+
+/* Arguments of any row operation: y out, then inputs. Each operation names the fields it uses. */
+typedef struct rows_job {
+    const lf_kernels *k;
+    float *y, *y2, *stat_out;
+    const float *x, *x2, *w, *stat;
+    const int32_t *index; /* tokens, rows, positions or targets */
+    ptrdiff_t ld;
+    int n, c, heads, dim, beta;
+    float scalar;
+    bool flag;
+} rows_job;
+
+#define ROW(p, i, c) ((p) + (ptrdiff_t)(i) * (c))
+
+/* ---- embed, gather, scatter ---------------------------------------------------------------------------------------------- */
+static void gather_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) memcpy(ROW(j->y, i, j->c), ROW(j->x, j->index[i], j->c), (size_t)j->c * sizeof(float));
+}
+
+static void gather_rows(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c)
+{
+    rows_job job = {.y = y, .x = x, .index = rows, .n = n, .c = c};
+    lf__cpu_run(dev, gather_worker, &job, (double)n * c);
+}
+
+static void embed_forward(lf_device *dev, float *y, const int32_t *tokens, const float *table, int n, int c)
+{
+    gather_rows(dev, y, table, tokens, n, c);
+}
+
+/* Rows of the table repeat among the tokens, so a worker owns columns and meets the tokens in their order. */
+static void embed_backward_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->c, LF_HALF, tid, n_threads, &lo, &hi);
+    if (lo >= hi) return;
+    for (int r = 0; r < j->dim && !j->beta; r++) memset(ROW(j->y, r, j->c) + lo, 0, (size_t)(hi - lo) * sizeof(float));
+    for (int i = 0; i < j->n; i++) j->k->add(ROW(j->y, j->index[i], j->c) + lo, ROW(j->x, i, j->c) + lo, hi - lo, 1);
+}
+
+static void embed_backward(lf_device *dev, float *dtable, const float *dy, const int32_t *tokens, int n, int c, int rows, int beta)
+{
+    rows_job job = {.k = dev->kernels, .y = dtable, .x = dy, .index = tokens, .n = n, .c = c, .dim = rows, .beta = beta};
+    lf__cpu_run(dev, embed_backward_worker, &job, (double)(n + (beta ? 0 : rows)) * c);
+}
+
+/* The rows are distinct and ascending: a worker owns a range of y's rows and finds where they begin in the list. */
+static void scatter_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->dim, 1, tid, n_threads, &lo, &hi);
+    if (!j->beta) memset(ROW(j->y, lo, j->c), 0, (size_t)(hi - lo) * (size_t)j->c * sizeof(float));
+    int first = 0, end = j->n;
+    while (first < end) {
+        int mid = first + (end - first) / 2;
+        if (j->index[mid] < lo)
+            first = mid + 1;
+        else
+            end = mid;
+    }
+    for (int i = first; i < j->n && j->index[i] < hi; i++) j->k->add(ROW(j->y, j->index[i], j->c), ROW(j->x, i, j->c), j->c, 1);
+}
+
+static void scatter_rows(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c, int y_rows, int beta)
+{
+    rows_job job = {.k = dev->kernels, .y = y, .x = x, .index = rows, .n = n, .c = c, .dim = y_rows, .beta = beta};
+    lf__cpu_run(dev, scatter_worker, &job, (double)(n + (beta ? 0 : y_rows)) * c);
+}
+
+/* ---- rmsnorm ------------------------------------------------------------------------------------------------------------- */
+static void rmsnorm_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) {
+        float rstd = j->k->rmsnorm(ROW(j->y, i, j->c), ROW(j->x, i, j->c), j->w, j->c, j->scalar);
+        if (j->stat_out) j->stat_out[i] = rstd;
+    }
+}
+
+static void rmsnorm_forward(lf_device *dev, float *y, float *rstd, const float *x, const float *w, int n, int c, float eps)
+{
+    rows_job job = {.k = dev->kernels, .y = y, .stat_out = rstd, .x = x, .w = w, .n = n, .c = c, .scalar = eps};
+    lf__cpu_run(dev, rmsnorm_worker, &job, (double)n * c);
+}
+
+/* dw sums over rows, so its workers own columns; dx is written by rows, after dw, so that it may take dy's place. */
+static void rmsnorm_grad_w_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->c, LF_HALF, tid, n_threads, &lo, &hi);
+    if (lo < hi) j->k->rmsnorm_grad_w(j->y + lo, j->x2 + lo, j->x + lo, j->stat, j->n, j->c, (int)(hi - lo), j->beta);
+}
+
+static void rmsnorm_grad_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++)
+        j->k->rmsnorm_grad(ROW(j->y, i, j->c), ROW(j->x2, i, j->c), ROW(j->x, i, j->c), j->w, j->stat[i], j->c, j->beta);
+}
+
+static void rmsnorm_backward(lf_device *dev, float *dx, float *dw, const float *dy, const float *x, const float *w, const float *rstd,
+                             int n, int c, int beta_dx, int beta_dw)
+{
+    rows_job job = {.k = dev->kernels, .x = x, .x2 = dy, .w = w, .stat = rstd, .n = n, .c = c};
+    if (dw) {
+        job.y = dw, job.beta = beta_dw;
+        lf__cpu_run(dev, rmsnorm_grad_w_worker, &job, (double)n * c);
+    }
+    job.y = dx, job.beta = beta_dx;
+    lf__cpu_run(dev, rmsnorm_grad_worker, &job, (double)n * c);
+}
+
+/* ---- rope ---------------------------------------------------------------------------------------------------------------- */
+static void rope_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) j->k->rope(j->y + i * j->ld, ROW(j->x, j->index[i], j->dim), j->heads, j->dim, j->scalar);
+}
+
+static void rope(lf_device *dev, float *x, ptrdiff_t ldx, const int32_t *positions, const float *table, int n, int n_heads, int head_dim,
+                 bool inverse)
+{
+    rows_job job = {.k = dev->kernels, .y = x, .ld = ldx, .x = table, .index = positions, .n = n, .heads = n_heads, .dim = head_dim};
+    job.scalar = inverse ? -1.0f : 1.0f;
+    lf__cpu_run(dev, rope_worker, &job, (double)n * n_heads * head_dim);
+}
+
+/* ---- swiglu -------------------------------------------------------------------------------------------------------------- */
+static void swiglu_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) {
+        const float *gu = ROW(j->x, i, 2 * j->c);
+        j->k->swiglu(ROW(j->y, i, j->c), gu, gu + j->c, j->c);
+    }
+}
+
+static void swiglu_forward(lf_device *dev, float *h, const float *gu, int n, int f)
+{
+    rows_job job = {.k = dev->kernels, .y = h, .x = gu, .n = n, .c = f};
+    lf__cpu_run(dev, swiglu_worker, &job, 8.0 * n * f);
+}
+
+static void swiglu_backward_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) {
+        const float *gu = ROW(j->x, i, 2 * j->c);
+        float *dgu = ROW(j->y, i, 2 * j->c), *h = j->y2 ? ROW(j->y2, i, j->c) : NULL;
+        j->k->swiglu_grad(dgu, dgu + j->c, h, ROW(j->x2, i, j->c), gu, gu + j->c, j->c);
+    }
+}
+
+static void swiglu_backward(lf_device *dev, float *dgu, float *h, const float *dh, const float *gu, int n, int f)
+{
+    rows_job job = {.k = dev->kernels, .y = dgu, .y2 = h, .x = gu, .x2 = dh, .n = n, .c = f};
+    lf__cpu_run(dev, swiglu_backward_worker, &job, 8.0 * n * f);
+}
+
+/* ---- cross-entropy ------------------------------------------------------------------------------------------------------- */
+static void cross_entropy_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) j->stat_out[i] = j->k->cross_entropy(j->y + i * j->ld, j->index[i], j->c, j->scalar, j->flag);
+}
+
+static void cross_entropy(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v, float scale,
+                          bool grad)
+{
+    rows_job job = {.k = dev->kernels, .y = logits, .ld = ld, .stat_out = nll, .index = targets, .n = n, .c = v, .scalar = scale};
+    job.flag = grad;
+    lf__cpu_run(dev, cross_entropy_worker, &job, 8.0 * n * v);
+}
+
+/* ---- flat ranges: add, sums, checks, the optimizer ------------------------------------------------------------------------- */
+typedef struct range_job {
+    const lf_kernels *k;
+    float *y;
+    const float *x;
+    const lf_adamw *adamw;
+    double *sums;   /* one per chunk of this pass */
+    int64_t *found; /* one per worker */
+    int64_t n;
+    int beta;
+} range_job;
+
+static void add_worker(void *arg, int tid, int n_threads)
+{
+    const range_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_HALF, tid, n_threads, &lo, &hi);
+    j->k->add(j->y + lo, j->x + lo, hi - lo, j->beta);
+}
+
+static void add(lf_device *dev, float *y, const float *x, int64_t n, int beta)
+{
+    range_job job = {.k = dev->kernels, .y = y, .x = x, .n = n, .beta = beta};
+    lf__cpu_run(dev, add_worker, &job, (double)n);
+}
+
+static void sum_squares_worker(void *arg, int tid, int n_threads)
+{
+    const range_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_SUM_CHUNK, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i += LF_SUM_CHUNK)
+        j->sums[i / LF_SUM_CHUNK] = j->k->sum_squares(j->x + i, (int)LF_MIN(LF_SUM_CHUNK, hi - i));
+}
+
+static double sum_squares(lf_device *dev, const float *x, int64_t n)
+{
+    const int64_t pass = (int64_t)LF_SUM_CHUNK * LF_SUM_CHUNKS;
+    range_job job = {.k = dev->kernels, .sums = ((lf_cpu_device *)dev)->sums};
+    double total = 0.0;
+    for (int64_t at = 0; at < n; at += pass) {
+        job.x = x + at, job.n = LF_MIN(pass, n - at);
+        lf__cpu_run(dev, sum_squares_worker, &job, (double)job.n);
+        for (int64_t c = 0; c < (job.n + LF_SUM_CHUNK - 1) / LF_SUM_CHUNK; c++) total += job.sums[c];
+    }
+    return total;
+}
+
+static void find_nonfinite_worker(void *arg, int tid, int n_threads)
+{
+    const range_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_SUM_CHUNK, tid, n_threads, &lo, &hi);
+    for (; lo < hi; lo += LF_SUM_CHUNK) {
+        int64_t n = LF_MIN(LF_SUM_CHUNK, hi - lo), i = 0;
+        if (j->k->all_finite(j->x + lo, n)) continue;
+        while (i < n - 1 && j->k->all_finite(j->x + lo + i, 1)) i++;
+        j->found[tid] = lo + i;
+        return;
+    }
+}
+
+static int64_t find_nonfinite(lf_device *dev, const float *x, int64_t n)
+{
+    int64_t found[256], first = -1; /* a pool has at most 256 workers */
+    memset(found, 0xff, sizeof found);
+    range_job job = {.k = dev->kernels, .x = x, .found = found, .n = n};
+    lf__cpu_run(dev, find_nonfinite_worker, &job, (double)n);
+    for (int t = 255; t >= 0; t--) first = found[t] >= 0 ? found[t] : first; /* workers own ascending ranges */
+    return first;
+}
+
+static void adamw_worker(void *arg, int tid, int n_threads)
+{
+    const range_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_HALF, tid, n_threads, &lo, &hi);
+    j->k->adamw(j->adamw, lo, hi);
+}
+
+static void adamw(lf_device *dev, const lf_adamw *args)
+{
+    range_job job = {.k = dev->kernels, .adamw = args, .n = args->n};
+    lf__cpu_run(dev, adamw_worker, &job, 4.0 * (double)args->n);
+}
+
+void lf__cpu_ops_rows(lf_backend_ops *ops)
+{
+    ops->embed_forward = embed_forward;
+    ops->embed_backward = embed_backward;
+    ops->gather_rows = gather_rows;
+    ops->scatter_rows = scatter_rows;
+    ops->rmsnorm_forward = rmsnorm_forward;
+    ops->rmsnorm_backward = rmsnorm_backward;
+    ops->rope = rope;
+    ops->swiglu_forward = swiglu_forward;
+    ops->swiglu_backward = swiglu_backward;
+    ops->cross_entropy = cross_entropy;
+    ops->add = add;
+    ops->sum_squares = sum_squares;
+    ops->find_nonfinite = find_nonfinite;
+    ops->adamw = adamw;
+}

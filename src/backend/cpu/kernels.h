@@ -1,0 +1,101 @@
+/* kernels.h - what one rung of the ladder (scalar, avx2, avx512) brings: function pointers and, in the same struct, the block sizes
+ * they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never allocate, never start threads and never
+ * look at the device: the loops around them (cpu_*.c) are the same for every rung.
+ *
+ * Same bits: all vector rungs compute with 16 float lanes and reduce them by one fixed tree, so avx2 and avx512 agree bit for bit. */
+#ifndef LF_CPU_KERNELS_H
+#define LF_CPU_KERNELS_H
+
+#include "backend/backend.h"
+
+/* One micro-tile: C[mr, 32] = init + A[mr, kc] B[kc, 32], every element one chain with k ascending. The two 16-column halves of C
+ * may lie apart (paired panels); n[h] <= 16 columns of half h exist. init NULL starts from zero; it may be C itself. */
+typedef struct lf_tile {
+    const float *a; /* A[i, k] = a[i * a_rs + k * a_cs], one of the strides is 1 */
+    ptrdiff_t a_rs, a_cs;
+    const float *b; /* [kc][LF_PANEL] */
+    float *c[2];
+    const float *init[2];
+    ptrdiff_t ldc, ldinit;
+    int kc, mr, n[2];
+} lf_tile;
+
+typedef struct lf_kernels {
+    const char *isa;
+    int mr;           /* rows of a full micro-tile                                             */
+    int kc;           /* K block: a strip of mr * kc floats of A stays in L1                   */
+    int mc;           /* rows of A that are packed together (a multiple of mr)                 */
+    int block_floats; /* floats of B that stay in L2 while the rows of A pass                  */
+
+    void (*tile)(const lf_tile *t); /* 1 <= t->mr <= mr */
+    /* dst [strips][kc][mr] <- A[rows, kc] with a_rs == 1: rows i*mr.. of A become strip i; rows past the end are not written. */
+    void (*pack_strips)(float *dst, const float *a, ptrdiff_t a_cs, int rows, int kc);
+    /* panel[k][j] = src[j * ld + k], j < cols <= LF_PANEL: a transpose; other columns are not written. */
+    void (*pack_transposed)(float *panel, const float *src, ptrdiff_t ld, int cols, int k);
+
+    float (*rmsnorm)(float *y, const float *x, const float *w, int c, float eps); /* returns 1 / rms */
+    void (*rmsnorm_grad)(float *dx, const float *dy, const float *x, const float *w, float rstd, int c, int beta);
+    /* dw[j] = beta * dw[j] + sum over n rows (ld apart) of dy * x * rstd, for c columns. */
+    void (*rmsnorm_grad_w)(float *dw, const float *dy, const float *x, const float *rstd, int n, ptrdiff_t ld, int c, int beta);
+    void (*rope)(float *x, const float *table, int n_heads, int head_dim, float sign); /* table [head_dim/2][2]; sign +1 or -1 */
+    void (*swiglu)(float *h, const float *gate, const float *up, int f);
+    void (*swiglu_grad)(float *dgate, float *dup, float *h, const float *dh, const float *gate, const float *up, int f);
+    float (*cross_entropy)(float *x, int target, int v, float scale, bool grad); /* returns -log softmax(x)[target] */
+    void (*add)(float *y, const float *x, int64_t n, int beta);
+    double (*sum_squares)(const float *x, int n); /* one chunk */
+    bool (*all_finite)(const float *x, int64_t n);
+    void (*adamw)(const lf_adamw *a, int64_t lo, int64_t hi);
+
+    float (*dot)(const float *x, const float *y, int n);
+    void (*scale)(float *y, const float *x, float a, int n); /* y = a * x */
+    void (*axpy)(float *y, const float *x, float a, int n);  /* y += a * x */
+    /* One row of scores [LF_KV_BLOCK] -> exp(s - m), 0 from `visible` on. Updates the running maximum m and sum l of the row;
+     * returns what earlier output must be multiplied by. */
+    float (*softmax_block)(float *s, int visible, float *m, float *l);
+    /* Scores s and dP of one row -> P = exp(s - lse) and dS = P * (dP - delta), both 0 from `visible` on. */
+    void (*softmax_grad_block)(float *s, float *dp, int visible, float lse, float delta);
+
+    float (*fma_loop)(int64_t n); /* n * 16 * 24 multiply-adds in registers: what the core can do at most */
+} lf_kernels;
+
+/* Each fills what it knows and leaves the rest as the rung below left it. */
+void lf__kernels_scalar(lf_kernels *k);
+void lf__kernels_avx2(lf_kernels *k);
+void lf__kernels_avx512(lf_kernels *k);
+
+#define LF_SUM_CHUNK  4096 /* elements whose squares are summed in float lanes before they join a double */
+#define LF_SUM_CHUNKS 8192 /* chunks per pass: their sums wait in the device's table */
+
+/* The CPU device behind an lf_device. */
+typedef struct lf_cpu_device {
+    lf_device base; /* first: an lf_device * of the CPU is an lf_cpu_device * */
+    lf_backend_ops ops;
+    lf_kernels kernels;
+    float *pack; /* [threads][pack_floats]: packed rows of A, owned */
+    size_t pack_floats;
+    double *sums; /* [LF_SUM_CHUNKS], owned */
+} lf_cpu_device;
+
+/* cpu_gemm.c, cpu_rows.c, cpu_attention.c: each fills its operations. */
+void lf__cpu_ops_gemm(lf_backend_ops *ops);
+void lf__cpu_ops_rows(lf_backend_ops *ops);
+void lf__cpu_ops_attention(lf_backend_ops *ops);
+
+/* Runs fn on all workers, or on the caller alone when `work` (multiply-adds, or bytes) is too little to share. */
+static inline void lf__cpu_run(lf_device *dev, lf_pool_fn fn, void *arg, double work)
+{
+    if (work < 32768.0)
+        fn(arg, 0, 1);
+    else
+        lf__pool_run(dev->pool, fn, arg);
+}
+
+/* cpu_features.c: the rung this CPU and its operating system can run. */
+typedef enum lf_isa { LF_ISA_SCALAR, LF_ISA_AVX2, LF_ISA_AVX512, LF_ISA_COUNT } lf_isa;
+const char *lf__isa_name(lf_isa isa);
+bool lf__isa_parse(const char *name, lf_isa *isa);
+/* Name of the first instruction-set extension of the rung that is missing here, or NULL when it can run. */
+const char *lf__isa_missing(lf_isa isa);
+lf_isa lf__isa_best(void);
+
+#endif

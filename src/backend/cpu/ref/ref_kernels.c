@@ -1,0 +1,218 @@
+/* ref_kernels.c - the scalar rung: every kernel in plain C. It is the definition that the vector rungs are tested against and is never
+ * optimized. Products are chains of multiply and add in float, like the fast ones; sums over a row are taken in double. */
+#include <math.h>
+#include <string.h>
+
+#include "backend/cpu/kernels.h"
+
+static float exp_f(float x) { return (float)lf__exp((double)x); }
+
+static void tile(const lf_tile *t)
+{
+    for (int i = 0; i < t->mr; i++) {
+        float acc[LF_PANEL] = {0};
+        for (int h = 0; h < 2 && t->init[0]; h++)
+            for (int j = 0; j < t->n[h]; j++) acc[h * LF_HALF + j] = t->init[h][i * t->ldinit + j];
+        for (int k = 0; k < t->kc; k++) {
+            float a = t->a[i * t->a_rs + k * t->a_cs];
+            const float *b = t->b + (ptrdiff_t)k * LF_PANEL;
+            for (int j = 0; j < LF_PANEL; j++) acc[j] = acc[j] + a * b[j];
+        }
+        for (int h = 0; h < 2; h++)
+            for (int j = 0; j < t->n[h]; j++) t->c[h][i * t->ldc + j] = acc[h * LF_HALF + j];
+    }
+}
+
+#define MR 4
+static void pack_strips(float *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
+{
+    for (int i = 0; i < rows; i++)
+        for (int k = 0; k < kc; k++) dst[((ptrdiff_t)(i / MR) * kc + k) * MR + i % MR] = a[i + k * a_cs];
+}
+
+static void pack_transposed(float *panel, const float *src, ptrdiff_t ld, int cols, int k)
+{
+    for (int j = 0; j < cols; j++)
+        for (int i = 0; i < k; i++) panel[(ptrdiff_t)i * LF_PANEL + j] = src[j * ld + i];
+}
+
+static float rmsnorm(float *y, const float *x, const float *w, int c, float eps)
+{
+    double sum = 0.0;
+    for (int j = 0; j < c; j++) sum += (double)x[j] * (double)x[j];
+    float rstd = (float)(1.0 / sqrt(sum / c + (double)eps));
+    for (int j = 0; j < c; j++) y[j] = x[j] * rstd * w[j];
+    return rstd;
+}
+
+/* With g = dy * w and xhat = x * rstd: dx = rstd * (g - xhat * mean(g * xhat)). */
+static void rmsnorm_grad(float *dx, const float *dy, const float *x, const float *w, float rstd, int c, int beta)
+{
+    double sum = 0.0;
+    for (int j = 0; j < c; j++) sum += (double)(dy[j] * w[j]) * (double)(x[j] * rstd);
+    float mean = (float)(sum / c);
+    for (int j = 0; j < c; j++) {
+        float d = rstd * (dy[j] * w[j] - x[j] * rstd * mean);
+        dx[j] = beta ? dx[j] + d : d;
+    }
+}
+
+static void rmsnorm_grad_w(float *dw, const float *dy, const float *x, const float *rstd, int n, ptrdiff_t ld, int c, int beta)
+{
+    for (int j = 0; j < c; j++) {
+        double sum = 0.0;
+        for (int i = 0; i < n; i++) sum += (double)(dy[i * ld + j] * (x[i * ld + j] * rstd[i]));
+        dw[j] = beta ? dw[j] + (float)sum : (float)sum;
+    }
+}
+
+static void rope(float *x, const float *table, int n_heads, int head_dim, float sign)
+{
+    int half = head_dim / 2;
+    for (int h = 0; h < n_heads; h++, x += head_dim) {
+        for (int i = 0; i < half; i++) {
+            float c = table[2 * i], s = sign * table[2 * i + 1], a = x[i], b = x[i + half];
+            x[i] = a * c - b * s;
+            x[i + half] = b * c + a * s;
+        }
+    }
+}
+
+static void swiglu(float *h, const float *gate, const float *up, int f)
+{
+    for (int j = 0; j < f; j++) h[j] = gate[j] / (1.0f + exp_f(-gate[j])) * up[j];
+}
+
+/* s = sigmoid(g), silu'(g) = s * (1 + g * (1 - s)). */
+static void swiglu_grad(float *dgate, float *dup, float *h, const float *dh, const float *gate, const float *up, int f)
+{
+    for (int j = 0; j < f; j++) {
+        float g = gate[j], u = up[j], d = dh[j], s = 1.0f / (1.0f + exp_f(-g));
+        dgate[j] = d * u * (s * (1.0f + g * (1.0f - s)));
+        dup[j] = d * (g * s);
+        if (h) h[j] = g * s * u;
+    }
+}
+
+static float cross_entropy(float *x, int target, int v, float scale, bool grad)
+{
+    float max = -INFINITY;
+    double sum = 0.0;
+    for (int j = 0; j < v; j++) max = x[j] > max ? x[j] : max;
+    for (int j = 0; j < v; j++) sum += (double)exp_f(x[j] - max);
+    float nll = (float)((double)max - (double)x[target] + lf__ln(sum));
+    if (!grad) return nll;
+    for (int j = 0; j < v; j++) x[j] = (float)((double)exp_f(x[j] - max) / sum) * scale;
+    x[target] -= scale;
+    return nll;
+}
+
+static void add(float *y, const float *x, int64_t n, int beta)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = beta ? y[i] + x[i] : x[i];
+}
+
+static double sum_squares(const float *x, int n)
+{
+    double sum = 0.0;
+    for (int i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    return sum;
+}
+
+static bool all_finite(const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(x[i])) return false;
+    return true;
+}
+
+/* Loshchilov and Hutter 2019, in PyTorch's order: decay first, then the bias-corrected step. */
+static void adamw(const lf_adamw *a, int64_t lo, int64_t hi)
+{
+    float keep = 1.0f - a->lr * a->weight_decay, step = a->lr / a->bias1, root = sqrtf(a->bias2);
+    for (int64_t i = lo; i < hi; i++) {
+        float g = a->g[i] * a->grad_scale;
+        float m = a->beta1 * a->m[i] + (1.0f - a->beta1) * g;
+        float v = a->beta2 * a->v[i] + (1.0f - a->beta2) * g * g;
+        a->m[i] = m, a->v[i] = v;
+        a->w[i] = a->w[i] * keep - step * (m / (sqrtf(v) / root + a->eps));
+    }
+}
+
+static float dot(const float *x, const float *y, int n)
+{
+    double sum = 0.0;
+    for (int i = 0; i < n; i++) sum += (double)x[i] * (double)y[i];
+    return (float)sum;
+}
+
+static void scale(float *y, const float *x, float a, int n)
+{
+    for (int i = 0; i < n; i++) y[i] = a * x[i];
+}
+
+static void axpy(float *y, const float *x, float a, int n)
+{
+    for (int i = 0; i < n; i++) y[i] = y[i] + a * x[i];
+}
+
+static float softmax_block(float *s, int visible, float *m, float *l)
+{
+    float max = *m;
+    double sum = 0.0;
+    for (int j = 0; j < visible; j++) max = s[j] > max ? s[j] : max;
+    for (int j = 0; j < LF_KV_BLOCK; j++) {
+        s[j] = j < visible ? exp_f(s[j] - max) : 0.0f;
+        sum += (double)s[j];
+    }
+    float carry = exp_f(*m - max);
+    *l = *l * carry + (float)sum;
+    *m = max;
+    return carry;
+}
+
+static void softmax_grad_block(float *s, float *dp, int visible, float lse, float delta)
+{
+    for (int j = 0; j < LF_KV_BLOCK; j++) {
+        s[j] = j < visible ? exp_f(s[j] - lse) : 0.0f;
+        dp[j] = j < visible ? s[j] * (dp[j] - delta) : 0.0f;
+    }
+}
+
+static float fma_loop(int64_t n)
+{
+    float acc[16] = {0}, sum = 0.0f;
+    for (int64_t i = 0; i < n * 24; i++)
+        for (int j = 0; j < 16; j++) acc[j] = acc[j] * 0.999f + 1.0f;
+    for (int j = 0; j < 16; j++) sum += acc[j];
+    return sum;
+}
+
+void lf__kernels_scalar(lf_kernels *k)
+{
+    *k = (lf_kernels){.isa = "scalar",
+                      .mr = MR,
+                      .kc = 256,
+                      .mc = 16 * MR,
+                      .block_floats = 65536,
+                      .tile = tile,
+                      .pack_strips = pack_strips,
+                      .pack_transposed = pack_transposed,
+                      .rmsnorm = rmsnorm,
+                      .rmsnorm_grad = rmsnorm_grad,
+                      .rmsnorm_grad_w = rmsnorm_grad_w,
+                      .rope = rope,
+                      .swiglu = swiglu,
+                      .swiglu_grad = swiglu_grad,
+                      .cross_entropy = cross_entropy,
+                      .add = add,
+                      .sum_squares = sum_squares,
+                      .all_finite = all_finite,
+                      .adamw = adamw,
+                      .dot = dot,
+                      .scale = scale,
+                      .axpy = axpy,
+                      .softmax_block = softmax_block,
+                      .softmax_grad_block = softmax_grad_block,
+                      .fma_loop = fma_loop};
+}

@@ -1,0 +1,86 @@
+/* kernels_avx2.c - the AVX2 + FMA rung: the GEMM micro-tile of 6 x 16 (each half of a panel by itself), packing, and the row kernels
+ * over two ymm.
+ *
+ *   12 accumulators      2 loads of B, 6 broadcasts of A per k: 12 FMA
+ *   c[i][0] c[i][1]      i = 0..5 */
+#include "backend/cpu/x86/simd_avx2.h"
+#include "backend/cpu/x86/rows_tmpl.c"
+
+enum { MR = 6 };
+
+/* rows and strips are constants at every call. strips: A is packed [k][MR] or a transposed view (a_rs == 1). */
+LF_INLINE void half_rows(const lf_tile *t, int h, const int rows, const bool strips)
+{
+    v16 c[MR];
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) c[i] = t->init[0] ? v_load(t->init[h] + i * t->ldinit, t->n[h]) : v_set1(0.0f);
+    const float *b = t->b + h * LF_HALF, *end = b + (ptrdiff_t)t->kc * LF_PANEL;
+    const float *a[2] = {t->a, t->a + 3 * t->a_rs}; /* rows 3j..3j+2 from pointer j */
+    ptrdiff_t rs = t->a_rs, cs = t->a_cs;
+    for (; b < end; b += LF_PANEL) {
+        __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            __m256 ai = _mm256_broadcast_ss(strips ? &a[0][i] : &a[i / 3][(i % 3) * rs]);
+            c[i].lo = _mm256_fmadd_ps(ai, b0, c[i].lo);
+            c[i].hi = _mm256_fmadd_ps(ai, b1, c[i].hi);
+        }
+        for (int j = 0; j < (strips ? 1 : 2); j++) a[j] += strips ? cs : 1;
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) v_store(t->c[h] + i * t->ldc, c[i], t->n[h]);
+}
+
+#define TILE(n)                                                                                                                            \
+    static void half_view_##n(const lf_tile *t, int h) { half_rows(t, h, n, false); }                                                      \
+    static void half_strip_##n(const lf_tile *t, int h) { half_rows(t, h, n, true); }
+TILE(1)
+TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+
+    static void tile(const lf_tile *t)
+{
+    static void (*const views[MR])(const lf_tile *, int) = {half_view_1, half_view_2, half_view_3, half_view_4, half_view_5, half_view_6};
+    static void (*const strips[MR])(const lf_tile *, int) = {half_strip_1, half_strip_2, half_strip_3,
+                                                             half_strip_4, half_strip_5, half_strip_6};
+    for (int h = 0; h < 2; h++)
+        if (t->n[h] > 0) (t->a_cs == 1 ? views : strips)[t->mr - 1](t, h);
+}
+
+/* 6 floats of 16 strips at a time: whole cache lines of A are read, strips are written as streams. */
+static void pack_strips(float *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
+{
+    ptrdiff_t strip = (ptrdiff_t)kc * MR;
+    for (int k = 0; k < kc; k++, a += a_cs, dst += MR) {
+        for (int i = 0; i < rows; i += MR) {
+            float *to = dst + i / MR * strip;
+            for (int j = 0; j < LF_MIN(MR, rows - i); j++) to[j] = a[i + j];
+        }
+    }
+}
+
+static float fma_loop(int64_t n)
+{
+    __m256 c[12], x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(1.0f);
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; i++) c[i] = _mm256_set1_ps((float)i);
+    for (n *= 4; n > 0; n--) {
+#pragma GCC unroll 12
+        for (int i = 0; i < 12; i++) c[i] = _mm256_fmadd_ps(c[i], x, y);
+    }
+#pragma GCC unroll 12
+    for (int i = 1; i < 12; i++) c[0] = _mm256_add_ps(c[0], c[i]);
+    return v_sum((v16){c[0], c[0]});
+}
+
+void lf__kernels_avx2(lf_kernels *k)
+{
+    k->isa = "avx2";
+    k->mr = MR;
+    k->kc = 512;
+    k->mc = 16 * MR;
+    k->block_floats = 96 * 1024;
+    k->tile = tile;
+    k->pack_strips = pack_strips;
+    k->fma_loop = fma_loop;
+    fill_row_kernels(k);
+}

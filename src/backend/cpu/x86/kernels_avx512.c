@@ -1,0 +1,95 @@
+/* kernels_avx512.c - the AVX-512 rung (f, bw, vl, dq): the GEMM micro-tile of 12 x 32, packing, and the row kernels over one zmm.
+ *
+ *   24 accumulators      2 loads of B, 12 broadcasts of A per k: 24 FMA, the ports are full
+ *   c[i][0] c[i][1]      i = 0..11 */
+#include "backend/cpu/x86/simd_avx512.h"
+#include "backend/cpu/x86/rows_tmpl.c"
+
+enum { MR = 12 };
+
+/* rows and strips are constants at every call: 24 straight functions. strips: A is packed [k][MR] or a transposed view (a_rs == 1). */
+LF_INLINE void tile_rows(const lf_tile *t, const int rows, const bool strips)
+{
+    __m512 c[MR][2];
+    __mmask16 mask[2] = {v_lanes(t->n[0]), v_lanes(t->n[1])};
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
+        for (int h = 0; h < 2; h++) c[i][h] = t->init[0] ? _mm512_maskz_loadu_ps(mask[h], t->init[h] + i * t->ldinit) : _mm512_setzero_ps();
+    }
+    const float *b = t->b, *end = b + (ptrdiff_t)t->kc * LF_PANEL;
+    const float *a[4] = {t->a, t->a + 3 * t->a_rs, t->a + 6 * t->a_rs, t->a + 9 * t->a_rs}; /* rows 3j..3j+2 from pointer j */
+    ptrdiff_t rs = t->a_rs, cs = t->a_cs;
+    for (; b < end; b += LF_PANEL) {
+        __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + LF_HALF);
+#pragma GCC unroll 12
+        for (int i = 0; i < rows; i++) {
+            __m512 ai = _mm512_set1_ps(strips ? a[0][i] : a[i / 3][(i % 3) * rs]);
+            c[i][0] = _mm512_fmadd_ps(ai, b0, c[i][0]);
+            c[i][1] = _mm512_fmadd_ps(ai, b1, c[i][1]);
+        }
+        for (int j = 0; j < (strips ? 1 : 4); j++) a[j] += strips ? cs : 1;
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
+        for (int h = 0; h < 2; h++) {
+            float *out = t->c[h] + i * t->ldc;
+            if (t->n[h] == LF_HALF)
+                _mm512_storeu_ps(out, c[i][h]);
+            else
+                _mm512_mask_storeu_ps(out, mask[h], c[i][h]);
+        }
+    }
+}
+
+#define TILE(n)                                                                                                                            \
+    static void tile_view_##n(const lf_tile *t) { tile_rows(t, n, false); }                                                                \
+    static void tile_strip_##n(const lf_tile *t) { tile_rows(t, n, true); }
+TILE(1)
+TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+
+    static void tile(const lf_tile *t)
+{
+    static void (*const views[MR])(const lf_tile *) = {tile_view_1, tile_view_2, tile_view_3, tile_view_4,  tile_view_5,  tile_view_6,
+                                                       tile_view_7, tile_view_8, tile_view_9, tile_view_10, tile_view_11, tile_view_12};
+    static void (*const strips[MR])(const lf_tile *) = {tile_strip_1, tile_strip_2,  tile_strip_3,  tile_strip_4,
+                                                        tile_strip_5, tile_strip_6,  tile_strip_7,  tile_strip_8,
+                                                        tile_strip_9, tile_strip_10, tile_strip_11, tile_strip_12};
+    (t->a_cs == 1 ? views : strips)[t->mr - 1](t);
+}
+
+/* 12 floats of 8 strips at a time: whole cache lines of A are read, strips are written as streams. */
+static void pack_strips(float *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
+{
+    ptrdiff_t strip = (ptrdiff_t)kc * MR;
+    for (int k = 0; k < kc; k++, a += a_cs, dst += MR) {
+        for (int i = 0; i < rows; i += MR)
+            _mm512_mask_storeu_ps(dst + i / MR * strip, v_lanes(MR), _mm512_maskz_loadu_ps(v_lanes(LF_MIN(MR, rows - i)), a + i));
+    }
+}
+
+static float fma_loop(int64_t n)
+{
+    __m512 c[24], x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(1.0f);
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; i++) c[i] = _mm512_set1_ps((float)i);
+    for (; n > 0; n--) {
+#pragma GCC unroll 24
+        for (int i = 0; i < 24; i++) c[i] = _mm512_fmadd_ps(c[i], x, y);
+    }
+#pragma GCC unroll 24
+    for (int i = 1; i < 24; i++) c[0] = _mm512_add_ps(c[0], c[i]);
+    return v_sum(c[0]);
+}
+
+void lf__kernels_avx512(lf_kernels *k)
+{
+    k->isa = "avx512";
+    k->mr = MR;
+    k->kc = 512;
+    k->mc = 8 * MR;
+    k->block_floats = 96 * 1024;
+    k->tile = tile;
+    k->pack_strips = pack_strips;
+    k->fma_loop = fma_loop;
+    fill_row_kernels(k);
+}

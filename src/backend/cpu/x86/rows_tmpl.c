@@ -1,0 +1,283 @@
+/* rows_tmpl.c - the row kernels, written once over v16 (simd_avx2.h or simd_avx512.h) and included by one translation unit per rung.
+ * Sums run in 16 lanes and end in one fixed tree, so all vector rungs give the same bits. No alignment is assumed and none matters.
+ *
+ * EACH16 runs one body for every full vector (lanes == 16) and once for the rest; the compiler sees lanes as a constant in the first. */
+#include <math.h>
+
+#include "backend/cpu/kernels.h"
+
+#define EACH16(i, n, ...)                                                                                                                  \
+    do {                                                                                                                                   \
+        int64_t i = 0;                                                                                                                     \
+        for (const int lanes = 16; i + 16 <= (n); i += 16) __VA_ARGS__                                                                     \
+        for (const int lanes = (int)((n)-i); i < (n); i = (n)) __VA_ARGS__                                                                 \
+    } while (0)
+
+/* exp(x), relative error below 1.2e-7: x = k ln 2 + r, |r| <= ln 2 / 2, then a polynomial of degree 6 (its own error is 1.1e-8).
+ * The power of two is applied in two halves, so denormal results and results near the largest float come out right.
+ * -inf and x < -104 give 0, x > 89 gives inf, NaN stays NaN (min and max keep their second operand then). */
+LF_INLINE v16 v_exp(v16 x)
+{
+    x = v_min(v_set1(89.0f), v_max(v_set1(-104.0f), x));
+    v16 k = v_round(v_mul(x, v_set1(0x1.715476p+0f)));
+    v16 r = v_fnma(k, v_set1(0x1.62e400p-1f), x); /* ln 2 in two parts: k times the first is exact */
+    r = v_fnma(k, v_set1(0x1.7f7d1cp-20f), r);
+    v16 p = v_set1(0x1.6d117cp-10f);
+    p = v_fma(p, r, v_set1(0x1.120be2p-7f));
+    p = v_fma(p, r, v_set1(0x1.555518p-5f));
+    p = v_fma(p, r, v_set1(0x1.5554dcp-3f));
+    p = v_fma(p, r, v_set1(0.5f));
+    p = v_fma(p, r, v_set1(1.0f));
+    p = v_fma(p, r, v_set1(1.0f));
+    v16 half = v_round(v_mul(k, v_set1(0.5f)));
+    return v_mul(v_mul(p, v_pow2(half)), v_pow2(v_sub(k, half)));
+}
+
+static float rmsnorm(float *y, const float *x, const float *w, int c, float eps)
+{
+    v16 sum = v_set1(0.0f);
+    EACH16(i, c, {
+        v16 a = v_load(x + i, lanes);
+        sum = v_fma(a, a, sum);
+    });
+    float rstd = 1.0f / sqrtf(v_sum(sum) / (float)c + eps);
+    v16 r = v_set1(rstd);
+    EACH16(i, c, { v_store(y + i, v_mul(v_mul(v_load(x + i, lanes), r), v_load(w + i, lanes)), lanes); });
+    return rstd;
+}
+
+/* With g = dy * w and xhat = x * rstd: dx = rstd * (g - xhat * mean(g * xhat)). */
+static void rmsnorm_grad(float *dx, const float *dy, const float *x, const float *w, float rstd, int c, int beta)
+{
+    v16 sum = v_set1(0.0f), r = v_set1(rstd);
+    EACH16(i, c, { sum = v_fma(v_mul(v_load(dy + i, lanes), v_load(w + i, lanes)), v_mul(v_load(x + i, lanes), r), sum); });
+    v16 mean = v_set1(v_sum(sum) / (float)c);
+    EACH16(i, c, {
+        v16 g = v_mul(v_load(dy + i, lanes), v_load(w + i, lanes));
+        v16 d = v_mul(r, v_fnma(v_mul(v_load(x + i, lanes), r), mean, g));
+        v_store(dx + i, beta ? v_add(v_load(dx + i, lanes), d) : d, lanes);
+    });
+}
+
+/* 16 columns: 64 rows are summed in a register before they join the total. */
+LF_INLINE void grad_w_columns(float *dw, const float *dy, const float *x, const float *rstd, int n, ptrdiff_t ld, int beta, const int lanes)
+{
+    v16 total = beta ? v_load(dw, lanes) : v_set1(0.0f);
+    for (int i = 0; i < n;) {
+        v16 part = v_set1(0.0f);
+        for (int end = LF_MIN(n, i + 64); i < end; i++)
+            part = v_fma(v_load(dy + i * ld, lanes), v_mul(v_load(x + i * ld, lanes), v_set1(rstd[i])), part);
+        total = v_add(total, part);
+    }
+    v_store(dw, total, lanes);
+}
+
+static void rmsnorm_grad_w(float *dw, const float *dy, const float *x, const float *rstd, int n, ptrdiff_t ld, int c, int beta)
+{
+    EACH16(j, c, { grad_w_columns(dw + j, dy + j, x + j, rstd, n, ld, beta, lanes); });
+}
+
+LF_INLINE void rope_lanes(float *x, int half, const float *table, v16 sign, const int lanes)
+{
+    v16 c;
+    v16 s;
+    v_load_pairs(table, &c, &s, lanes);
+    s = v_mul(s, sign);
+    v16 a = v_load(x, lanes);
+    v16 b = v_load(x + half, lanes);
+    v_store(x, v_fnma(b, s, v_mul(a, c)), lanes);
+    v_store(x + half, v_fma(a, s, v_mul(b, c)), lanes);
+}
+
+static void rope(float *x, const float *table, int n_heads, int head_dim, float sign)
+{
+    int half = head_dim / 2;
+    v16 sv = v_set1(sign);
+    for (int h = 0; h < n_heads; h++, x += head_dim) EACH16(i, half, { rope_lanes(x + i, half, table + 2 * i, sv, lanes); });
+}
+
+/* 1 / (1 + exp(-g)) */
+LF_INLINE v16 v_sigmoid(v16 g)
+{
+    v16 one = v_set1(1.0f);
+    return v_div(one, v_add(one, v_exp(v_sub(v_set1(0.0f), g))));
+}
+
+static void swiglu(float *h, const float *gate, const float *up, int f)
+{
+    EACH16(i, f, {
+        v16 g = v_load(gate + i, lanes);
+        v_store(h + i, v_mul(v_mul(g, v_sigmoid(g)), v_load(up + i, lanes)), lanes);
+    });
+}
+
+/* s = sigmoid(g), silu'(g) = s * (1 + g * (1 - s)). */
+static void swiglu_grad(float *dgate, float *dup, float *h, const float *dh, const float *gate, const float *up, int f)
+{
+    v16 one = v_set1(1.0f);
+    EACH16(i, f, {
+        v16 g = v_load(gate + i, lanes);
+        v16 u = v_load(up + i, lanes);
+        v16 d = v_load(dh + i, lanes);
+        v16 s = v_sigmoid(g);
+        v16 silu = v_mul(g, s);
+        v_store(dgate + i, v_mul(v_mul(d, u), v_mul(s, v_fma(g, v_sub(one, s), one))), lanes);
+        v_store(dup + i, v_mul(d, silu), lanes);
+        if (h) v_store(h + i, v_mul(silu, u), lanes);
+    });
+}
+
+static float cross_entropy(float *x, int target, int v, float scale, bool grad)
+{
+    v16 max = v_set1(-INFINITY);
+    v16 sum = v_set1(0.0f);
+    EACH16(i, v, { max = v_max(v_keep(v_load(x + i, lanes), lanes, max), max); });
+    float top = v_max_lane(max);
+    float at_target = x[target];
+    v16 m = v_set1(top);
+    EACH16(i, v, {
+        v16 e = v_exp(v_sub(v_load(x + i, lanes), m));
+        sum = v_add(sum, v_keep(e, lanes, v_set1(0.0f)));
+        if (grad) v_store(x + i, e, lanes);
+    });
+    float total = v_sum(sum);
+    if (grad) {
+        v16 r = v_set1(scale / total);
+        EACH16(i, v, { v_store(x + i, v_mul(v_load(x + i, lanes), r), lanes); });
+        x[target] -= scale;
+    }
+    return (float)((double)top - (double)at_target + lf__ln((double)total));
+}
+
+static void add(float *y, const float *x, int64_t n, int beta)
+{
+    if (beta)
+        EACH16(i, n, { v_store(y + i, v_add(v_load(y + i, lanes), v_load(x + i, lanes)), lanes); });
+    else
+        EACH16(i, n, { v_store(y + i, v_load(x + i, lanes), lanes); });
+}
+
+static double sum_squares(const float *x, int n)
+{
+    v16 sum = v_set1(0.0f);
+    EACH16(i, n, {
+        v16 a = v_load(x + i, lanes);
+        sum = v_fma(a, a, sum);
+    });
+    return (double)v_sum(sum);
+}
+
+/* 0 * x is 0 for finite x and NaN for the others. */
+static bool all_finite(const float *x, int64_t n)
+{
+    v16 zero = v_set1(0.0f);
+    v16 sum = zero;
+    EACH16(i, n, { sum = v_fma(v_load(x + i, lanes), zero, sum); });
+    return v_sum(sum) == 0.0f;
+}
+
+/* Loshchilov and Hutter 2019, in PyTorch's order: decay first, then the bias-corrected step. True division and square root. */
+static void adamw(const lf_adamw *a, int64_t lo, int64_t hi)
+{
+    v16 gs = v_set1(a->grad_scale);
+    v16 b1 = v_set1(a->beta1);
+    v16 b2 = v_set1(a->beta2);
+    v16 c1 = v_set1(1.0f - a->beta1);
+    v16 c2 = v_set1(1.0f - a->beta2);
+    v16 keep = v_set1(1.0f - a->lr * a->weight_decay);
+    v16 step = v_set1(a->lr / a->bias1);
+    v16 root = v_set1(sqrtf(a->bias2));
+    v16 eps = v_set1(a->eps);
+    float *w = a->w + lo, *m = a->m + lo, *v = a->v + lo;
+    const float *grad = a->g + lo;
+    EACH16(i, hi - lo, {
+        v16 g = v_mul(v_load(grad + i, lanes), gs);
+        v16 mi = v_fma(v_load(m + i, lanes), b1, v_mul(c1, g));
+        v16 vi = v_fma(v_load(v + i, lanes), b2, v_mul(v_mul(c2, g), g));
+        v_store(m + i, mi, lanes);
+        v_store(v + i, vi, lanes);
+        v16 ratio = v_div(mi, v_add(v_div(v_sqrt(vi), root), eps));
+        v_store(w + i, v_fnma(step, ratio, v_mul(v_load(w + i, lanes), keep)), lanes);
+    });
+}
+
+static float dot(const float *x, const float *y, int n)
+{
+    v16 sum = v_set1(0.0f);
+    EACH16(i, n, { sum = v_fma(v_load(x + i, lanes), v_load(y + i, lanes), sum); });
+    return v_sum(sum);
+}
+
+static void scale(float *y, const float *x, float a, int n)
+{
+    v16 va = v_set1(a);
+    EACH16(i, n, { v_store(y + i, v_mul(va, v_load(x + i, lanes)), lanes); });
+}
+
+static void axpy(float *y, const float *x, float a, int n)
+{
+    v16 va = v_set1(a);
+    EACH16(i, n, { v_store(y + i, v_fma(va, v_load(x + i, lanes), v_load(y + i, lanes)), lanes); });
+}
+
+static float softmax_block(float *s, int visible, float *m, float *l)
+{
+    v16 low = v_set1(-INFINITY);
+    v16 x[4];
+    v16 max = v_set1(*m);
+    for (int i = 0; i < 4; i++) {
+        x[i] = v_keep(v_load(s + 16 * i, 16), LF_MAX(0, visible - 16 * i), low);
+        max = v_max(x[i], max);
+    }
+    float top = v_max_lane(max);
+    v16 t = v_set1(top);
+    v16 sum = v_set1(0.0f);
+    for (int i = 0; i < 4; i++) {
+        x[i] = v_exp(v_sub(x[i], t));
+        sum = v_add(sum, x[i]);
+        v_store(s + 16 * i, x[i], 16);
+    }
+    float carry = 1.0f;
+    if (top != *m) {
+        float pair[16] = {*m - top};
+        v_store(pair, v_exp(v_load(pair, 16)), 16);
+        carry = pair[0];
+    }
+    *l = fmaf(*l, carry, v_sum(sum));
+    *m = top;
+    return carry;
+}
+
+static void softmax_grad_block(float *s, float *dp, int visible, float lse, float delta)
+{
+    v16 zero = v_set1(0.0f);
+    v16 shift = v_set1(lse);
+    v16 d = v_set1(delta);
+    for (int i = 0; i < 4; i++) {
+        int lanes = LF_MAX(0, visible - 16 * i);
+        v16 p = v_keep(v_exp(v_sub(v_load(s + 16 * i, 16), shift)), lanes, zero);
+        v16 ds = v_keep(v_mul(p, v_sub(v_load(dp + 16 * i, 16), d)), lanes, zero);
+        v_store(s + 16 * i, p, 16);
+        v_store(dp + 16 * i, ds, 16);
+    }
+}
+
+static void fill_row_kernels(lf_kernels *k)
+{
+    k->rmsnorm = rmsnorm;
+    k->rmsnorm_grad = rmsnorm_grad;
+    k->rmsnorm_grad_w = rmsnorm_grad_w;
+    k->rope = rope;
+    k->swiglu = swiglu;
+    k->swiglu_grad = swiglu_grad;
+    k->cross_entropy = cross_entropy;
+    k->add = add;
+    k->sum_squares = sum_squares;
+    k->all_finite = all_finite;
+    k->adamw = adamw;
+    k->dot = dot;
+    k->scale = scale;
+    k->axpy = axpy;
+    k->softmax_block = softmax_block;
+    k->softmax_grad_block = softmax_grad_block;
+}

@@ -1,0 +1,58 @@
+/* logits.c - the logits of every token of a sequence, through the cache that generation uses. Chunks change nothing: that is the contract. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "infer/infer.h"
+#include "model/model.h"
+
+static int check_tokens(const lf_model *m, const int32_t *tokens, int n, int chunk, lf_error *err)
+{
+    const lf_model_config *c = &m->config;
+    if (n < 1 || chunk < 0) return lf_error_set(err, LF_E_ARGUMENT, "lf_model_logits: %d tokens in chunks of %d cannot be scored.", n, chunk);
+    if (n > c->max_position_embeddings)
+        return lf_error_set(err, LF_E_LIMIT, "%d tokens are longer than the model's context of %" PRId64 ".", n, c->max_position_embeddings);
+    for (int i = 0; i < n; i++)
+        if (tokens[i] < 0 || tokens[i] >= c->vocab_size)
+            return lf_error_set(err, LF_E_ARGUMENT, "Token %d has id %" PRId32 "; the vocabulary ends at %" PRId64 ".", i, tokens[i], c->vocab_size - 1);
+    return 0;
+}
+
+int lf_model_logits(lf_model *m, float *logits, const int32_t *tokens, int n, int chunk, lf_error *err)
+{
+    const lf_model_config *c = &m->config;
+    if (check_tokens(m, tokens, n, chunk, err)) return -1;
+    if (chunk == 0 || chunk > n) chunk = n;
+    lf_kv_room room = {0};
+    lf_model_ctx ctx = {0};
+    int32_t *ints = lf__calloc((size_t)chunk * 2, sizeof *ints, err), start[2] = {0, chunk};
+    int status = -1;
+    if (!ints || lf__kv_room_init(&room, (int)c->num_hidden_layers, (int)c->num_key_value_heads, (int)c->head_dim, n, err)) goto done;
+    int32_t *positions = ints, *rows = ints + chunk;
+    for (int i = 0; i < chunk; i++) positions[i] = n - chunk + i, rows[i] = i;
+    lf_kv *kv = &room.kv;
+    lf_batch batch = {.n_tokens = chunk, .n_seqs = 1, .tokens = tokens, .positions = positions, .seq_start = start, .kv = &kv, .out_rows = rows,
+                      .n_out_rows = chunk};
+    kv->length = n - chunk; /* the longest cache a chunk will see: what memory is measured for */
+    if (lf__model_ctx_init(&ctx, m, &batch, false, err)) goto done;
+    kv->length = 0;
+    for (int at = 0; at < n; at += chunk) {
+        int take = LF_MIN(chunk, n - at);
+        float *z;
+        batch.n_tokens = batch.n_out_rows = start[1] = take;
+        batch.tokens = tokens + at;
+        for (int i = 0; i < take; i++) positions[i] = at + i;
+        if (lf__model_forward(m, &ctx.ctx, &batch, &z)) {
+            lf_error_set(err, ctx.ctx.error.code, "%s", ctx.ctx.error.message);
+            goto done;
+        }
+        memcpy(logits + (size_t)at * (size_t)c->vocab_size, z, (size_t)take * (size_t)c->vocab_size * sizeof *z);
+        kv->length += take;
+    }
+    status = 0;
+done:
+    lf__model_ctx_release(&ctx);
+    lf__kv_room_release(&room);
+    free(ints);
+    return status;
+}

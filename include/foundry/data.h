@@ -90,9 +90,9 @@ int lf_shards_read(const lf_shards *s, int32_t *out, uint64_t at, uint64_t n, lf
 int lf_shards_check_vocab(const lf_shards *s, int vocab_size, lf_error *err);
 
 /* ---- raw text where shards are expected -------------------------------------------------------------------------------- */
-/* A .txt or .jsonl file, or a folder that holds such files and no shards. */
+/* A file that is not a .bin, or a folder that holds .txt or .jsonl files and no shards. */
 bool lf_data_is_text(const char *path);
-/* The .txt and .jsonl files of a path (the file itself, or a folder's, sorted). Free with lf_data_text_files_free. */
+/* The text files of a path (the file itself, or a folder's .txt and .jsonl, sorted). Free with lf_data_text_files_free. */
 int lf_data_text_files(char ***files, int *n_files, const char *path, lf_error *err);
 void lf_data_text_files_free(char ***files, int n_files);
 /* dir (out, size bytes): the shard folder for path. Shards are their own; raw text is prepared into

@@ -14,6 +14,7 @@
 
 /* X(name, summary in English, summary in Chinese), in the order in which a newcomer meets them. */
 #define CLI_COMMANDS(X)                                                                                                                    \
+    X(data, "text to train on: make it, prepare it, look at it", "训练数据：生成、准备、查看")                                                   \
     X(help, "explain a command, or list all options", "解释一个命令，或列出全部选项")
 
 #define CLI_DECLARE(name, en, zh) int cmd_##name(int argc, char **argv);

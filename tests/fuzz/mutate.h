@@ -1,0 +1,65 @@
+/* mutate.h - a small driver for fuzz entries without libFuzzer: every truncation and bit flip of short seeds, then random mutations from a
+ * fixed seed. The entry must neither crash nor trip a sanitizer; what it returns does not matter. */
+#ifndef TEST_MUTATE_H
+#define TEST_MUTATE_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef int (*mutate_entry)(const uint8_t *data, size_t size);
+
+static inline uint64_t mutate_next(uint64_t *state)
+{
+    *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
+    return *state;
+}
+
+static inline void mutate_run(mutate_entry entry, const void *seed, size_t n, int rounds)
+{
+    static const uint64_t numbers[] = {
+        0, 1, UINT64_MAX, INT32_MAX, (uint64_t)INT32_MAX + 1, UINT32_MAX, INT64_MAX, (uint64_t)INT64_MAX + 1};
+    uint64_t state = 88172645463325252u;
+    uint8_t *copy = malloc(n * 2 + 64);
+    entry(seed, n);
+    for (size_t cut = 0; cut<n; cut += n> 2000 ? n / 500 : 1) { /* an exact allocation: reading past the end is seen */
+        uint8_t *part = malloc(cut ? cut : 1);
+        memcpy(part, seed, cut);
+        entry(part, cut);
+        free(part);
+    }
+    for (size_t bit = 0; bit<n * 8; bit += n> 500 ? 13 : 1) {
+        memcpy(copy, seed, n);
+        copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        entry(copy, n);
+    }
+    for (int round = 0; round < rounds; round++) {
+        size_t size = n;
+        memcpy(copy, seed, n);
+        for (uint64_t edits = 1 + mutate_next(&state) % 4; edits-- && size;) {
+            size_t at = (size_t)(mutate_next(&state) % size), len = (size_t)(mutate_next(&state) % 16);
+            if (len > size - at) len = size - at;
+            switch (mutate_next(&state) % 5) {
+            case 0: copy[at] = (uint8_t)mutate_next(&state); break;
+            case 1: /* delete */
+                memmove(copy + at, copy + at + len, size - at - len);
+                size -= len;
+                break;
+            case 2: /* repeat */
+                if (size + len <= n * 2) {
+                    memmove(copy + at + len, copy + at, size - at);
+                    size += len;
+                }
+                break;
+            case 3: copy[at] = (uint8_t) "{}[]\",:-0e9\\\n #&*!"[mutate_next(&state) % 19]; break;
+            case 4:
+                if (size - at >= 8) memcpy(copy + at, &numbers[mutate_next(&state) % 8], 8);
+                break;
+            }
+        }
+        entry(copy, size);
+    }
+    free(copy);
+}
+
+#endif

@@ -19,6 +19,8 @@ extern "C" {
 /* "0.1.0", and one line more for --version: commit, compiler, rungs of this build; static storage. */
 const char *lf_version(void);
 const char *lf_build_info(void);
+/* "libyaml 0.2.5, jansson 2.14": the libraries this process runs with; static storage. */
+const char *lf_libraries(void);
 
 #ifdef __cplusplus
 }

@@ -14,7 +14,9 @@
 
 /* X(name, summary in English, summary in Chinese), in the order in which a newcomer meets them. */
 #define CLI_COMMANDS(X)                                                                                                                    \
-    X(data, "text to train on: make it, prepare it, look at it", "训练数据：生成、准备、查看")                                                   \
+    X(doctor, "look at this machine and test the kernels", "检查这台机器，测试计算内核")                                                   \
+    X(data, "text to train on: make it, prepare it, look at it", "训练数据：生成、准备、查看")                                             \
+    X(config, "write, show and check configurations", "写出、查看和检查配置")                                                              \
     X(help, "explain a command, or list all options", "解释一个命令，或列出全部选项")
 
 #define CLI_DECLARE(name, en, zh) int cmd_##name(int argc, char **argv);
@@ -38,17 +40,17 @@ cli_say(const char *en, const char *zh)
 
 typedef enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN, CLI_YELLOW, CLI_CYAN } cli_style;
 bool cli_is_terminal(FILE *f);
-int cli_width(void);                               /* columns of the terminal, 80 where there is none        */
-int cli_columns(const char *text);                 /* that text takes: Chinese characters take two           */
-const char *cli_color(FILE *f, cli_style style);   /* escape sequence, "" off a terminal or with NO_COLOR    */
-void cli_pad(FILE *f, const char *text, int width); /* text, then spaces up to width columns                 */
+int cli_width(void);                                          /* columns of the terminal, 80 where there is none        */
+int cli_columns(const char *text);                            /* that text takes: Chinese characters take two           */
+const char *cli_color(FILE *f, cli_style style);              /* escape sequence, "" off a terminal or with NO_COLOR    */
+void cli_pad(FILE *f, const char *text, int width);           /* text, then spaces up to width columns                 */
 void cli_wrap(FILE *f, const char *text, int indent, int at); /* wrapped to the terminal, cursor being in column `at` */
 
 /* Forms for people, into out (returned). */
-char *cli_human_count(char out[32], double n);     /* "12,345"            */
-char *cli_human_bytes(char out[32], double n);     /* "1.2 MB"            */
-char *cli_human_time(char out[32], double s);      /* "3m 20s"            */
-void cli_json_string(FILE *f, const char *text);   /* quoted and escaped; invalid UTF-8 becomes U+FFFD */
+char *cli_human_count(char out[32], double n);   /* "12,345"            */
+char *cli_human_bytes(char out[32], double n);   /* "1.2 MB"            */
+char *cli_human_time(char out[32], double s);    /* "3m 20s"            */
+void cli_json_string(FILE *f, const char *text); /* quoted and escaped; invalid UTF-8 becomes U+FFFD */
 
 /* "error: sentence" and "hint: ..." on stderr; returns the exit code of the error. */
 int cli_fail(const lf_error *err);
@@ -76,13 +78,13 @@ double cli_now(void); /* monotonic seconds */
 
 /* ---- flags as data (cli_args.c) -------------------------------------------------------------------------------------------- */
 typedef enum cli_type {
-    CLI_SWITCH,  /* bool: no value                                                        */
-    CLI_INT,     /* int64_t in [lo, hi]; 20M = 20,000,000, 4Ki = 4,096                    */
-    CLI_REAL,    /* double in [lo, hi]                                                    */
-    CLI_TEXT,    /* const char *, borrowed from argv                                      */
-    CLI_TEXTS,   /* cli_texts: may be repeated                                            */
-    CLI_CHOICE,  /* const char *, one of choices "en|zh|mix"                              */
-    CLI_OPTION   /* a key of the option table (choices = "sampler.top_k"), under a shorter name */
+    CLI_SWITCH, /* bool: no value                                                        */
+    CLI_INT,    /* int64_t in [lo, hi]; 20M = 20,000,000, 4Ki = 4,096                    */
+    CLI_REAL,   /* double in [lo, hi]                                                    */
+    CLI_TEXT,   /* const char *, borrowed from argv                                      */
+    CLI_TEXTS,  /* cli_texts: may be repeated                                            */
+    CLI_CHOICE, /* const char *, one of choices "en|zh|mix"                              */
+    CLI_OPTION  /* a key of the option table (choices = "sampler.top_k"), under a shorter name */
 } cli_type;
 
 typedef struct cli_texts {
@@ -91,13 +93,13 @@ typedef struct cli_texts {
 } cli_texts;
 
 typedef struct cli_flag {
-    const char *name;    /* "--max-tokens"                                               */
-    char letter;         /* 'o' for -o, 0 = none                                         */
+    const char *name; /* "--max-tokens"                                               */
+    char letter;      /* 'o' for -o, 0 = none                                         */
     cli_type type;
-    void *value;         /* set to the default before parsing; NULL for CLI_OPTION       */
+    void *value; /* set to the default before parsing; NULL for CLI_OPTION       */
     double lo, hi;
     const char *choices;
-    const char *meta;    /* what stands for the value in help: "FILE"; NULL = by type    */
+    const char *meta; /* what stands for the value in help: "FILE"; NULL = by type    */
     const char *help, *help_zh;
 } cli_flag;
 

@@ -243,7 +243,7 @@ typedef struct lf_option {
     const char *key;      /* "train.lr"; the flag is --train.lr                                              */
     lf_option_type type;  /* INT: int64_t, DOUBLE: double, BOOL: bool, STRING/PATH/CHOICE: char[size]        */
     size_t offset, size;  /* of the field in its struct                                                      */
-    const char *fallback; /* the default, as it would be typed                                               */
+    const char *fallback; /* the default, as it would be typed; "auto" for an INT: 0 in the field            */
     double lo, hi;        /* inclusive range of numbers                                                      */
     const char *range;    /* CHOICE: its choices, "bpe|char"; else the range or form as help shows it        */
     char resume;          /* 'f' = fixed once a run has begun, 'r' = free to change on resume                */

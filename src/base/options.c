@@ -60,6 +60,9 @@ static int set_text(const lf_option *row, char *field, const char *text, const c
     return 0;
 }
 
+/* A whole number whose default is "auto": the field holds 0 for it, though 0 itself may be out of range. */
+static bool is_auto(const lf_option *row) { return row->type == LF_OPT_INT && strcmp(row->fallback, "auto") == 0; }
+
 /* Ranges are doubles in the table; from 2^63 on they mean "no bound". */
 static int64_t bound(double x) { return x >= 9.2e18 ? INT64_MAX : x <= -9.2e18 ? INT64_MIN : (int64_t)x; }
 
@@ -75,7 +78,10 @@ int lf__option_set(const lf_option *table, void *target, const char *key, const 
     switch (row->type) {
     case LF_OPT_INT: {
         int64_t v = 0;
-        if ((rc = lf__parse_int(text, what, bound(row->lo), bound(row->hi), &v, &local)) == 0) memcpy(field, &v, sizeof v);
+        if (is_auto(row) && strcmp(text, "auto") == 0)
+            rc = 0, memcpy(field, &v, sizeof v);
+        else if ((rc = lf__parse_int(text, what, bound(row->lo), bound(row->hi), &v, &local)) == 0)
+            memcpy(field, &v, sizeof v);
         break;
     }
     case LF_OPT_DOUBLE: {
@@ -99,16 +105,29 @@ int lf__option_set(const lf_option *table, void *target, const char *key, const 
     return local.hint[0] ? lf_error_hint(err, "%s", local.hint) : lf_error_hint(err, "%s: %s", key, row->help);
 }
 
-/* The shortest decimal that reads back as the same double. */
+/* The shortest decimal that reads back as the same double, as a person would write it: 10000, 0.001, 1e-5, 3e12. */
 static void format_double(char *out, size_t size, double v)
 {
+    if (v > -1e9 && v < 1e9 && v == (double)(int64_t)v) {
+        snprintf(out, size, "%lld", (long long)v);
+        return;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         double back = 0;
         snprintf(out, size, "%.*g", digits, v);
         for (char *p = out; *p; p++)
             if (*p == ',') *p = '.'; /* whatever locale the program around us has set */
-        if (lf__parse_double(out, "", -INFINITY, INFINITY, &back, NULL) == 0 && back == v) return;
+        if (lf__parse_double(out, "", -INFINITY, INFINITY, &back, NULL) == 0 && back == v) break;
     }
+    char *e = strchr(out, 'e'); /* "1e-05", "1e+12" */
+    if (!e) return;
+    char *from = e + 1, *to = e + 1;
+    if (*from == '-')
+        from++, to++;
+    else if (*from == '+')
+        from++;
+    while (*from == '0') from++;
+    memmove(to, from, strlen(from) + 1);
 }
 
 char *lf__option_get(const lf_option *row, const void *target, char *out, size_t size)
@@ -118,7 +137,10 @@ char *lf__option_get(const lf_option *row, const void *target, char *out, size_t
     case LF_OPT_INT: {
         int64_t v;
         memcpy(&v, field, sizeof v);
-        snprintf(out, size, "%lld", (long long)v);
+        if (v == 0 && is_auto(row))
+            snprintf(out, size, "auto");
+        else
+            snprintf(out, size, "%lld", (long long)v);
         break;
     }
     case LF_OPT_DOUBLE: {

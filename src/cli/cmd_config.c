@@ -75,7 +75,7 @@ static void print_json(const lf_config *c, bool origin)
         char value[LF_CONFIG_PATH_MAX];
         lf_config_value(c, row, value, sizeof value);
         printf("%s\n  \"%s\": %s", row ? "," : "", info.key, origin ? "{\"value\": " : "");
-        bool bare = strstr(info.type, "number") || strcmp(info.type, "true or false") == 0;
+        bool number = strstr(info.type, "number") && strcmp(value, "auto") != 0, bare = number || strcmp(info.type, "true or false") == 0;
         if (bare)
             fputs(value, stdout);
         else

@@ -150,8 +150,8 @@ const lf_option lf__config_options[] = {
     TEXT("sampler.prompts", sampler.prompts, "", 'r',
         "prompts for samples during training: a list, or text separated by '|'", "训练中试写用的开头：一个列表，或用 '|' 分隔的文字"),
     /* ---- machine ---- */
-    INT("threads", machine.threads, "0", 0, 256, 'r',
-        "worker threads; 0 = as many as the process may use; never changes results", "工作线程数；0 = 进程可用的全部；不影响结果"),
+    {"threads", LF_OPT_INT, AT(machine.threads), "auto", 1, 256, "1 to 256 or auto", 'r',
+        "worker threads; auto = as many as the process may use; never changes results", "工作线程数；auto = 进程可用的全部；不影响结果"},
     CHOICE("threads.pin", machine.pin, "auto", "auto|on|off", 'r',
         "bind threads to cores; auto = when they fill the machine", "是否把线程绑定到核心；auto = 线程占满机器时绑定"),
     CHOICE("isa", machine.isa, "auto", "auto|scalar|avx2|avx512", 'r',

@@ -1,13 +1,38 @@
-# The front door: make demo, make test. The build itself is CMake + Ninja.
+# The front door. The build itself is CMake and Ninja; tools/setup fetches what they need.
 BUILD ?= build
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
 
-.PHONY: build setup clean
-build: setup
-	@cmake -S . -B $(BUILD) -G Ninja >$(BUILD).log 2>&1 || (cat $(BUILD).log; exit 1)
-	@cmake --build $(BUILD)
+.PHONY: build test test-slow demo install format setup clean help
+build: setup ## the library and the command: build/libfoundry.a, build/foundry
+	@mkdir -p $(BUILD)
+	@cmake -S . -B $(BUILD) -G Ninja >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }
+	@cmake --build $(BUILD) --target foundry foundry_lib
 
-setup:
+test: ## everything: tests, sanitizers, a second compiler, musl, layers; the last line is the sum
+	@tools/setup test
+	@tools/run-tests $(BUILD)
+
+test-slow: ## every parser under libFuzzer, FUZZ_SECONDS (60) each
+	@tools/setup test
+	@cmake -S . -B $(BUILD)-fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DFOUNDRY_FUZZ=$(FUZZ_SECONDS)
+	@cmake --build $(BUILD)-fuzz
+	@ctest --test-dir $(BUILD)-fuzz --output-on-failure --no-tests=error -L slow
+
+demo: build ## train a small bilingual story model and let it talk
+	@tools/demo $(BUILD)
+
+install: build ## into PREFIX (/usr/local), under DESTDIR when given
+	@DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
+
+format: ## clang-format over the sources
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+setup: ## install missing packages
 	@tools/setup
 
-clean:
-	rm -rf $(BUILD) $(BUILD).log
+clean: ## remove every build
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-musl $(BUILD)-fuzz
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile

@@ -126,15 +126,15 @@ static void rng_below_and_unit_are_uniform(void **state)
     for (int i = 0; i < 6; i++) chi += (counts[i] - 10000.0) * (counts[i] - 10000.0) / 10000.0;
     assert_true(chi < 20.5); /* 5 degrees of freedom, p = 0.001 */
     assert_int_equal(lf__rng_below(&r, 1), 0);
-    /* Two thirds of 2^64: a modulo would give the lower half twice as often. */
-    uint64_t n = UINT64_MAX / 3 * 2;
-    int low = 0;
+    /* n = 3/4 of 2^64: without refusing draws every third number would come twice as often as the others. */
+    uint64_t n = UINT64_C(3) << 62;
+    int thirds = 0;
     for (int i = 0; i < 10000; i++) {
         uint64_t v = lf__rng_below(&r, n);
         assert_true(v < n);
-        low += v < n / 2;
+        thirds += v % 3 == 0;
     }
-    assert_true(low > 4800 && low < 5200);
+    assert_true(thirds > 3100 && thirds < 3570);
     double sum = 0;
     for (int i = 0; i < 10000; i++) {
         double u = lf__rng_unit(&r);

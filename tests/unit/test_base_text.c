@@ -109,7 +109,7 @@ static void doubles(void **state)
     assert_string_equal(err.message, "train.lr: expected a number from 0 to 10, got \"11\"");
 }
 
-static int print_into(char *out, size_t size, const char *format, ...)
+static int LF_PRINTF(3, 4) print_into(char *out, size_t size, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

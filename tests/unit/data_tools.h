@@ -23,6 +23,8 @@ static char scratch[64];
 static inline int scratch_make(void **state)
 {
     LF_UNUSED(state);
+    snprintf(scratch, sizeof scratch, "/dev/shm/foundry-data-XXXXXX"); /* fsync is free there: hundreds of folders are made */
+    if (mkdtemp(scratch)) return 0;
     snprintf(scratch, sizeof scratch, "/tmp/foundry-data-XXXXXX");
     return mkdtemp(scratch) ? 0 : -1;
 }

@@ -1,0 +1,315 @@
+/* test_config.c - configurations from files, presets and Hugging Face; the rules between keys; what is written reads back the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "foundry/config.h"
+
+static char dir[] = "/tmp/lf-config-XXXXXX";
+static lf_config a, b;
+
+static int set_up(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    lf_log_set_sink(NULL, NULL);
+    return lf__remove_tree(dir, NULL);
+}
+
+static const char *put(const char *name, const char *text)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    assert_int_equal(lf__write_file(path, text, strlen(text), NULL), 0);
+    return path;
+}
+
+static void same(const lf_config *x, const lf_config *y)
+{
+    lf_option_info info;
+    char v[LF_CONFIG_PATH_MAX], w[LF_CONFIG_PATH_MAX];
+    for (size_t row = 0; lf_config_option(row, &info); row++)
+        if (strcmp(lf_config_value(x, row, v, sizeof v), lf_config_value(y, row, w, sizeof w))) fail_msg("%s: %s and %s", info.key, v, w);
+}
+
+static void table_is_sound(void **state)
+{
+    (void)state;
+    lf_option_info info, other;
+    size_t rows = 0;
+    lf_config_init(&a);
+    for (; lf_config_option(rows, &info); rows++) {
+        char value[LF_CONFIG_PATH_MAX];
+        lf_error err = {0};
+        if (!info.help[0] || !info.help_zh[0] || !info.range[0]) fail_msg("%s: without help in both languages", info.key);
+        for (size_t i = 0; i < rows; i++) assert_true(lf_config_option(i, &other) && strcmp(other.key, info.key) != 0);
+        if (lf_config_set(&a, info.key, info.fallback, "test", &err)) fail_msg("default of %s: %s", info.key, err.message);
+        lf_config_value(&a, rows, value, sizeof value);
+        if (lf_config_set(&a, info.key, value, "test", &err)) fail_msg("%s does not read back: %s", info.key, err.message);
+        assert_string_equal(lf_config_origin(&a, rows), "test");
+    }
+    assert_true(rows > 50);
+    assert_false(lf_config_option(rows, &info));
+    lf_config_init(&a);
+    assert_int_equal(lf_config_check(&a, NULL), 0);
+}
+
+static void files(void **state)
+{
+    (void)state;
+    lf_error err = {0};
+    lf_config_init(&a);
+    const char *path =
+        put("my-run.yaml", "model:\n  hidden_size: 64\ntrain:\n  lr: 3e-4\n  steps: 2k\nsampler:\n  prompts: [\"Once upon\", 从前]\n"
+                           "threads: 2\nthreads.pin: off\ndata:\n  val:\nrun:\n");
+    if (lf_config_load(&a, path, &err)) fail_msg("%s", err.message);
+    assert_int_equal(a.model.hidden_size, 64);
+    assert_int_equal(a.train.steps, 2000);
+    assert_true(a.train.lr == 3e-4);
+    assert_int_equal(a.machine.threads, 2);
+    assert_string_equal(a.machine.pin, "off");
+    assert_string_equal(a.sampler.prompts, "Once upon|从前");
+    assert_string_equal(a.name, "my-run");
+    lf_option_info info;
+    for (size_t row = 0; lf_config_option(row, &info); row++) {
+        if (strcmp(info.key, "train.lr") == 0) assert_non_null(strstr(lf_config_origin(&a, row), "my-run.yaml:4"));
+        if (strcmp(info.key, "train.beta1") == 0) assert_string_equal(lf_config_origin(&a, row), "default");
+    }
+    b = a;
+    path = put("my.json", "{\"train\": {\"lr\": 1e-3}, \"model\": {\"hidden_size\": 128}}");
+    if (lf_config_load(&a, path, &err)) fail_msg("%s", err.message);
+    assert_int_equal(a.model.hidden_size, 128);
+    assert_int_equal(a.train.steps, 2000); /* values already set stay unless named */
+    for (const char *const *p = lf_config_presets(); *p; p++) {
+        lf_config_init(&a);
+        if (lf_config_load(&a, *p, &err) || lf_config_check(&a, &err)) fail_msg("%s: %s", *p, err.message);
+        assert_string_equal(a.name, *p);
+    }
+    assert_non_null(lf_config_preset_text("char"));
+    assert_null(lf_config_preset_text("nope"));
+}
+
+static void back_and_forth(void **state)
+{
+    (void)state;
+    lf_error err = {0};
+    char path[300];
+    snprintf(path, sizeof path, "%s/saved.yaml", dir);
+    static const char *const texts[] = {"",
+                                        "plain",
+                                        "with space",
+                                        "quote\"back\\slash",
+                                        "# hash",
+                                        "- dash",
+                                        "null",
+                                        "~",
+                                        "一二|三",
+                                        "a: b",
+                                        "line\nbreak\ttab",
+                                        "true",
+                                        "1e5",
+                                        "{x}",
+                                        "'",
+                                        "..",
+                                        " lead",
+                                        "trail "};
+    for (size_t i = 0; i < LF_COUNT(texts); i++) {
+        lf_config_init(&a);
+        lf_config_init(&b);
+        assert_int_equal(lf_config_set(&a, "sampler.prompts", texts[i], "test", &err), 0);
+        assert_int_equal(lf_config_set(&a, "data.train", texts[i], "test", &err), 0);
+        assert_int_equal(lf_config_set(&a, "train.lr", "0.00123", "test", &err), 0);
+        if (lf_config_save(&a, path, i % 2 ? "zh" : "en", &err) || lf_config_load(&b, path, &err))
+            fail_msg("%s: %s", texts[i], err.message);
+        same(&a, &b);
+    }
+    assert_null(lf_config_fixed_difference(&a, &b));
+    lf_config_set(&b, "train.steps", "77", "test", NULL);
+    lf_config_set(&b, "threads", "3", "test", NULL);
+    assert_null(lf_config_fixed_difference(&a, &b)); /* free to change on resume */
+    lf_config_set(&b, "train.lr", "0.5", "test", NULL);
+    assert_string_equal(lf_config_fixed_difference(&a, &b), "train.lr");
+    char *text = lf_config_text(&b, "en", true, &err);
+    assert_non_null(strstr(text, "# test"));
+    free(text);
+}
+
+/* A file of ours -> its refusal (when loading or when checking). */
+static const struct {
+    const char *text, *message, *hint;
+} wrong[] = {
+    {"train:\n  stepz: 5\n", "w.yaml:2: there is no option \"train.stepz\"", "train.steps"},
+    {"trian:\n  steps: 5\n", "w.yaml:2: there is no option \"trian.steps\"", "train.steps"},
+    {"train:\n  lr: fast\n", "w.yaml:2: train.lr: expected a number from 0 to 10, got \"fast\"", NULL},
+    {"train:\n  steps: -1\n", "w.yaml:2: train.steps", NULL},
+    {"train:\n  steps: 1000000000000000000000000000000\n", "w.yaml:2: train.steps", NULL},
+    {"train:\n  steps: [1, 2]\n", "w.yaml:2: there is no option \"train.steps.0\"", NULL},
+    {"train: 5\n", "w.yaml:1: train is a section", NULL},
+    {"train:\n  steps:\n", "w.yaml:2: train.steps has no value", NULL},
+    {"train:\n  steps: 5\n  steps: 6\n", "w.yaml:3: train.steps: this key stands twice", NULL},
+    {"", "no options", "config init"},
+    {"threads: 0\n", "w.yaml:1: threads: expected a whole number from 1 to 256", NULL},
+    {"model:\n  model_type: gpt2\n", "expected one of llama", NULL},
+    {"model:\n  hidden_size: 250\n", "model.hidden_size = 250 (", "--model.hidden_size 248"},
+    {"model:\n  num_key_value_heads: 3\n", "model.num_key_value_heads = 3 (", NULL},
+    {"model:\n  num_key_value_heads: 16\n", "model.num_key_value_heads = 16 (", NULL},
+    {"model:\n  head_dim: 31\n", "must be even", NULL},
+    {"model:\n  hidden_size: 24\n", "even width", NULL},
+    {"model:\n  vocab_size: 10\n  eos_token_id: 10\n", "below the vocabulary", NULL},
+    {"train:\n  warmup_steps: 1000\n", "train.warmup_steps = 1000 (", "--train.warmup_steps 100"},
+    {"train:\n  min_lr: 0.1\n", "train.min_lr = 0.1 (", NULL},
+    {"train:\n  batch_tokens: 100\n", "train.batch_tokens = 100 (", "--train.batch_tokens 256"},
+    {"train:\n  seq_len: 512\n", "train.seq_len = 512 (", NULL},
+    {"train:\n  micro_batch_tokens: 100\n", "train.micro_batch_tokens", NULL},
+    {"train:\n  micro_batch_tokens: 768\n", "must divide the batch", NULL},
+    {"train:\n  micro_batch_tokens: 8192\n", "must not exceed the batch", NULL},
+    {"sampler:\n  order: top_k,topp\n", "\"topp\" is no stage", "did you mean top_p"},
+    {"sampler:\n  order: top_k,top_k\n", "stands twice", NULL},
+};
+
+static void refusals(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LF_COUNT(wrong); i++) {
+        lf_error err = {0};
+        lf_config_init(&a);
+        b = a;
+        int loaded = lf_config_load(&a, put("w.yaml", wrong[i].text), &err);
+        if (loaded) assert_memory_equal(&a, &b, sizeof a); /* nothing half-read is left behind */
+        if (loaded == 0 && lf_config_check(&a, &err) == 0) fail_msg("accepted: %s", wrong[i].text);
+        if (!strstr(err.message, wrong[i].message)) fail_msg("got \"%s\", expected \"%s\"", err.message, wrong[i].message);
+        if (wrong[i].hint && !strstr(err.hint, wrong[i].hint))
+            fail_msg("%s: hint \"%s\", expected \"%s\"", err.message, err.hint, wrong[i].hint);
+        assert_int_equal(lf_code_exit(err.code), 1);
+    }
+    lf_error err = {0};
+    assert_int_equal(lf_config_load(&a, "stories-4m", &err), -1);
+    assert_non_null(strstr(err.hint, "stories-3m"));
+    lf_error_reset(&err);
+    assert_int_equal(lf_config_load(&a, dir, &err), -1);
+    assert_non_null(strstr(err.message, "a folder"));
+}
+
+static char warning[1024];
+static void keep_warning(lf_log_level level, const char *text, void *user)
+{
+    (void)user;
+    if (level == LF_LOG_WARNING) snprintf(warning, sizeof warning, "%s", text);
+}
+
+#define HF(more)                                                                                                                           \
+    "{\n\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"vocab_size\": 256, \"hidden_size\": 64,\n"                 \
+    "\"intermediate_size\": 96, \"num_hidden_layers\": 2, \"num_attention_heads\": 4" more "\n}"
+
+static void hugging_face(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *reason;
+    } no[] = {{HF(", \"attention_bias\": true"), "attention_bias: expected false, got \"true\""},
+              {HF(", \"mlp_bias\": true"), "mlp_bias"},
+              {HF(", \"hidden_act\": \"gelu\""), "hidden_act: expected silu"},
+              {HF(", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}"), "rope_scaling.type: expected default, got \"linear\""},
+              {HF(", \"rope_parameters\": {\"rope_type\": \"yarn\"}"), "rope_parameters.rope_type"},
+              {HF(", \"quantization_config\": {\"bits\": 4}"), "quantization_config.bits"},
+              {HF(", \"sliding_window\": 9"), "sliding_window"},
+              {HF(", \"num_key_value_heads\": 0.5"), "num_key_value_heads"},
+              {HF(", \"num_key_value_heads\": \"many\""), "num_key_value_heads"},
+              {HF(", \"hidden_size\": 64"), "stands twice"},
+              {"{\"model_type\": \"llama\", \"vocab_size\": 256, \"hidden_size\": 64}", "\"intermediate_size\" is missing"},
+              {"{\"model_type\": \"qwen2\", \"hidden_size\": 64}", "expected \"llama\", got \"qwen2\""},
+              {"{\"hidden_size\": 64}", "no \"model_type\""},
+              {"{\"model_type\": \"llama\", \"hidden_size\": 64", "not valid"}};
+    lf_error err = {0};
+    lf_log_set_sink(keep_warning, NULL);
+    for (size_t i = 0; i < LF_COUNT(no); i++) {
+        lf_error_reset(&err);
+        lf_config_init(&a);
+        if (lf_config_load(&a, put("config.json", no[i].text), &err) == 0) fail_msg("accepted: %s", no[i].text);
+        if (!strstr(err.message, no[i].reason)) fail_msg("got \"%s\", expected \"%s\"", err.message, no[i].reason);
+    }
+    lf_error_reset(&err);
+    lf_config_init(&a);
+    a.model.num_key_value_heads = 2; /* an absent key takes their default, not what was there */
+    warning[0] = '\0';
+    if (lf_config_load(&a, put("config.json", HF(", \"torch_dtype\": \"bfloat16\", \"eos_token_id\": [7, 8], \"bos_token_id\": null")),
+                       &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(a.model.num_key_value_heads, 0);
+    assert_int_equal(a.model.eos_token_id, 7);
+    assert_int_equal(a.model.bos_token_id, -1);
+    assert_true(a.model.rms_norm_eps == 1e-6 && !a.model.tie_word_embeddings);
+    assert_string_equal(warning, "");
+    assert_int_equal(lf_config_load(&a, put("config.json", HF(", \"shiny\": 1, \"rope_parameters\": {\"rope_theta\": 5e4}")), &err), 0);
+    assert_true(a.model.rope_theta == 5e4);
+    assert_non_null(strstr(warning, "1 key is not known here and ignored: shiny"));
+
+    char path[300];
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    lf_config_init(&a);
+    assert_int_equal(lf_config_load(&a, "stories-3m", &err), 0);
+    a.model.vocab_size = 4096;
+    if (lf_config_save_hf(&a, path, &err)) fail_msg("%s", err.message);
+    lf_config_init(&b);
+    warning[0] = '\0';
+    if (lf_config_load(&b, path, &err)) fail_msg("%s", err.message);
+    assert_string_equal(warning, "");
+    a.model.head_dim = 32; /* written resolved */
+    assert_memory_equal(&a.model, &b.model, sizeof a.model);
+}
+
+static void golden(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *refused;
+    } variants[] = {{"llama", NULL},
+                    {"llama_tied", NULL},
+                    {"llama_bias", "bias"},
+                    {"llama_dynamic", "rope"},
+                    {"llama_linear", "rope"},
+                    {"llama_llama3", "rope"},
+                    {"llama_yarn", "rope"},
+                    {"mistral", "architecture"},
+                    {"qwen2", "architecture"},
+                    {"qwen3", "architecture"},
+                    {"gemma2", "architecture"},
+                    {"gpt2", "architecture"},
+                    {"smollm3", "architecture"}};
+    if (!lf__path_is_dir(SHARED_DIR "/golden")) {
+        print_message("no " SHARED_DIR "/golden: skipped\n");
+        skip();
+    }
+    lf_log_set_sink(keep_warning, NULL);
+    for (size_t i = 0; i < LF_COUNT(variants); i++) {
+        char path[512];
+        lf_error err = {0};
+        warning[0] = '\0';
+        snprintf(path, sizeof path, SHARED_DIR "/golden/%s/config.json", variants[i].name);
+        lf_config_init(&a);
+        int rc = lf_config_load(&a, path, &err);
+        if (!variants[i].refused && rc) fail_msg("%s", err.message);
+        if (variants[i].refused && (rc == 0 || !strstr(err.message, variants[i].refused)))
+            fail_msg("%s: %s", variants[i].name, err.message);
+        assert_string_equal(warning, "");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table_is_sound), cmocka_unit_test(files),        cmocka_unit_test(back_and_forth),
+                                       cmocka_unit_test(refusals),       cmocka_unit_test(hugging_face), cmocka_unit_test(golden)};
+    return cmocka_run_group_tests_name("config", tests, set_up, tear_down);
+}

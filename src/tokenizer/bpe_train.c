@@ -175,7 +175,7 @@ static void read_worker(void *arg, int tid, int n_threads)
         chunk *c = &r->chunks[i];
         if (read_chunk(r, c, tid) || c->bad != SIZE_MAX) atomic_store(&r->stop, true);
         size_t done = atomic_fetch_add(&r->bytes_done, c->to - c->from) + (c->to - c->from);
-        if (tid != 0 || !r->progress || lf__now() - r->reported < 0.1) continue;
+        if (tid != 0 || !r->progress || done == r->bytes_total || lf__now() - r->reported < 0.1) continue;
         r->reported = lf__now();
         if (r->progress("reading", (double)done, (double)r->bytes_total, "bytes", r->progress_user)) {
             lf_error_set(&r->errors[0], LF_E_INTERRUPTED, "stopped while reading: nothing was learned or written");
@@ -543,7 +543,7 @@ static int merge_all(merger *m, uint32_t vocab, int64_t min_count, lf_progress p
         }
     }
     lf__buf_release(&text);
-    if (progress && !failed && progress("merging", m->t->n - 256.0, m->t->n - 256.0, "merges", user))
+    if (progress && !failed && m->t->n > 256 && progress("merging", m->t->n - 256.0, m->t->n - 256.0, "merges", user))
         failed = lf_error_set(m->err, LF_E_INTERRUPTED, "stopped while merging: nothing was written");
     return failed ? -1 : 0;
 }

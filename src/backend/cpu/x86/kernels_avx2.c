@@ -31,19 +31,20 @@ LF_INLINE void half_rows(const lf_tile *t, int h, const int rows, const bool str
     for (int i = 0; i < rows; i++) v_store(t->c[h] + i * t->ldc, c[i], t->n[h]);
 }
 
+/* clang-format off */
 #define TILE(n)                                                                                                                            \
     static void half_view_##n(const lf_tile *t, int h) { half_rows(t, h, n, false); }                                                      \
     static void half_strip_##n(const lf_tile *t, int h) { half_rows(t, h, n, true); }
-TILE(1)
-TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+    /* clang-format on */
 
     static void tile(const lf_tile *t)
 {
-    static void (*const views[MR])(const lf_tile *, int) = {half_view_1, half_view_2, half_view_3, half_view_4, half_view_5, half_view_6};
-    static void (*const strips[MR])(const lf_tile *, int) = {half_strip_1, half_strip_2, half_strip_3,
-                                                             half_strip_4, half_strip_5, half_strip_6};
+    typedef void half_fn(const lf_tile *, int);
+    static half_fn *const table[2][MR] = {{half_view_1, half_view_2, half_view_3, half_view_4, half_view_5, half_view_6},
+                                          {half_strip_1, half_strip_2, half_strip_3, half_strip_4, half_strip_5, half_strip_6}};
     for (int h = 0; h < 2; h++)
-        if (t->n[h] > 0) (t->a_cs == 1 ? views : strips)[t->mr - 1](t, h);
+        if (t->n[h] > 0) table[t->a_cs != 1][t->mr - 1](t, h);
 }
 
 /* 6 floats of 16 strips at a time: whole cache lines of A are read, strips are written as streams. */

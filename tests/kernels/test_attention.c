@@ -1,0 +1,313 @@
+/* test_attention.c - attention against the definition in double, forward and backward, on ragged batches; and the contract of the
+ * house: a row is the same bits whether its sequence comes whole, in chunks of 7 or token by token, alone or among others. */
+#include "kernel_test.h"
+
+typedef struct att_shape {
+    int heads, kv_heads, dim, n_seqs;
+    int length[4];
+    bool accumulate;
+} att_shape;
+
+/* A ragged batch with its rows and blocks: everything lives in one piece of memory. */
+typedef struct att_batch {
+    int n, ld, n_blocks;
+    int32_t seq_start[5], seq_block[5], positions[1024];
+    float *qkv, *d_o, *start; /* [n, ld], [n, heads * dim], [n, ld] what dqkv begins with */
+    float *blocks[64];
+    float *rest;
+} att_batch;
+
+static size_t block_floats(const att_shape *s) { return (size_t)s->kv_heads * lf__kv_head_floats(s->dim); }
+
+static void make_batch(const att_shape *s, float *work, att_batch *b)
+{
+    *b = (att_batch){.ld = (s->heads + 2 * s->kv_heads) * s->dim};
+    for (int i = 0; i < s->n_seqs; i++) {
+        for (int t = 0; t < s->length[i]; t++) b->positions[b->n++] = t;
+        b->n_blocks += (s->length[i] + LF_KV_BLOCK - 1) / LF_KV_BLOCK;
+        b->seq_start[i + 1] = b->n, b->seq_block[i + 1] = b->n_blocks;
+    }
+    b->qkv = fill(work, (size_t)b->n * b->ld, 1, 1.5f);
+    b->d_o = fill(b->qkv + (size_t)b->n * b->ld, (size_t)b->n * s->heads * s->dim, 2, 1.0f);
+    b->start = fill(b->d_o + (size_t)b->n * s->heads * s->dim, (size_t)b->n * b->ld, 3, 1.0f);
+    b->rest = align64(b->start + (size_t)b->n * b->ld);
+    for (int i = 0; i < b->n_blocks; i++, b->rest += block_floats(s)) memset(b->blocks[i] = b->rest, 0, block_floats(s) * sizeof(float));
+}
+
+static lf_attention attention_args(const att_shape *s, att_batch *b, float *o, float *lse)
+{
+    return (lf_attention){.o = o,
+                          .lse = lse,
+                          .q = b->qkv,
+                          .ldq = b->ld,
+                          .ldo = s->heads * s->dim,
+                          .n_seqs = s->n_seqs,
+                          .n_heads = s->heads,
+                          .n_kv_heads = s->kv_heads,
+                          .head_dim = s->dim,
+                          .scale = 1.0f / sqrtf((float)s->dim),
+                          .seq_start = b->seq_start,
+                          .positions = b->positions,
+                          .kv_blocks = b->blocks,
+                          .seq_block = b->seq_block};
+}
+
+static void write_kv(lf_device *dev, const att_shape *s, att_batch *b)
+{
+    const float *k = b->qkv + s->heads * s->dim;
+    dev->ops->kv_write(dev, k, k + s->kv_heads * s->dim, b->ld, s->kv_heads, s->dim, s->n_seqs, b->seq_start, b->positions, b->blocks,
+                       b->seq_block);
+}
+
+static float *new_scratch(lf_device *dev, const lf_attention *a)
+{
+    size_t bytes = LF_MAX(dev->ops->attention_forward_scratch(dev, a), dev->ops->attention_backward_scratch(dev, a));
+    float *p = aligned_alloc(64, lf__round_up(bytes, 64));
+    assert_non_null(p);
+    memset(p, 0xff, bytes); /* NaN everywhere: nothing may be read before it is written */
+    return p;
+}
+
+/* out: o, lse, dqkv */
+static void att_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const att_shape *s = params;
+    static att_batch b;
+    make_batch(s, work, &b);
+    write_kv(dev, s, &b);
+    float *lse = out + (size_t)b.n * s->heads * s->dim, *d = lse + (size_t)b.n * s->heads;
+    lf_attention a = attention_args(s, &b, out, lse);
+    float *scratch = new_scratch(dev, &a);
+    dev->ops->attention_forward(dev, &a, scratch);
+    memcpy(d, b.start, (size_t)b.n * b.ld * sizeof *d);
+    int k = s->heads * s->dim, v = k + s->kv_heads * s->dim;
+    lf_attention_grad g = {.forward = a,
+                           .dq = d,
+                           .dk = d + k,
+                           .dv = d + v,
+                           .lddqkv = b.ld,
+                           .d_o = b.d_o,
+                           .lddo = s->heads * s->dim,
+                           .k = b.qkv + k,
+                           .v = b.qkv + v,
+                           .accumulate = s->accumulate};
+    dev->ops->attention_backward(dev, &g, scratch);
+    free(scratch);
+}
+
+static void att_oracle(const void *params, float *work, double *out)
+{
+    const att_shape *s = params;
+    static att_batch b;
+    static double p[1024];
+    make_batch(s, work, &b);
+    int d = s->dim, group = s->heads / s->kv_heads;
+    double *lse = out + (size_t)b.n * s->heads * d, *grad = lse + (size_t)b.n * s->heads, scale = (double)(1.0f / sqrtf((float)d));
+    for (int i = 0; i < b.n * b.ld && s->accumulate; i++) grad[i] = b.start[i];
+    for (int i = 0; i < b.n; i++) {
+        int first = i - b.positions[i];
+        for (int h = 0; h < s->heads; h++) {
+            const float *q = b.qkv + (size_t)i * b.ld + h * d, *d_o = b.d_o + ((size_t)i * s->heads + h) * d;
+            int kc = (s->heads + h / group) * d, vc = (s->heads + s->kv_heads + h / group) * d;
+            double sum = 0.0, delta = 0.0, *o = out + ((size_t)i * s->heads + h) * d;
+            for (int j = first; j <= i; j++) {
+                double score = 0.0;
+                for (int c = 0; c < d; c++) score += (double)q[c] * b.qkv[(size_t)j * b.ld + kc + c];
+                sum += p[j] = exp(score * scale);
+            }
+            lse[(size_t)i * s->heads + h] = log(sum);
+            for (int j = first; j <= i; j++)
+                for (int c = 0; c < d; c++) o[c] += (p[j] / sum) * b.qkv[(size_t)j * b.ld + vc + c];
+            for (int c = 0; c < d; c++) delta += o[c] * d_o[c];
+            for (int j = first; j <= i; j++) {
+                double dp = 0.0, pj = p[j] / sum;
+                for (int c = 0; c < d; c++) dp += (double)d_o[c] * b.qkv[(size_t)j * b.ld + vc + c];
+                double ds = pj * (dp - delta) * scale;
+                for (int c = 0; c < d; c++) {
+                    grad[(size_t)j * b.ld + vc + c] += pj * d_o[c];
+                    grad[(size_t)j * b.ld + kc + c] += ds * q[c];
+                    grad[(size_t)i * b.ld + h * d + c] += ds * b.qkv[(size_t)j * b.ld + kc + c];
+                }
+            }
+        }
+    }
+}
+
+static void definition(void **state)
+{
+    (void)state;
+    static const att_shape shapes[] = {
+        {1, 1, 2, 1, {1}, false},   {4, 2, 16, 3, {1, 64, 65}, false},    {6, 2, 34, 2, {130, 7}, true},   {8, 1, 32, 2, {48, 100}, false},
+        {3, 3, 64, 1, {200}, true}, {4, 4, 32, 4, {64, 64, 3, 0}, false}, {2, 1, 128, 2, {31, 90}, false}, {5, 1, 10, 1, {96}, false},
+    };
+    for (size_t i = 0; i < LF_COUNT(shapes); i++) {
+        const att_shape *s = &shapes[i];
+        int n = s->length[0] + s->length[1] + s->length[2] + s->length[3], ld = (s->heads + 2 * s->kv_heads) * s->dim;
+        size_t work = (size_t)n * (2 * ld + s->heads * s->dim) + (size_t)(n / LF_KV_BLOCK + 4) * block_floats(s) + 64;
+        size_t out = (size_t)n * (s->heads * s->dim + s->heads + ld);
+        /* Scores of about d terms enter an exponential, sums run over the sequence: a few hundred roundings of 6e-8. */
+        kernel_case c = {"attention", att_run, att_oracle, s, work, out, 2e-5, 0};
+        check(&c);
+    }
+}
+
+/* Feeds the sequences in steps of at most `step` rows, each step one ragged batch over the same blocks; all orders give the same rows. */
+static void feed(lf_device *dev, const att_shape *s, att_batch *b, int step, bool together, float *o, float *lse)
+{
+    int longest = 0;
+    for (int i = 0; i < s->n_seqs; i++) longest = LF_MAX(longest, s->length[i]);
+    for (int i = 0; i < b->n_blocks; i++) memset(b->blocks[i], 0, block_floats(s) * sizeof(float));
+    float *part_o = malloc(sizeof(float) * (size_t)b->n * s->heads * s->dim), *part_lse = malloc(sizeof(float) * (size_t)b->n * s->heads);
+    att_batch *part = malloc(sizeof *part);
+    float *rows = malloc(sizeof(float) * (size_t)b->n * b->ld);
+    for (int only = 0; only < (together ? 1 : s->n_seqs); only++) {
+        for (int at = 0; at < longest; at += step) {
+            *part = *b;
+            part->qkv = rows, part->n = 0;
+            int from[4];
+            for (int i = 0; i < s->n_seqs; i++) {
+                part->seq_start[i] = part->n;
+                from[i] = b->seq_start[i] + at;
+                for (int t = at; t < LF_MIN(at + step, s->length[i]) && (together || i == only); t++) {
+                    memcpy(rows + (size_t)part->n * b->ld, b->qkv + (size_t)(b->seq_start[i] + t) * b->ld, sizeof(float) * b->ld);
+                    part->positions[part->n++] = t;
+                }
+            }
+            part->seq_start[s->n_seqs] = part->n;
+            if (part->n == 0) continue;
+            write_kv(dev, s, part);
+            lf_attention a = attention_args(s, part, part_o, part_lse);
+            float *scratch = new_scratch(dev, &a);
+            dev->ops->attention_forward(dev, &a, scratch);
+            free(scratch);
+            for (int i = 0; i < s->n_seqs; i++) {
+                size_t n = part->seq_start[i + 1] - part->seq_start[i], width = s->heads * s->dim;
+                memcpy(o + from[i] * width, part_o + part->seq_start[i] * width, n * width * sizeof *o);
+                memcpy(lse + (size_t)from[i] * s->heads, part_lse + (size_t)part->seq_start[i] * s->heads, n * s->heads * sizeof *lse);
+            }
+        }
+    }
+    free(part_o), free(part_lse), free(part), free(rows);
+}
+
+static void chunks(void **state)
+{
+    (void)state;
+    static const att_shape shapes[] = {{4, 2, 32, 3, {150, 64, 5}, false}, {6, 1, 20, 2, {130, 77}, false}, {2, 2, 64, 1, {129}, false}};
+    static const int steps[] = {1000, 7, 1, 64, 50};
+    for (size_t i = 0; i < LF_COUNT(shapes); i++) {
+        const att_shape *s = &shapes[i];
+        int n = s->length[0] + s->length[1] + s->length[2];
+        float *work = malloc(sizeof(float) * ((size_t)n * 400 + 12 * block_floats(s) + 64) * 2), *o = malloc(sizeof(float) * n * 520 * 2);
+        float *lse = o + n * 512, *o2 = lse + n * 8, *lse2 = o2 + n * 512;
+        static att_batch b;
+        make_batch(s, align64(work), &b);
+        for (const char *const *isa = lf_isa_list(); *isa; isa++) {
+            if (!lf_isa_supported(*isa)) continue;
+            lf_device *dev = open_device(*isa, 2);
+            for (size_t j = 0; j < LF_COUNT(steps) * 2; j++) {
+                feed(dev, s, &b, steps[j / 2], j % 2 == 0, j ? o2 : o, j ? lse2 : lse);
+                if (j == 0) continue;
+                assert_memory_equal(o, o2, sizeof(float) * n * s->heads * s->dim);
+                assert_memory_equal(lse, lse2, sizeof(float) * n * s->heads);
+            }
+            lf_device_close(&dev);
+        }
+        free(work), free(o);
+    }
+}
+
+/* A NaN in one sequence stays in it. */
+static void nan_stays_home(void **state)
+{
+    (void)state;
+    static const att_shape s = {4, 2, 16, 2, {70, 70}, false};
+    size_t width = s.heads * s.dim, n = 140;
+    float *work = malloc(sizeof(float) * (n * 400 + 5 * block_floats(&s))), *o = malloc(sizeof(float) * n * (width + 4));
+    static att_batch b;
+    for (const char *const *isa = lf_isa_list(); *isa; isa++) {
+        if (!lf_isa_supported(*isa)) continue;
+        lf_device *dev = open_device(*isa, 1);
+        make_batch(&s, align64(work), &b);
+        b.qkv[0] = NAN;
+        write_kv(dev, &s, &b);
+        lf_attention a = attention_args(&s, &b, o, o + n * width);
+        float *scratch = new_scratch(dev, &a);
+        dev->ops->attention_forward(dev, &a, scratch);
+        assert_true(isnan(o[0]));
+        for (size_t i = 70 * width; i < n * width; i++) assert_true(isfinite(o[i]));
+        free(scratch);
+        lf_device_close(&dev);
+    }
+    free(work), free(o);
+}
+
+/* ---- speed ---- */
+typedef struct att_bench {
+    lf_attention_grad g;
+    float *scratch;
+} att_bench;
+static void bench_forward(lf_device *dev, void *arg)
+{
+    att_bench *b = arg;
+    dev->ops->attention_forward(dev, &b->g.forward, b->scratch);
+}
+static void bench_backward(lf_device *dev, void *arg)
+{
+    att_bench *b = arg;
+    dev->ops->attention_backward(dev, &b->g, b->scratch);
+}
+
+static void speed(void **state)
+{
+    (void)state;
+    SKIP_SPEED();
+    static const att_shape shapes[] = {
+        {4, 4, 32, 4, {64, 64, 64, 64}, false}, {8, 4, 32, 4, {256, 256, 256, 256}, false}, {8, 8, 64, 1, {1024}, false}};
+    static att_batch b;
+    float *work = malloc(sizeof(float) * (20u << 20)), *out = malloc(sizeof(float) * (4u << 20));
+    for (const char *const *isa = lf_isa_list(); *isa; isa++) {
+        if (!lf_isa_supported(*isa) || strcmp(*isa, "scalar") == 0) continue;
+        for (int threads = 1; threads <= 2; threads++) {
+            double peak = peak_gflops(threads);
+            for (size_t i = 0; i < LF_COUNT(shapes); i++) {
+                const att_shape *s = &shapes[i];
+                lf_device *dev = open_device(*isa, threads);
+                make_batch(s, align64(work), &b);
+                write_kv(dev, s, &b);
+                float *lse = out + (size_t)b.n * s->heads * s->dim, *d = lse + (size_t)b.n * s->heads;
+                att_bench bench = {.g = {.forward = attention_args(s, &b, out, lse),
+                                         .dq = d,
+                                         .dk = d + s->heads * s->dim,
+                                         .lddqkv = b.ld,
+                                         .dv = d + (s->heads + s->kv_heads) * s->dim,
+                                         .d_o = b.d_o,
+                                         .lddo = s->heads * s->dim,
+                                         .k = b.qkv + s->heads * s->dim,
+                                         .v = b.qkv + (s->heads + s->kv_heads) * s->dim}};
+                bench.scratch = new_scratch(dev, &bench.g.forward);
+                double pairs = 0.5 * s->length[0] * (s->length[0] + 1.0) * s->n_seqs, flops = 4.0 * pairs * s->heads * s->dim;
+                double fwd = flops / best_time(dev, bench_forward, &bench) / 1e9,
+                       bwd = 2.5 * flops / best_time(dev, bench_backward, &bench) / 1e9;
+                print_message("attention T %4d d %3d H %d/%d  %-6s %dT forward %6.1f GFLOP/s %3.0f %%  backward %6.1f GFLOP/s %3.0f %% of "
+                              "%.0f (causal flops)\n",
+                              s->length[0], s->dim, s->heads, s->kv_heads, *isa, threads, fwd, 100 * fwd / peak, bwd, 100 * bwd / peak,
+                              peak);
+                free(bench.scratch);
+                lf_device_close(&dev);
+            }
+        }
+    }
+    free(work), free(out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(definition),
+        cmocka_unit_test(chunks),
+        cmocka_unit_test(nan_stays_home),
+        cmocka_unit_test(speed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,361 @@
+/* test_rows.c - the operations that work row by row or element by element, against their definitions in double. */
+#include "kernel_test.h"
+
+typedef struct rows_shape {
+    int n, c;
+    int beta;
+    float a; /* size of the inputs */
+} rows_shape;
+
+static const rows_shape shapes[] = {{1, 1, 0, 1.0f},    {3, 16, 1, 1.0f},    {5, 77, 0, 3.0f},
+                                    {130, 48, 1, 1.0f}, {7, 300, 0, 1e-30f}, {64, 1037, 1, 8.0f}};
+
+static void check_all(const char *name, void (*run)(lf_device *, const void *, float *, float *),
+                      void (*oracle)(const void *, float *, double *), size_t work_per, size_t out_per, double tolerance)
+{
+    for (size_t i = 0; i < LF_COUNT(shapes); i++) {
+        size_t cells = (size_t)(shapes[i].n + 4) * (shapes[i].c + 4);
+        kernel_case c = {name, run, oracle, &shapes[i], work_per * cells, out_per * cells, tolerance, 1.0};
+        check(&c);
+    }
+}
+
+/* ---- rmsnorm: out = y, rstd, dx, dw ---- */
+static void norm_inputs(const rows_shape *s, float *work, float **x, float **w, float **dy, float **start)
+{
+    size_t cells = (size_t)s->n * s->c;
+    *x = fill(work, cells, 1, s->a), *w = fill(*x + cells, s->c, 2, 1.0f), *dy = fill(*w + s->c, cells, 3, 1.0f);
+    *start = fill(*dy + cells, cells + s->c, 4, 1.0f);
+}
+static void norm_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c;
+    float *x, *w, *dy, *start, *rstd = out + cells, *dx = rstd + s->n;
+    norm_inputs(s, work, &x, &w, &dy, &start);
+    memcpy(dx, start, (cells + s->c) * sizeof *dx);
+    dev->ops->rmsnorm_forward(dev, out, rstd, x, w, s->n, s->c, 1e-5f);
+    dev->ops->rmsnorm_backward(dev, dx, dx + cells, dy, x, w, rstd, s->n, s->c, s->beta, s->beta);
+}
+static void norm_oracle(const void *params, float *work, double *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c;
+    float *x, *w, *dy, *start;
+    double *rstd = out + cells, *dx = rstd + s->n, *dw = dx + cells;
+    norm_inputs(s, work, &x, &w, &dy, &start);
+    for (size_t j = 0; j < cells + s->c && s->beta; j++) dx[j] = start[j];
+    for (int i = 0; i < s->n; i++) {
+        const float *xi = x + (size_t)i * s->c, *di = dy + (size_t)i * s->c;
+        double sum = 0.0, mean = 0.0;
+        for (int j = 0; j < s->c; j++) sum += (double)xi[j] * xi[j];
+        double r = rstd[i] = 1.0 / sqrt(sum / s->c + (double)1e-5f);
+        for (int j = 0; j < s->c; j++) mean += (double)di[j] * w[j] * xi[j] * r / s->c;
+        for (int j = 0; j < s->c; j++) {
+            out[(size_t)i * s->c + j] = xi[j] * r * w[j];
+            dx[(size_t)i * s->c + j] += r * ((double)di[j] * w[j] - xi[j] * r * mean);
+            dw[j] += di[j] * (xi[j] * r);
+        }
+    }
+}
+
+/* ---- rope: out = rotated, rotated back ---- */
+typedef struct rope_shape {
+    int n, heads, dim;
+} rope_shape;
+static const int32_t rope_positions[6] = {3, 0, 9, 9, 1, 2};
+static void rope_table(const rope_shape *s, float *table)
+{
+    for (int p = 0; p < 10; p++)
+        for (int i = 0; i < s->dim / 2; i++) {
+            double angle = p * pow(10000.0, -2.0 * i / s->dim);
+            table[(p * (s->dim / 2) + i) * 2] = (float)cos(angle), table[(p * (s->dim / 2) + i) * 2 + 1] = (float)sin(angle);
+        }
+}
+static void rope_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rope_shape *s = params;
+    size_t ld = (size_t)s->heads * s->dim + 3, n = s->n * ld; /* three columns behind each row stay as they are */
+    rope_table(s, work);
+    fill(out, n, 1, 2.0f);
+    dev->ops->rope(dev, out, ld, rope_positions, work, s->n, s->heads, s->dim, false);
+    memcpy(out + n, out, n * sizeof *out);
+    dev->ops->rope(dev, out + n, ld, rope_positions, work, s->n, s->heads, s->dim, true);
+}
+static void rope_oracle(const void *params, float *work, double *out)
+{
+    const rope_shape *s = params;
+    size_t ld = (size_t)s->heads * s->dim + 3, n = s->n * ld;
+    float *x = fill(work + 10 * s->dim, n, 1, 2.0f);
+    rope_table(s, work);
+    for (size_t i = 0; i < n; i++) out[i] = out[n + i] = x[i];
+    for (int i = 0; i < s->n; i++)
+        for (int h = 0; h < s->heads; h++)
+            for (int j = 0; j < s->dim / 2; j++) {
+                size_t at = i * ld + h * s->dim + j, half = s->dim / 2;
+                const float *t = work + (rope_positions[i] * half + j) * 2;
+                out[at] = (double)x[at] * t[0] - (double)x[at + half] * t[1];
+                out[at + half] = (double)x[at + half] * t[0] + (double)x[at] * t[1];
+            }
+}
+
+/* ---- swiglu: out = h, dgu, h again ---- */
+static void swiglu_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c;
+    float *gu = fill(work, 2 * cells, 1, 10.0f * s->a), *dh = fill(gu + 2 * cells, cells, 2, 1.0f);
+    if (cells > 40) gu[0] = 200.0f, gu[1] = -200.0f, gu[2] = INFINITY, gu[3] = NAN, gu[4] = -0.0f, gu[5] = 1e-40f;
+    dev->ops->swiglu_forward(dev, out, gu, s->n, s->c);
+    dev->ops->swiglu_backward(dev, out + cells, out + 3 * cells, dh, gu, s->n, s->c);
+}
+static void swiglu_oracle(const void *params, float *work, double *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c;
+    float *gu = fill(work, 2 * cells, 1, 10.0f * s->a), *dh = fill(gu + 2 * cells, cells, 2, 1.0f);
+    if (cells > 40) gu[0] = 200.0f, gu[1] = -200.0f, gu[2] = INFINITY, gu[3] = NAN, gu[4] = -0.0f, gu[5] = 1e-40f;
+    for (int i = 0; i < s->n; i++)
+        for (int j = 0; j < s->c; j++) {
+            size_t at = (size_t)i * s->c + j, g_at = (size_t)i * 2 * s->c + j;
+            double g = gu[g_at], u = gu[g_at + s->c], d = dh[at], sig = 1.0 / (1.0 + exp(-g));
+            out[at] = out[3 * cells + at] = g * sig * u;
+            out[cells + g_at] = d * u * sig * (1.0 + g * (1.0 - sig));
+            out[cells + g_at + s->c] = d * g * sig;
+        }
+}
+
+/* ---- cross-entropy: out = nll, nll again, gradient in place (three columns of padding) ---- */
+static void ce_inputs(const rows_shape *s, float *x, int32_t *target)
+{
+    fill(x, (size_t)s->n * (s->c + 3), 1, 20.0f * s->a);
+    for (int i = 0; i < s->n; i++) target[i] = i * 37 % s->c;
+    if (s->n > 4) x[s->c + 3] = -INFINITY, x[2 * (s->c + 3) + 1] = NAN, x[3 * (s->c + 3)] = 3e38f;
+}
+static void ce_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rows_shape *s = params;
+    int32_t target[256];
+    float *x = out + 2 * s->n;
+    LF_UNUSED(work);
+    ce_inputs(s, x, target);
+    dev->ops->cross_entropy(dev, x, s->c + 3, out, target, s->n, s->c, 0.25f, false);
+    dev->ops->cross_entropy(dev, x, s->c + 3, out + s->n, target, s->n, s->c, 0.25f, true);
+}
+static void ce_oracle(const void *params, float *work, double *out)
+{
+    const rows_shape *s = params;
+    int32_t target[256];
+    ce_inputs(s, work, target);
+    for (int i = 0; i < s->n; i++) {
+        const float *x = work + (size_t)i * (s->c + 3);
+        double max = -INFINITY, sum = 0.0, *g = out + 2 * s->n + (size_t)i * (s->c + 3);
+        for (int j = 0; j < s->c; j++) max = fmax(max, x[j]);
+        for (int j = 0; j < s->c; j++) sum += exp(x[j] - max);
+        out[i] = out[s->n + i] = max + log(sum) - x[target[i]];
+        for (int j = 0; j < s->c + 3; j++) g[j] = j < s->c ? (exp(x[j] - max) / sum - (j == target[i])) * 0.25 : x[j];
+    }
+}
+
+/* ---- adamw, add, sum_squares, find_nonfinite: out = w, m, v, y, sum, index ---- */
+static void flat_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rows_shape *s = params;
+    int64_t n = (int64_t)s->n * s->c;
+    float *g = fill(work, n, 1, s->a), *y = fill(out, 4 * n, 2, 1.0f) + 3 * n;
+    for (int64_t i = 2 * n; i < 3 * n; i++) out[i] = fabsf(out[i]);
+    lf_adamw a = {out, out + n, out + 2 * n, g, n, 0.5f, 1e-2f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.271f, 0.0297f};
+    dev->ops->adamw(dev, &a);
+    dev->ops->add(dev, y, g, n, s->beta);
+    out[4 * n] = (float)dev->ops->sum_squares(dev, y, n);
+    out[4 * n + 1] = (float)dev->ops->find_nonfinite(dev, g, n);
+    g[n - 1] = NAN;
+    out[4 * n + 2] = (float)dev->ops->find_nonfinite(dev, g, n);
+    g[n / 3] = -INFINITY;
+    out[4 * n + 3] = (float)dev->ops->find_nonfinite(dev, g, n);
+}
+static void flat_oracle(const void *params, float *work, double *out)
+{
+    const rows_shape *s = params;
+    int64_t n = (int64_t)s->n * s->c;
+    float *g = fill(work, n, 1, s->a), *x = fill(work + n, 4 * n, 2, 1.0f);
+    for (int64_t i = 0; i < n; i++) {
+        double gi = g[i] * 0.5, m = (double)0.9f * x[n + i] + (1.0 - (double)0.9f) * gi;
+        double v = (double)0.99f * fabsf(x[2 * n + i]) + (1.0 - (double)0.99f) * gi * gi;
+        out[i] = x[i] * (1.0 - (double)1e-2f * 0.1f) - (double)1e-2f / (double)0.271f * m / (sqrt(v) / sqrt((double)0.0297f) + 1e-8);
+        out[n + i] = m, out[2 * n + i] = v;
+        double y = out[3 * n + i] = s->beta ? x[3 * n + i] + g[i] : g[i];
+        out[4 * n] += y * y;
+    }
+    out[4 * n + 1] = -1, out[4 * n + 2] = (double)(n - 1), out[4 * n + 3] = (double)(n / 3);
+}
+
+/* ---- embed, gather, scatter: out = y, gathered, dtable, scattered ---- */
+enum { TABLE = 61 };
+static void embed_lists(const rows_shape *s, int32_t *tokens, int32_t *rows)
+{
+    for (int i = 0; i < s->n; i++) tokens[i] = i * i * 7 % TABLE, rows[i] = i * 2 + (i > 3);
+}
+static void embed_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c, wide = (size_t)(2 * s->n + 2) * s->c;
+    int32_t tokens[256], rows[256];
+    embed_lists(s, tokens, rows);
+    float *table = fill(work, (size_t)TABLE * s->c, 1, 1.0f), *dy = fill(table + TABLE * s->c, cells, 2, 1.0f);
+    float *dtable = out + cells, *y = fill(dtable + TABLE * s->c, wide, 4, 1.0f), *back = y + wide;
+    fill(dtable, (size_t)TABLE * s->c, 3, 1.0f);
+    dev->ops->embed_forward(dev, out, tokens, table, s->n, s->c);
+    dev->ops->embed_backward(dev, dtable, dy, tokens, s->n, s->c, TABLE, s->beta);
+    dev->ops->scatter_rows(dev, y, dy, rows, s->n, s->c, 2 * s->n + 2, s->beta);
+    dev->ops->gather_rows(dev, back, y, rows, s->n, s->c);
+}
+static void embed_oracle(const void *params, float *work, double *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c, wide = (size_t)(2 * s->n + 2) * s->c, c = s->c;
+    int32_t tokens[256], rows[256];
+    embed_lists(s, tokens, rows);
+    float *table = fill(work, TABLE * c, 1, 1.0f), *dy = fill(table + TABLE * c, cells, 2, 1.0f), *start = dy + cells;
+    double *dtable = out + cells, *y = dtable + TABLE * c, *back = y + wide;
+    fill(start, TABLE * c, 3, 1.0f), fill(start + TABLE * c, wide, 4, 1.0f);
+    for (size_t i = 0; i < TABLE * c + wide && s->beta; i++) dtable[i] = start[i];
+    for (int i = 0; i < s->n; i++)
+        for (size_t j = 0; j < c; j++) {
+            out[i * c + j] = table[tokens[i] * c + j];
+            dtable[tokens[i] * c + j] += dy[i * c + j];
+            y[rows[i] * c + j] += dy[i * c + j];
+            back[i * c + j] = y[rows[i] * c + j];
+        }
+}
+
+/* A few roundings of 6e-8 of values up to about 10; sums of c or n terms grow slowly. */
+static void rmsnorm(void **state) { (void)state, check_all("rmsnorm", norm_run, norm_oracle, 4, 4, 5e-6); }
+static void swiglu(void **state) { (void)state, check_all("swiglu", swiglu_run, swiglu_oracle, 4, 4, 2e-6); }
+static void cross_entropy(void **state) { (void)state, check_all("cross-entropy", ce_run, ce_oracle, 1, 2, 2e-6); }
+static void flat(void **state) { (void)state, check_all("adamw, add, sums", flat_run, flat_oracle, 5, 5, 2e-6); }
+
+static void rope(void **state)
+{
+    (void)state;
+    static const rope_shape list[] = {{1, 1, 2}, {4, 3, 16}, {6, 2, 34}, {5, 4, 64}, {3, 1, 128}, {6, 2, 90}};
+    for (size_t i = 0; i < LF_COUNT(list); i++) {
+        const rope_shape *s = &list[i];
+        size_t n = (size_t)s->n * (s->heads * s->dim + 3);
+        kernel_case c = {"rope", rope_run, rope_oracle, s, 10 * s->dim + n, 2 * n, 5e-7, 0};
+        check(&c);
+    }
+}
+
+static void embed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LF_COUNT(shapes); i++) {
+        const rows_shape *s = &shapes[i];
+        size_t cells = (size_t)s->n * s->c, wide = (size_t)(2 * s->n + 2) * s->c, table = (size_t)TABLE * s->c;
+        kernel_case c = {"embed, gather, scatter", embed_run, embed_oracle, s, 2 * table + cells + wide, 2 * cells + table + wide, 1e-6, 0};
+        check(&c);
+    }
+}
+
+/* exp as softmax_block computes it, over the whole range: within two units in the last place, denormal results included. */
+static void exponential(void **state)
+{
+    (void)state;
+    for (const char *const *isa = lf_isa_list(); *isa; isa++) {
+        if (!lf_isa_supported(*isa)) continue;
+        lf_device *dev = open_device(*isa, 1);
+        for (int i = 0; i < 12000; i++) {
+            float s[LF_KV_BLOCK] = {0}, m = 0.0f, l = 0.0f;
+            for (int j = 0; j < LF_KV_BLOCK; j++) s[j] = -(float)i * 0.01f - (float)j * 0.000156f;
+            float x[LF_KV_BLOCK];
+            memcpy(x, s, sizeof s);
+            dev->kernels->softmax_block(s, LF_KV_BLOCK, &m, &l);
+            for (int j = 0; j < LF_KV_BLOCK; j++) {
+                double y = exp((double)x[j]), e = fabs(s[j] - y);
+                if (e > y * 2.4e-7 + 0x1p-149) fail_msg("%s: exp(%a) = %a, expected %a", *isa, x[j], s[j], y);
+            }
+        }
+        float odd[LF_KV_BLOCK] = {-INFINITY, NAN, -1e30f}, m = 0.0f, l = 0.0f;
+        dev->kernels->softmax_block(odd, 3, &m, &l);
+        assert_true(odd[0] == 0.0f && isnan(odd[1]) && odd[2] == 0.0f && odd[3] == 0.0f && isnan(l));
+        lf_device_close(&dev);
+    }
+}
+
+/* ---- speed ---- */
+typedef struct rows_bench {
+    const char *name;
+    double bytes; /* moved per call */
+    double per;   /* elements per call */
+    bench_fn fn;
+} rows_bench;
+enum { N = 1024, C = 512, P = 1 << 22 };
+static float *mem;
+static int32_t index_list[N];
+static void bench_norm(lf_device *dev, void *arg)
+{
+    (void)arg, dev->ops->rmsnorm_forward(dev, mem, mem + 2 * N * C, mem + N * C, mem, N, C, 1e-5f);
+}
+static void bench_norm_grad(lf_device *dev, void *arg)
+{
+    (void)arg,
+        dev->ops->rmsnorm_backward(dev, mem, mem + 3 * N * C, mem + N * C, mem + 2 * N * C, mem + 4 * N * C, mem + 5 * N * C, N, C, 1, 1);
+}
+static void bench_swiglu_grad(lf_device *dev, void *arg)
+{
+    (void)arg, dev->ops->swiglu_backward(dev, mem, mem + 5 * N * C, mem + 2 * N * C, mem + 3 * N * C, N, C);
+}
+static void bench_ce(lf_device *dev, void *arg)
+{
+    (void)arg, dev->ops->cross_entropy(dev, mem, 4096, mem + N * C, index_list, 128, 4096, 1.0f, true);
+}
+static void bench_adamw(lf_device *dev, void *arg)
+{
+    lf_adamw a = {mem, mem + P, mem + 2 * P, mem + 3 * P, P, 1.0f, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0.5f};
+    (void)arg, dev->ops->adamw(dev, &a);
+}
+static void bench_pack(lf_device *dev, void *arg)
+{
+    lf_panels p = {mem, 1024, 1024, 0};
+    (void)arg, dev->ops->pack(dev, &p, mem + (1 << 20), 1024, 1);
+}
+static void bench_sum(lf_device *dev, void *arg) { (void)arg, dev->ops->sum_squares(dev, mem, P); }
+
+static void speed(void **state)
+{
+    (void)state;
+    SKIP_SPEED();
+    static const double f = sizeof(float);
+    static const rows_bench list[] = {{"rmsnorm", 2 * f * N * C, N * C, bench_norm},
+                                      {"rmsnorm backward", 6 * f * N * C, N * C, bench_norm_grad},
+                                      {"swiglu backward", 6 * f * N * C, N * C, bench_swiglu_grad},
+                                      {"cross-entropy", 2 * f * 128 * 4096, 128 * 4096, bench_ce},
+                                      {"pack transposed", 2 * f * 1024 * 1024, 1024 * 1024, bench_pack},
+                                      {"sum of squares", f * P, P, bench_sum},
+                                      {"adamw", 7 * f * P, P, bench_adamw}};
+    mem = aligned_alloc(64, sizeof(float) * 4 * P);
+    for (const char *const *isa = lf_isa_list(); *isa; isa++) {
+        if (!lf_isa_supported(*isa) || strcmp(*isa, "scalar") == 0) continue;
+        for (int threads = 1; threads <= 2; threads++) {
+            lf_device *dev = open_device(*isa, threads);
+            for (size_t i = 0; i < LF_COUNT(list); i++) {
+                for (int j = 0; j < 4 * P; j++) mem[j] = (float)(j % 1021) * 1e-3f;
+                double t = best_time(dev, list[i].fn, NULL);
+                print_message("%-17s %-6s %dT %6.1f GB/s %7.3f ns per element\n", list[i].name, *isa, threads, list[i].bytes / t / 1e9,
+                              t / list[i].per * 1e9);
+            }
+            lf_device_close(&dev);
+        }
+    }
+    free(mem);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rmsnorm), cmocka_unit_test(rope),  cmocka_unit_test(swiglu),      cmocka_unit_test(cross_entropy),
+        cmocka_unit_test(flat),    cmocka_unit_test(embed), cmocka_unit_test(exponential), cmocka_unit_test(speed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

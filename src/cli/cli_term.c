@@ -3,7 +3,6 @@
  * are the process's, as its terminal is. One thread; the log sink may be called from others, one call at a time. */
 #include "cli/cli.h"
 
-#include <locale.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -241,7 +240,18 @@ static bool live; /* a live line stands on the terminal */
 void cli_live_line(const char *text)
 {
     if (!cli_is_terminal(stderr)) return;
-    fprintf(stderr, "\r\033[K%s", text);
+    const char *p = text;
+    for (int columns = 1; *p;) { /* cut at the edge: a line that wraps cannot be replaced */
+        int32_t c;
+        if (*p == '\033' && strchr(p, 'm')) {
+            p = strchr(p, 'm') + 1;
+            continue;
+        }
+        int n = decode(p, &c);
+        if ((columns += char_columns(c)) > cli_width()) break;
+        p += n;
+    }
+    fprintf(stderr, "\r\033[K%.*s%s", (int)(p - text), text, cli_color(stderr, CLI_PLAIN));
     fflush(stderr);
     live = true;
 }
@@ -302,7 +312,8 @@ int cli_progress(const char *what, double done, double total, const char *unit, 
     int at = snprintf(text, sizeof text, "%s  ", bar->what);
     if (total > 0) {
         double share = done < total ? done / total : 1;
-        draw(cells, share, 24);
+        int room = cli_width() - 60;
+        draw(cells, share, room < 8 ? 8 : room > 24 ? 24 : room);
         if (terminal)
             at +=
                 snprintf(text + at, sizeof text - (size_t)at, "%s%s%s ", cli_color(stderr, CLI_CYAN), cells, cli_color(stderr, CLI_PLAIN));

@@ -19,19 +19,24 @@ typedef struct lf_generate_stats {
     int prompt_tokens, tokens; /* tokens: generated, the end token not counted            */
     double prefill_seconds, decode_seconds;
     bool ended;                /* the model said it is done (end token)                   */
+    bool context_full;         /* stopped because no position was left                    */
+    bool stopped;              /* on_text asked for it                                    */
 } lf_generate_stats;
 
-/* Continues prompt (prompt_bytes of text; empty = a new document). Text arrives in pieces that never split a UTF-8 character; invalid
- * bytes become U+FFFD. on_text may return non-zero to stop. The same seed gives the same text for any number of threads.
- * The model must not be used elsewhere during the call. 0, or -1: prompt longer than the context, unknown character, ... */
+/* Continues prompt (prompt_bytes of text; empty = a new document). As in training, a document begins after an end token, so the prompt is
+ * fed behind one (behind the model's bos_token_id where it has one). Where there is neither, an empty prompt starts from a newline.
+ * Text arrives in pieces that never split a UTF-8 character; invalid bytes become U+FFFD. on_text may return non-zero to stop. The same
+ * seed gives the same text for any number of threads. The model must not be used elsewhere during the call.
+ * 0, or -1: prompt longer than the context, unknown character, ... */
 int lf_generate(lf_model *model, const lf_tokenizer *tokenizer, const char *prompt, size_t prompt_bytes, const lf_sample_config *sampling,
                 int (*on_text)(const char *text, size_t n, void *user), void *user, lf_generate_stats *stats, lf_error *err);
 
 /* ---- the sampler alone: logits in, token out ----------------------------------------------------------------------------- */
 typedef struct lf_sampler lf_sampler;
 
-/* sampling->order: the stages "penalties,top_k,top_p,min_p,temperature" (llama.cpp's order, the default, also for "") in any order, each
- * at most once; a stage that is not listed does not run. Temperature 0 is greedy: the largest logit, ties to the lowest id. Returns a sampler (free with lf_sampler_free) or NULL (LF_E_ARGUMENT: a value out of range). */
+/* sampling->order: the stages "penalties,top_k,top_p,min_p,temperature" (llama.cpp's order, the default, also for "") in any order,
+ * each at most once; a stage that is not listed does not run. Temperature 0 is greedy: the largest logit, ties to the lowest id.
+ * Returns a sampler (free with lf_sampler_free) or NULL (LF_E_ARGUMENT: a value out of range). */
 lf_sampler *lf_sampler_new(const lf_sample_config *sampling, int vocab_size, lf_error *err);
 void lf_sampler_free(lf_sampler **s);
 /* Tells the sampler what came before: prompt tokens and tokens it chose. */

@@ -215,6 +215,8 @@ static int set_up(run *r, lf_error *err)
     lf_config *c = &r->config;
     if (lf_config_check(c, err) || open_folder(r, err) || lf__run_data_open(&r->data, c, r->dir, r->hooks, err)) return -1;
     if (!c->train.seq_len) c->train.seq_len = c->model.max_position_embeddings;
+    c->model.head_dim = lf__model_head_dim(&c->model); /* as the folder's config.yaml has it: resolved */
+    if (!c->model.num_key_value_heads) c->model.num_key_value_heads = c->model.num_attention_heads;
     if (lf_config_check(c, err) || compare_with_folder(r, err)) return -1;
     r->loader = (lf_loader){.shards = r->data.train,
                             .seq_len = (int)c->train.seq_len,

@@ -1,0 +1,231 @@
+/* cmd_generate.c - `foundry generate`: a model talks. Text goes to stdout as it is made; the prompt (on a terminal) in a dim colour;
+ * figures go to stderr. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROMPT_MAX = 64 << 20 };
+
+static const char *prompt_text, *prompt_file, *which = "last";
+static int64_t count = 1;
+static bool json, stats_wanted;
+
+static const cli_flag flags[] = {
+    {"--prompt", 'p', CLI_TEXT, &prompt_text, 0, 0, NULL, "TEXT", "how the text begins; none: a new document",
+     "文本的开头；不给则从新文档开始"},
+    {"--prompt-file", 'f', CLI_TEXT, &prompt_file, 0, 0, NULL, "FILE",
+     "the prompt from a file (- = standard input); one newline at its end is dropped",
+     "从文件读取开头（- 为标准输入）；末尾的一个换行会去掉"},
+    {"--max-tokens", 'n', CLI_OPTION, NULL, 0, 0, "sampler.max_tokens", "N", NULL, NULL},
+    {"--temperature", 't', CLI_OPTION, NULL, 0, 0, "sampler.temperature", "X", NULL, NULL},
+    {"--top-k", 0, CLI_OPTION, NULL, 0, 0, "sampler.top_k", "N", NULL, NULL},
+    {"--top-p", 0, CLI_OPTION, NULL, 0, 0, "sampler.top_p", "X", NULL, NULL},
+    {"--min-p", 0, CLI_OPTION, NULL, 0, 0, "sampler.min_p", "X", NULL, NULL},
+    {"--repetition-penalty", 0, CLI_OPTION, NULL, 0, 0, "sampler.repetition_penalty", "X", NULL, NULL},
+    {"--frequency-penalty", 0, CLI_OPTION, NULL, 0, 0, "sampler.frequency_penalty", "X", NULL, NULL},
+    {"--presence-penalty", 0, CLI_OPTION, NULL, 0, 0, "sampler.presence_penalty", "X", NULL, NULL},
+    {"--seed", 's', CLI_OPTION, NULL, 0, 0, "sampler.seed", "N", NULL, NULL},
+    {"--sampler-order", 0, CLI_OPTION, NULL, 0, 0, "sampler.order", "STAGES", NULL, NULL},
+    {"--checkpoint", 'c', CLI_TEXT, &which, 0, 0, NULL, "last|step-N", "which checkpoint of a run", "使用哪个检查点"},
+    {"--count", 0, CLI_INT, &count, 1, 1000000, NULL, "N", "that many texts, with seeds S, S+1, ..., divided by " LF_END_TOKEN " lines",
+     "生成 N 篇，种子为 S、S+1……，以 " LF_END_TOKEN " 行分隔"},
+    {"--threads", 0, CLI_OPTION, NULL, 0, 0, "threads", "N", NULL, NULL},
+    {"--isa", 0, CLI_OPTION, NULL, 0, 0, "isa", "NAME", NULL, NULL},
+    {"--json", 0, CLI_SWITCH, &json, 0, 0, NULL, NULL, "one JSON object per text: text, tokens, why it stopped, seconds",
+     "每篇输出一个 JSON 对象：文本、词元数、停止原因、用时"},
+    {"--stats", 0, CLI_SWITCH, &stats_wanted, 0, 0, NULL, NULL, "figures on stderr even where that is no terminal",
+     "即使标准错误不是终端也输出统计"},
+    {0},
+};
+
+static const cli_spec spec = {
+    .name = "generate",
+    .summary = "continue a text with a trained model",
+    .summary_zh = "用训练好的模型续写文本",
+    .example = "foundry generate runs/stories-3m --prompt \"Once upon a time\" --max-tokens 200 --temperature 0.8\n"
+               "echo \"To be, or not\" | foundry generate runs/shakespeare-char -",
+    .usage = "foundry generate RUN|CHECKPOINT|MODEL_DIR [--prompt TEXT | --prompt-file FILE | -] [flags]",
+    .notes = "A run means its newest whole checkpoint. The same seed gives the same text on any number of threads. Stages that "
+             "--sampler-order does not name do not run. Ctrl-C ends the text, a second one the program.",
+    .notes_zh = "给出运行目录时使用其最新的完整检查点。同一种子在任意线程数下生成相同文本。--sampler-order 未列出的步骤不执行。"
+                "Ctrl-C 结束当前文本，再按一次退出程序。",
+    .flags = flags,
+    .min_args = 1,
+    .max_args = 2,
+};
+
+/* ---- the prompt ------------------------------------------------------------------------------------------------------------- */
+typedef struct text {
+    char *data;
+    size_t n, cap;
+} text;
+
+static int text_add(text *t, const char *bytes, size_t n)
+{
+    if (t->n + n + 1 > t->cap) {
+        size_t cap = (t->n + n + 1) * 2;
+        char *more = realloc(t->data, cap);
+        if (!more) return -1;
+        t->data = more, t->cap = cap;
+    }
+    memcpy(t->data + t->n, bytes, n);
+    t->n += n;
+    t->data[t->n] = 0;
+    return 0;
+}
+
+static int read_prompt(text *out, const char *path, lf_error *err)
+{
+    bool standard = !strcmp(path, "-");
+    const char *name = standard ? "standard input" : path;
+    FILE *in = standard ? stdin : fopen(path, "rb");
+    if (!in) return lf_error_set(err, LF_E_NOT_FOUND, "%s: cannot open the prompt: %s", name, strerror(errno));
+    char piece[1 << 14];
+    int rc = 0;
+    for (size_t n; !rc && (n = fread(piece, 1, sizeof piece, in)) > 0;) {
+        if (out->n + n > PROMPT_MAX)
+            rc = lf_error_set(err, LF_E_LIMIT, "%s: the prompt is larger than %d MiB", name, PROMPT_MAX >> 20);
+        else if (text_add(out, piece, n))
+            rc = lf_error_set(err, LF_E_MEMORY, "%s: no memory for the prompt", name);
+    }
+    if (!rc && ferror(in)) rc = lf_error_set(err, LF_E_IO, "%s: cannot read the prompt: %s", name, strerror(errno));
+    if (!standard) fclose(in);
+    if (!rc && out->n && out->data[out->n - 1] == '\n') out->data[--out->n] = 0;
+    return rc;
+}
+
+/* From exactly one of --prompt, --prompt-file and a second argument "-". */
+static int get_prompt(text *prompt, const cli_args *args, lf_error *err)
+{
+    const char *file = prompt_file ? prompt_file : args->n > 1 ? args->v[1] : NULL;
+    if (args->n > 1 && strcmp(args->v[1], "-") != 0) {
+        lf_error_set(err, LF_E_ARGUMENT, "one argument too many, \"%s\"", args->v[1]);
+        return lf_error_hint(err, "--prompt \"%s\"", args->v[1]);
+    }
+    if ((prompt_text != NULL) + (prompt_file != NULL) + (args->n > 1) > 1)
+        return lf_error_set(err, LF_E_ARGUMENT, "the prompt was given twice: one of --prompt, --prompt-file and - is enough");
+    if (file) return read_prompt(prompt, file, err);
+    if (prompt_text && text_add(prompt, prompt_text, strlen(prompt_text)))
+        return lf_error_set(err, LF_E_MEMORY, "no memory for the prompt");
+    return 0;
+}
+
+/* ---- talking ------------------------------------------------------------------------------------------------------------------ */
+typedef struct sink {
+    text kept;            /* --json: the whole answer */
+    bool broken, newline; /* stdout failed; the text ends with a newline */
+    int reason;           /* errno of that */
+} sink;
+
+static int on_text(const char *bytes, size_t n, void *user)
+{
+    sink *s = user;
+    s->newline = bytes[n - 1] == '\n';
+    if (json)
+        s->broken = text_add(&s->kept, bytes, n) != 0;
+    else
+        s->broken = fwrite(bytes, 1, n, stdout) != n || fflush(stdout) != 0;
+    if (s->broken) s->reason = errno;
+    return s->broken || cli_interrupted();
+}
+
+static const char *why(const lf_generate_stats *s)
+{
+    return s->stopped ? "interrupted" : s->ended ? "end" : s->context_full ? "context" : "max_tokens";
+}
+
+static double rate(int tokens, double seconds) { return seconds > 0 ? tokens / seconds : 0; }
+
+static void print_json(const text *prompt, const sink *s, int64_t seed, const lf_generate_stats *st)
+{
+    fputs("{\"prompt\": ", stdout);
+    cli_json_string(stdout, prompt->data ? prompt->data : "");
+    fputs(", \"text\": ", stdout);
+    cli_json_string(stdout, s->kept.data ? s->kept.data : "");
+    printf(", \"seed\": %" PRId64 ", \"prompt_tokens\": %d, \"tokens\": %d, \"stop\": \"%s\", \"prefill_seconds\": %.6f, "
+           "\"decode_seconds\": %.6f, \"prefill_tokens_per_second\": %.1f, \"decode_tokens_per_second\": %.1f}\n",
+           seed, st->prompt_tokens, st->tokens, why(st), st->prefill_seconds, st->decode_seconds,
+           rate(st->prompt_tokens, st->prefill_seconds), rate(st->tokens, st->decode_seconds));
+    fflush(stdout);
+}
+
+static void print_stats(const lf_generate_stats *all, const lf_generate_stats *last, int64_t texts)
+{
+    char a[32], b[32], c[32], d[32];
+    fprintf(stderr, "%sprompt %s tokens, %s tok/s; ", cli_color(stderr, CLI_DIM), cli_human_count(a, all->prompt_tokens),
+            cli_human_count(b, rate(all->prompt_tokens, all->prefill_seconds)));
+    if (texts > 1) fprintf(stderr, "%" PRId64 " texts of ", texts);
+    fprintf(stderr, "%s tokens, %s tok/s", cli_human_count(c, all->tokens), cli_human_count(d, rate(all->tokens, all->decode_seconds)));
+    if (texts == 1 && last->context_full) fprintf(stderr, "; the context is full");
+    if (last->stopped) fprintf(stderr, "; interrupted");
+    fprintf(stderr, "%s\n", cli_color(stderr, CLI_PLAIN));
+}
+
+static int speak(lf_model *model, const lf_tokenizer *tokenizer, const text *prompt, lf_sample_config sampling, lf_error *err)
+{
+    bool terminal = cli_is_terminal(stdout);
+    lf_generate_stats all = {0}, one = {0};
+    sink s = {.newline = true};
+    int64_t done = 0, seed = sampling.seed;
+    int rc = 0;
+    for (; done < count && !rc && !one.stopped; done++) {
+        if (done && !json) printf("%s" LF_END_TOKEN "\n", s.newline ? "" : "\n");
+        if (terminal && !json && prompt->n) {
+            printf("%s%s%s", cli_color(stdout, CLI_DIM), prompt->data, cli_color(stdout, CLI_PLAIN));
+            fflush(stdout);
+        }
+        s.kept.n = 0, s.newline = false;
+        if (s.kept.data) s.kept.data[0] = 0;
+        sampling.seed = seed + done;
+        rc = lf_generate(model, tokenizer, prompt->data ? prompt->data : "", prompt->n, &sampling, on_text, &s, &one, err);
+        if (rc) break;
+        if (json) print_json(prompt, &s, sampling.seed, &one);
+        all.prompt_tokens += one.prompt_tokens, all.prefill_seconds += one.prefill_seconds;
+        all.tokens += one.tokens, all.decode_seconds += one.decode_seconds;
+    }
+    if (!rc && !json && !s.newline) fputc('\n', stdout);
+    fflush(stdout);
+    if (!rc && s.broken) {
+        rc = lf_error_set(err, LF_E_IO, "cannot write the text: %s", strerror(s.reason));
+        __fpurge(stdout), clearerr(stdout); /* said once is enough */
+    }
+    if (!rc && (stats_wanted || cli_is_terminal(stderr))) print_stats(&all, &one, done);
+    free(s.kept.data);
+    if (!rc && one.stopped) return CLI_INTERRUPTED;
+    return rc ? cli_fail(err) : CLI_OK;
+}
+
+int cmd_generate(int argc, char **argv)
+{
+    cli_args args;
+    if (!cli_parse(&spec, argc, argv, &args)) return args.exit;
+    lf_error err = {0};
+    lf_config config;
+    lf_device *device = NULL;
+    lf_model *model = NULL;
+    lf_tokenizer *tokenizer = NULL;
+    text prompt = {0};
+    char dir[LF_CONFIG_PATH_MAX];
+    int code = CLI_OK;
+    lf_config_init(&config);
+    if (cli_config_apply(&config, &args, &err) || get_prompt(&prompt, &args, &err) ||
+        lf_checkpoint_find(dir, sizeof dir, args.v[0], which, &err) || !(tokenizer = lf_tokenizer_load(dir, &err)) ||
+        !(device = lf_device_open(
+              &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin}, &err)) ||
+        !(model = lf_model_load(device, dir, &err))) {
+        code = cli_fail(&err);
+    } else {
+        cli_catch_signals();
+        code = speak(model, tokenizer, &prompt, config.sampler, &err);
+    }
+    lf_model_free(&model);
+    lf_device_close(&device);
+    lf_tokenizer_free(&tokenizer);
+    free(prompt.data);
+    return code;
+}

@@ -1,0 +1,329 @@
+/* cmd_train.c - `foundry train`: one call into the library (lf_train_run), and everything a person sees of it: first lines, a live
+ * status line, evaluations, samples, checkpoints, the curve at the end. What programs read is metrics.jsonl, written by the library. */
+#include "cli/cli.h"
+#include "cli/cli_plot.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_flag flags[] = {
+    {"--resume", 0, CLI_OPTION, NULL, 0, 0, "run.resume", "auto|never|PATH", NULL, NULL},
+    {0},
+};
+
+static const cli_spec spec = {
+    .name = "train",
+    .summary = "train a model as a recipe says; resumes by itself",
+    .summary_zh = "按配方训练模型；中断后自动续训",
+    .example = "foundry train configs/stories-3m.yaml --train.steps 500\n"
+               "foundry train char --data.train my.txt --run.dir runs/mine --threads 2",
+    .usage = "foundry train RECIPE.yaml|PRESET [--any.option VALUE ...]",
+    .notes = "Ctrl-C saves a checkpoint and stops; the same command goes on from there. A second Ctrl-C stops at once.",
+    .notes_zh = "Ctrl-C 会先保存检查点再停止；再次运行同一命令即可继续。第二次 Ctrl-C 立即退出。",
+    .flags = flags,
+    .min_args = 1,
+    .max_args = 1,
+    .config_keys = true,
+};
+
+/* What the hooks share. */
+typedef struct ui {
+    const lf_config *config;
+    bool unicode, sample_failed;
+    cli_bar bar;
+    double drawn; /* when the live line was */
+    lf_train_metrics last;
+    int64_t steps_done;
+    char run_dir[LF_CONFIG_PATH_MAX];
+} ui;
+
+/* ---- lines -------------------------------------------------------------------------------------------------------------------- */
+static void label(const char *name) { fprintf(stderr, "%s%-9s%s", cli_color(stderr, CLI_CYAN), name, cli_color(stderr, CLI_PLAIN)); }
+
+/* "4.1M", or with a gap "18.2 M" for the unit that follows. */
+static char *short_count(char out[32], double n, const char *gap)
+{
+    static const char *const units[] = {"", "k", "M", "G", "T", "P"};
+    int u = 0;
+    for (; n >= 999.5 && u < 5; u++) n /= 1000;
+    snprintf(out, 32, n < 99.95 && u ? "%.1f%s%s" : "%.0f%s%s", n, gap, units[u]);
+    return out;
+}
+
+static void on_start(const lf_train_start *s, void *user)
+{
+    ui *u = user;
+    const lf_train_config *t = &u->config->train;
+    char a[32], b[32], c[32], d[32];
+    cli_live_clear();
+    snprintf(u->run_dir, sizeof u->run_dir, "%s", s->run_dir);
+    u->steps_done = s->resumed_from > 0 ? s->resumed_from : 0;
+    label("run");
+    fprintf(stderr, "%s, ", s->run_dir);
+    if (s->resumed_from >= t->steps)
+        fprintf(stderr, "finished: all %s steps are done; a higher --train.steps goes on\n", cli_human_count(a, (double)t->steps));
+    else if (s->resumed_from >= 0)
+        fprintf(stderr, "resumed from step %s of %s\n", cli_human_count(a, (double)s->resumed_from), cli_human_count(b, (double)t->steps));
+    else
+        fprintf(stderr, "a fresh start, %s steps\n", cli_human_count(a, (double)t->steps));
+    label("model");
+    fprintf(stderr, "%s parameters, %sFLOP per token\n", cli_human_count(a, (double)s->parameters),
+            short_count(b, s->flops_per_token, " "));
+    label("data");
+    double asked = (double)t->steps * (double)s->tokens_per_step;
+    fprintf(stderr, "%s tokens + %s to validate; %s a step, %.2f epochs\n", cli_human_count(a, (double)s->train_tokens),
+            cli_human_count(b, (double)s->val_tokens), cli_human_count(c, (double)s->tokens_per_step),
+            s->train_tokens ? asked / (double)s->train_tokens : 0);
+    label("machine");
+    fprintf(stderr, "%s, %d thread%s, %s of memory\n", s->isa, s->threads, s->threads == 1 ? "" : "s",
+            cli_human_bytes(d, (double)s->arena_bytes));
+    if (s->note && *s->note) {
+        label("note");
+        fprintf(stderr, "%s\n", s->note);
+    }
+    fputc('\n', stderr);
+}
+
+/* Parts of the status line, the least important last: what does not fit is left out. */
+static void status_line(const ui *u, const lf_train_metrics *m, char *out, size_t size, bool terminal)
+{
+    char parts[8][64], rate[32], flops[32], eta[32];
+    int n = 0, width = (int)snprintf(NULL, 0, "%" PRId64, m->steps);
+    snprintf(parts[n++], 64, "step %*" PRId64 "/%" PRId64, width, m->step, m->steps);
+    snprintf(parts[n++], 64, "loss %.4f", m->loss);
+    snprintf(parts[n++], 64, "ETA %s", cli_human_time(eta, m->eta));
+    snprintf(parts[n++], 64, "%s tok/s", cli_human_count(rate, m->tokens_per_second));
+    snprintf(parts[n++], 64, "lr %.2e", m->lr);
+    snprintf(parts[n++], 64, "grad %.3f", m->grad_norm);
+    snprintf(parts[n++], 64, "%sFLOP/s", short_count(flops, m->gflops * 1e9, " "));
+    static const int order[] = {0, 1, 4, 5, 3, 6, 2}; /* as they are read */
+    int limit = terminal ? cli_width() - 1 : 1 << 20, keep = 0, used = -2, cells = 0;
+    while (keep < n && used + 2 + (int)strlen(parts[keep]) <= limit) used += 2 + (int)strlen(parts[keep++]);
+    if (terminal && u->unicode && limit - used >= 12) cells = limit - used - 8 < 20 ? limit - used - 8 : 20;
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        if (order[i] >= keep) continue;
+        if (at) at += (size_t)snprintf(out + at, size - at, "  ");
+        at += (size_t)snprintf(out + at, size - at, "%s", parts[order[i]]);
+        if (i || cells < 4) continue;
+        int full = m->steps > 0 ? (int)((double)cells * (double)m->step / (double)m->steps) : 0;
+        at += (size_t)snprintf(out + at, size - at, " %s", cli_color(stderr, CLI_CYAN));
+        for (int c = 0; c < cells; c++) at += (size_t)snprintf(out + at, size - at, "%s", c < full ? "█" : "·");
+        at += (size_t)snprintf(out + at, size - at, "%s", cli_color(stderr, CLI_PLAIN));
+    }
+}
+
+static void on_step(const lf_train_metrics *m, void *user)
+{
+    ui *u = user;
+    char line[1024];
+    bool terminal = cli_is_terminal(stderr);
+    u->last = *m;
+    u->steps_done = m->step;
+    int64_t every = u->config->train.log_every > 0 ? u->config->train.log_every : 1;
+    if (terminal) {
+        if (cli_now() - u->drawn < 0.1 && m->step != m->steps) return;
+        u->drawn = cli_now();
+        status_line(u, m, line, sizeof line, true);
+        cli_live_line(line);
+    } else if (m->step % every == 0 || m->step == 1 || m->step == m->steps) {
+        status_line(u, m, line, sizeof line, false);
+        fprintf(stderr, "%s\n", line);
+    }
+}
+
+static void on_eval(const lf_train_metrics *m, void *user)
+{
+    (void)user;
+    bool narrow = cli_is_terminal(stderr) && cli_width() < 92;
+    cli_live_clear();
+    fprintf(stderr, "%sstep %" PRId64 "%s  val %s%.4f%s  ppl %.3g", cli_color(stderr, CLI_BOLD), m->step, cli_color(stderr, CLI_PLAIN),
+            cli_color(stderr, CLI_GREEN), m->val_loss, cli_color(stderr, CLI_PLAIN), exp(m->val_loss));
+    if (!isnan(m->val_bpb)) fprintf(stderr, "  %.4f %s", m->val_bpb, narrow ? "bpb" : "bits/byte");
+    if (!isnan(m->val_floor_bpb) && m->val_floor_bpb > 0) {
+        fprintf(stderr, " = %s%.3f x floor%s", cli_color(stderr, CLI_GREEN), m->val_bpb / m->val_floor_bpb, cli_color(stderr, CLI_PLAIN));
+        if (!narrow) fprintf(stderr, " %.4f", m->val_floor_bpb);
+    }
+    if (!isnan(m->val_excess_bits)) fprintf(stderr, "  %+.1f bits/story", m->val_excess_bits);
+    fputc('\n', stderr);
+}
+
+static void on_checkpoint(int64_t step, const char *dir, double seconds, void *user)
+{
+    char t[32];
+    (void)user, (void)step;
+    cli_live_clear();
+    fprintf(stderr, "%ssaved %s (%s)%s\n", cli_color(stderr, CLI_DIM), dir, cli_human_time(t, seconds), cli_color(stderr, CLI_PLAIN));
+}
+
+/* ---- samples ------------------------------------------------------------------------------------------------------------------ */
+static int to_stream(const char *bytes, size_t n, void *user) { return fwrite(bytes, 1, n, user) != n || cli_interrupted(); }
+
+/* A text as a quoted block of at most three lines. */
+static void quote(const ui *u, const char *text)
+{
+    enum { LINES = 3 };
+    const char *p = text;
+    int width = (cli_width() < 110 ? cli_width() : 110) - 5;
+    while (*p == '\n' || *p == ' ') p++;
+    for (int line = 0; line < LINES && *p; line++) {
+        int columns = 0;
+        const char *end = p, *space = NULL; /* break at the last space that fits, or anywhere in Chinese */
+        while (*end && *end != '\n') {
+            char one[5] = {0};
+            size_t n = 1;
+            while (n < 4 && ((unsigned char)end[n] & 0xC0) == 0x80) n++;
+            memcpy(one, end, n);
+            int wide = cli_columns(one);
+            if (columns + wide > width) break;
+            if (*end == ' ') space = end;
+            columns += wide, end += n;
+        }
+        bool broken = *end && *end != '\n';
+        if (broken && space && (unsigned char)*end < 128) end = space;
+        const char *bar = !u->unicode ? "|" : line ? "│" : "┌";
+        fprintf(stderr, "  %s%s%s %.*s%s\n", cli_color(stderr, CLI_CYAN), bar, cli_color(stderr, CLI_PLAIN), (int)(end - p), p,
+                line == LINES - 1 && *end && end[1] ? (u->unicode ? " …" : " ...") : "");
+        for (p = end; *p == ' ' || *p == '\n';) p++;
+    }
+}
+
+static void on_sample(int64_t step, lf_model *model, const lf_tokenizer *tokenizer, const char *samples_dir, void *user)
+{
+    ui *u = user;
+    char path[2 * LF_CONFIG_PATH_MAX];
+    snprintf(path, sizeof path, "%s/step-%06" PRId64 ".txt", samples_dir, step);
+    FILE *file = fopen(path, "w");
+    cli_live_clear();
+    const char *prompts = u->config->sampler.prompts;
+    for (const char *p = prompts;; p++) {
+        size_t n = strcspn(p, "|"), size = 0;
+        char *text = NULL;
+        FILE *kept = open_memstream(&text, &size);
+        lf_error err = {0};
+        if (kept) {
+            fwrite(p, 1, n, kept);
+            int rc = lf_generate(model, tokenizer, p, n, &u->config->sampler, to_stream, kept, NULL, &err);
+            fclose(kept);
+            if (rc && !u->sample_failed)
+                fprintf(stderr, "%swarning:%s no sample of \"%.*s\": %s\n", cli_color(stderr, CLI_YELLOW), cli_color(stderr, CLI_PLAIN),
+                        (int)n, p, err.message);
+            u->sample_failed |= rc != 0;
+            if (!rc && file) fprintf(file, "%s%s\n", p == prompts ? "" : LF_END_TOKEN "\n", text);
+            if (!rc) quote(u, text);
+        }
+        free(text);
+        p += n;
+        if (!*p || cli_interrupted()) break;
+    }
+    if (!file || fclose(file))
+        fprintf(stderr, "%swarning:%s %s: cannot write the samples: %s\n", cli_color(stderr, CLI_YELLOW), cli_color(stderr, CLI_PLAIN),
+                path, strerror(errno));
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------------------ */
+static void draw_curve(const ui *u)
+{
+    char path[2 * LF_CONFIG_PATH_MAX];
+    snprintf(path, sizeof path, "%s/metrics.jsonl", u->run_dir);
+    plot_curve curve;
+    if (cli_plot_read(&curve, path)) return;
+    int width = cli_width() < 100 ? cli_width() : 100;
+    char *drawing = cli_plot_loss(
+        &curve, &(plot_style){.width = width, .height = 13, .unicode = u->unicode, .color = cli_color(stderr, CLI_CYAN)[0] != 0});
+    if (drawing) fprintf(stderr, "\n%s\n", drawing);
+    free(drawing);
+    cli_plot_release(&curve);
+}
+
+/* An argument as a shell wants it. */
+static void print_quoted(FILE *f, const char *arg)
+{
+    if (*arg && !arg[strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%")]) {
+        fputs(arg, f);
+        return;
+    }
+    fputc('\'', f);
+    for (; *arg; arg++) fputs(*arg == '\'' ? "'\\''" : (char[]){*arg, 0}, f);
+    fputc('\'', f);
+}
+
+static int finish(ui *u, int rc, const lf_error *err, int argc, char *const *argv)
+{
+    char a[32], b[32];
+    cli_live_clear();
+    if (rc && err->code == LF_E_INTERRUPTED) {
+        fprintf(stderr, "\nstopped at step %s, everything is saved. To go on:\n  foundry train", cli_human_count(a, (double)u->steps_done));
+        for (int i = 1; i < argc; i++) fputc(' ', stderr), print_quoted(stderr, argv[i]);
+        fputc('\n', stderr);
+        return CLI_INTERRUPTED;
+    }
+    if (rc) return cli_fail(err);
+    if (u->last.step)
+        fprintf(stderr, "done: %s steps, %s tokens, %s\n", cli_human_count(a, (double)u->last.steps),
+                short_count(b, (double)u->last.tokens, ""), cli_human_time((char[32]){0}, u->last.seconds));
+    if (*u->run_dir) {
+        draw_curve(u);
+        fprintf(stderr, "next: foundry generate ");
+        print_quoted(stderr, u->run_dir);
+        size_t n = strcspn(u->config->sampler.prompts, "|");
+        char prompt[LF_CONFIG_PATH_MAX];
+        snprintf(prompt, sizeof prompt, "%.*s", (int)n, u->config->sampler.prompts);
+        if (n) fprintf(stderr, " --prompt "), print_quoted(stderr, prompt);
+        fputc('\n', stderr);
+    }
+    return CLI_OK;
+}
+
+static bool should_stop(void *user)
+{
+    (void)user;
+    return cli_interrupted();
+}
+
+static int on_progress(const char *what, double done, double total, const char *unit, void *user)
+{
+    return cli_progress(what, done, total, unit, &((ui *)user)->bar);
+}
+
+int cmd_train(int argc, char **argv)
+{
+    cli_args args;
+    char **original = calloc((size_t)argc + 1, sizeof *original); /* cli_parse moves the arguments */
+    if (original) memcpy(original, argv, (size_t)argc * sizeof *original);
+    lf_error err = {0};
+    lf_config config;
+    lf_device *device = NULL;
+    int code = CLI_OK;
+    lf_config_init(&config);
+    if (!cli_parse(&spec, argc, argv, &args)) {
+        code = args.exit;
+    } else if (lf_config_load(&config, args.v[0], &err) || cli_config_apply(&config, &args, &err) || lf_config_check(&config, &err) ||
+               !(device = lf_device_open(
+                     &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin},
+                     &err))) {
+        code = cli_fail(&err);
+    } else {
+        setlocale(LC_CTYPE, ""); /* only the character set: numbers keep their point */
+        ui u = {.config = &config, .unicode = !strcmp(nl_langinfo(CODESET), "UTF-8")};
+        lf_train_hooks hooks = {.user = &u,
+                                .on_start = on_start,
+                                .on_step = on_step,
+                                .on_eval = on_eval,
+                                .on_sample = on_sample,
+                                .on_checkpoint = on_checkpoint,
+                                .progress = on_progress,
+                                .should_stop = should_stop};
+        cli_catch_signals();
+        int rc = lf_train_run(device, &config, &hooks, &err);
+        code = finish(&u, rc, &err, original ? argc : 0, original);
+    }
+    lf_device_close(&device);
+    free(original);
+    return code;
+}

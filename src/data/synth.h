@@ -75,6 +75,17 @@ size_t lf__synth_story(const lf_grammar *g, lf_rng *rng, char *out, double *bits
  * the bits of the last one, and how far any of them came. Variables that the rule repeats but does not draw may be any row. */
 int lf__synth_score(const lf_grammar *g, int set, const char *text, size_t n, double *bits, size_t *reached);
 
+/* What can be said of a text that was meant to be a story of this grammar. */
+typedef struct lf_synth_check {
+    bool keeps;     /* one hero, one object, and the last paragraph still has both           */
+    bool ends;      /* closes with an ending of the grammar, told of its own hero            */
+    bool loops;     /* a sentence twice in a row, or three times in all                      */
+    bool parses;    /* the whole text is a story of the grammar                              */
+    double bits;    /* when it parses                                                        */
+    size_t reached; /* bytes from its beginning that could still become a story            */
+} lf_synth_check;
+void lf__synth_check(lf_synth_check *check, const lf_grammar *g, const char *text, size_t n);
+
 /* Proves that text determines choices: any two alternatives of any rule differ at some byte before either of them ends, whatever is
  * drawn inside. Then the first choice in which two derivations part makes their texts part. 0, or -1 naming the pair. */
 int lf__grammar_prove(const lf_grammar *g, lf_error *err);

@@ -80,16 +80,102 @@ static void read_on(reader *r, const frame *top, size_t at, double bits)
     }
 }
 
-int lf__synth_score(const lf_grammar *g, int set, const char *text, size_t n, double *bits, size_t *reached)
+/* rows: what is known of the variables before, NULL = nothing. */
+static reader read_back(const lf_grammar *g, int set, const int *rows, const char *text, size_t n)
 {
     const lf_synth_part start = {.kind = LF_PART_DRAW, .rule = set, .var = -1};
     reader r = {.g = g, .text = text, .n = n};
-    for (int i = 0; i < LF_SYNTH_VARS; i++) r.row[i] = -1;
+    for (int i = 0; i < LF_SYNTH_VARS; i++) r.row[i] = rows ? rows[i] : -1;
     const frame f = {&start, &start + 1, 0, NULL};
     read_on(&r, &f, 0, 0);
+    return r;
+}
+
+int lf__synth_score(const lf_grammar *g, int set, const char *text, size_t n, double *bits, size_t *reached)
+{
+    reader r = read_back(g, set, NULL, text, n);
     if (bits) *bits = r.bits;
     if (reached) *reached = r.reached;
     return r.found;
+}
+
+/* ---- the checker ----------------------------------------------------------------------------------------------------------- */
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+/* Whole words where words are letters; Chinese has no borders to look for. */
+static const char *find_word(const char *text, size_t n, const lf_synth_part *word)
+{
+    const char *end = text + n, *p = text;
+    while ((p = memmem(p, (size_t)(end - p), word->text, (size_t)word->n)) != NULL) {
+        bool left = p == text || !is_letter(p[-1]) || !is_letter(*p),
+             right = p + word->n == end || !is_letter(p[word->n]) || !is_letter(*p);
+        if (left && right) return p;
+        p++;
+    }
+    return NULL;
+}
+
+/* The one row of a rule whose word stands in the text, provided that it also stands in the last paragraph; -1 for none or several. */
+static int kept_row(const lf_grammar *g, const char *rule, const char *text, size_t n, const char *last)
+{
+    const lf_synth_set *set = &g->sets[lf__grammar_find(g, rule)];
+    int found = -1;
+    for (int i = 0; i < set->n; i++) {
+        const lf_synth_alt *alt = &g->alts[set->first + i];
+        /* a Chinese thing: measure word, look and noun, then the noun alone */
+        const lf_synth_part *word = &g->parts[alt->columns[alt->columns[0].n > 1 ? 1 : 0].first];
+        if (!find_word(text, n, word)) continue;
+        if (found >= 0 || !find_word(last, (size_t)(text + n - last), word)) return -1;
+        found = i;
+    }
+    return found;
+}
+
+/* End of the sentence that begins at p: behind . ! ? or their Chinese forms, or at a line's end. */
+static const char *sentence_end(const char *p, const char *end)
+{
+    for (; p < end; p++) {
+        if (*p == '\n' || *p == '.' || *p == '!' || *p == '?') return p + 1;
+        if (end - p >= 3 && (!memcmp(p, "。", 3) || !memcmp(p, "！", 3) || !memcmp(p, "？", 3))) return p + 3;
+    }
+    return end;
+}
+
+static bool has_loops(const char *text, size_t n)
+{
+    enum { MOST = 256 };
+    const char *begin[MOST], *end = text + n, *p = text;
+    size_t length[MOST];
+    int count = 0;
+    while (p < end && count < MOST) {
+        const char *stop = sentence_end(p, end);
+        while (p < stop && (*p == ' ' || *p == '\n' || *p == '"')) p++;
+        if (stop - p > 3) {
+            int same = 0;
+            begin[count] = p, length[count] = (size_t)(stop - p);
+            for (int i = 0; i < count; i++)
+                if (length[i] == length[count] && !memcmp(begin[i], p, length[i])) same += i == count - 1 ? 2 : 1;
+            if (same >= 2) return true;
+            count++;
+        }
+        p = LF_MAX(p, stop);
+    }
+    return false;
+}
+
+void lf__synth_check(lf_synth_check *check, const lf_grammar *g, const char *text, size_t n)
+{
+    static const char *const endings[] = {"lost_end", "gift_end", "find_end", "earn_end"};
+    const char *newline = memrchr(text, '\n', n), *last = newline ? newline + 1 : text;
+    int rows[LF_SYNTH_VARS], hero = kept_row(g, "hero", text, n, last);
+    reader r = read_back(g, 0, NULL, text, n);
+    *check = (lf_synth_check){.parses = r.found == 1, .bits = r.bits, .reached = r.reached, .loops = has_loops(text, n)};
+    check->keeps = hero >= 0 && kept_row(g, "object", text, n, last) >= 0;
+    memset(rows, 0xff, sizeof rows);
+    rows['H' - 'A'] = hero;
+    for (const char *p = last; p < text + n && hero >= 0 && !check->ends; p++)
+        for (size_t i = 0; i < LF_COUNT(endings) && !check->ends; i++)
+            check->ends = read_back(g, lf__grammar_find(g, endings[i]), rows, p, (size_t)(text + n - p)).found > 0;
 }
 
 /* ---- the proof -------------------------------------------------------------------------------------------------------------

@@ -322,9 +322,9 @@ int cli_progress(const char *what, double done, double total, const char *unit, 
     } else
         at += snprintf(text + at, sizeof text - (size_t)at, "%s", amount(a, done, unit, true));
     if (rate > 0) at += snprintf(text + at, sizeof text - (size_t)at, "  %s/s", amount(c, rate, unit, false));
-    if (end)
+    if (end && seconds >= 0.05)
         snprintf(text + at, sizeof text - (size_t)at, "  %s", cli_human_time(t, seconds));
-    else if (total > 0 && rate > 0)
+    else if (!end && total > 0 && rate > 0)
         snprintf(text + at, sizeof text - (size_t)at, "  ETA %s", cli_human_time(t, (total - done) / rate));
     if (terminal && !end) {
         cli_live_line(text);

@@ -358,7 +358,7 @@ static int batch_write(prepare *p, batch *b, lf_error *err)
 static int report(prepare *p, bool last, lf_error *err)
 {
     double now = lf__now();
-    if (!p->options.progress || (!last && now - p->last_report < 0.25)) return 0;
+    if (!p->options.progress || (!last && (now - p->last_report < 0.25 || p->done_bytes >= p->total_bytes))) return 0;
     p->last_report = now;
     if (p->options.progress("prepare", p->done_bytes, p->total_bytes, "bytes", p->options.progress_user) == 0) return 0;
     return lf_error_set(err, LF_E_INTERRUPTED, "prepare: stopped at %.0f of %.0f bytes; nothing was written", p->done_bytes,

@@ -43,10 +43,17 @@ static uint64_t file_blocks(const shard_file *f) /* the header, then the tokens 
 
 /* ---- opening ------------------------------------------------------------------------------------------------------------------ */
 
+static bool ends_with(const char *name, const char *ending)
+{
+    size_t n = strlen(name), k = strlen(ending);
+    return n > k && strcmp(name + n - k, ending) == 0;
+}
+
 static int bad_file(const char *path, lf_error *err, const char *what)
 {
     lf_error_set(err, LF_E_FORMAT, "%s: %s", path, what);
-    return lf_error_hint(err, "make token shards from text: foundry data prepare TEXT --tokenizer DIR -o DIR");
+    return lf_error_hint(err, "make token shards from text: foundry data prepare %s --tokenizer DIR -o DIR",
+                         ends_with(path, ".bin") ? "TEXT" : path);
 }
 
 static int check_header(shard_file *f, lf_error *err)
@@ -123,12 +130,6 @@ static int open_indexed(lf_shards *s, const lf_shard_index *index, const char *d
     if (lf__path_join(path, dir, "tokenizer", err) != 0) return -1;
     if (lf__path_is_dir(path)) memcpy(s->tokenizer_dir, path, sizeof path);
     return 0;
-}
-
-static bool ends_with(const char *name, const char *ending)
-{
-    size_t n = strlen(name), k = strlen(ending);
-    return n > k && strcmp(name + n - k, ending) == 0;
 }
 
 /* A foreign folder: every .bin whose name holds the split's name; when no name holds one, all of them are for training. */

@@ -241,6 +241,22 @@ static void every_document_arrives_whole(void **state)
     free(texts);
 }
 
+/* A separator that lies across the end of a batch, at every offset. */
+static void separators_on_batch_borders_are_seen(void **state)
+{
+    LF_UNUSED(state);
+    static char text[(128 << 10) + 64], first[sizeof text];
+    for (size_t before = 0; before < 20; before++) {
+        size_t n = (128 << 10) - before;
+        for (size_t i = 0; i < n; i++) text[i] = i % 5 == 4 ? ' ' : 'a';
+        text[n - 1] = '.';
+        snprintf(first, sizeof first, "%.*s", (int)n, text);
+        strcpy(text + n, "\n<|endoftext|>\nthe second");
+        run_ok("border", put_text("border.txt", text), bpe, (lf_prepare_options){0});
+        holds("border", "train", (const char *const[]){first, "the second"}, 2);
+    }
+}
+
 static void threads_do_not_change_a_byte(void **state)
 {
     LF_UNUSED(state);
@@ -605,6 +621,7 @@ int main(void)
         cmocka_unit_test(cuts_keep_the_tokens),
         cmocka_unit_test(long_documents_are_exact),
         cmocka_unit_test(every_document_arrives_whole),
+        cmocka_unit_test(separators_on_batch_borders_are_seen),
         cmocka_unit_test(threads_do_not_change_a_byte),
         cmocka_unit_test(both_splits_get_documents),
         cmocka_unit_test(a_single_document_gives_its_tail),

@@ -9,7 +9,7 @@
 
 static int data_synth(int argc, char **argv)
 {
-    const char *lang = "mix", *out = "stories.txt";
+    const char *lang = "mix", *out = NULL;
     int64_t bytes = 20000000, seed = 1, threads = 0;
     bool json = false;
     const cli_flag flags[] = {
@@ -54,7 +54,7 @@ static int data_synth(int argc, char **argv)
         .summary = "write synthetic stories whose best possible loss is known",
         .summary_zh = "生成合成故事，其理论最优损失已知",
         .example = "foundry data synth --lang mix --bytes 20M --seed 1 -o stories.txt",
-        .usage = "foundry data synth [-o FILE] [flags]",
+        .usage = "foundry data synth -o FILE [flags]",
         .notes = "Beside stories.txt come stories.meta.json (totals) and stories.bits (bits of each story, summed per split by `foundry "
                  "data prepare`).",
         .notes_zh = "同时写出 stories.meta.json（总计）和 stories.bits（每个故事的比特数，由 `foundry data prepare` 按划分求和）。",
@@ -65,6 +65,9 @@ static int data_synth(int argc, char **argv)
     lf_synth_report r;
     char size[32], count[32];
     if (!cli_parse(&spec, argc, argv, &args)) return args.exit;
+    if (!out)
+        return cli_usage_error("foundry data synth -o stories.txt",
+                               cli_say("foundry data synth: -o FILE is missing", "foundry data synth：缺少 -o FILE"));
     cli_catch_signals();
     const lf_synth_options options = {.lang = lang,
                                       .bytes = (uint64_t)bytes,

@@ -35,6 +35,7 @@ expect 2 "--threads" "$foundry" data prepare stories.txt --tokenizer tok -o x --
 expect 2 "--shard-tokens" "$foundry" data prepare stories.txt --tokenizer tok -o x --shard-tokens 1e30
 expect 1 "not replaced" "$foundry" data prepare stories.txt --tokenizer tok -o .
 expect 1 "foundry data prepare stories.txt" "$foundry" data info stories.txt
+expect 2 "-o FILE" "$foundry" data synth
 expect 2 "did you mean" "$foundry" data prepair
 printf '\x55' | dd of=shards/train_000000.bin bs=1 seek=5000 conv=notrunc 2>/dev/null
 expect 1 "damaged" "$foundry" data info shards

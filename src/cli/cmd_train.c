@@ -66,7 +66,7 @@ static void on_start(const lf_train_start *s, void *user)
     label("run");
     fprintf(stderr, "%s, ", s->run_dir);
     if (s->resumed_from >= t->steps)
-        fprintf(stderr, "finished: all %s steps are done; a higher --train.steps goes on\n", cli_human_count(a, (double)t->steps));
+        fprintf(stderr, "finished: %s steps are done; raise --train.steps to go on\n", cli_human_count(a, (double)t->steps));
     else if (s->resumed_from >= 0)
         fprintf(stderr, "resumed from step %s of %s\n", cli_human_count(a, (double)s->resumed_from), cli_human_count(b, (double)t->steps));
     else
@@ -274,7 +274,7 @@ static int finish(ui *u, int rc, const lf_error *err, int argc, char *const *arg
         size_t n = strcspn(u->config->sampler.prompts, "|");
         char prompt[LF_CONFIG_PATH_MAX];
         snprintf(prompt, sizeof prompt, "%.*s", (int)n, u->config->sampler.prompts);
-        if (n) fprintf(stderr, " --prompt "), print_quoted(stderr, prompt);
+        if (prompt[strspn(prompt, " \n\t")]) fprintf(stderr, " --prompt "), print_quoted(stderr, prompt);
         fputc('\n', stderr);
     }
     return CLI_OK;

@@ -70,7 +70,7 @@ static void test_places(void **state)
     assert_int_equal(last[50], '\n');
     assert_null(strstr(text, "floor"));
     free(text);
-    plot_point cliff[4] = {{0, 8}, {50, 8}, {52, 1}, {100, 1}};
+    plot_point cliff[4] = {{0, 8}, {50, 8}, {53, 1}, {100, 1}};
     text = cli_plot_loss(&(plot_curve){.train = cliff, .n_train = 4, .floor = NAN}, &(plot_style){.width = 60, .height = 8});
     for (int row = 1; row <= 8; row++) /* a fall within one column is a line, too */
         assert_non_null(memchr(line_of(text, row), '*', (size_t)(strchr(line_of(text, row), '\n') - line_of(text, row))));

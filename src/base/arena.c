@@ -2,8 +2,6 @@
  * Pages become real when they are first touched, so reserving is cheap. The arena owns its bytes; one thread pushes at a time. */
 #include "base/base.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -8,7 +8,6 @@
  * Every counter that a thread waits on sits with its own sleepers in a cache line of its own, and only ever grows. */
 #include "base/base.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>

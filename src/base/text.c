@@ -3,7 +3,6 @@
 #include "base/base.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>

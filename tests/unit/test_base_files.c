@@ -1,7 +1,6 @@
 /* Files and folders: whole or not there, and a sentence for everything that is not a plain file in a writable place. */
 #include "base/base.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>

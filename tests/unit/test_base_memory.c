@@ -1,7 +1,6 @@
 /* Memory, errors and messages: arenas that count as they hand out, buffers that stop at their limit, the first failure kept. */
 #include "base/base.h"
 
-#include <locale.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -33,14 +33,14 @@ typedef struct reader {
     double bits;
 } reader;
 
-static double draw_bits(const reader *r, const lf_synth_part *draw, int row)
+/* log2 of the weights that a draw chooses among. */
+static double draw_log2_sum(const reader *r, const lf_synth_part *draw)
 {
     const lf_synth_set *set = &r->g->sets[draw->rule];
-    const lf_synth_alt *alts = &r->g->alts[set->first];
-    int sum = 0;
-    for (int i = 0; i < set->n; i++)
-        if (!left_out(draw, r->row, i)) sum += alts[i].weight;
-    return r->g->log2[sum] - r->g->log2[alts[row].weight];
+    int sum = set->sum;
+    for (int i = 0; i < draw->n_except; i++)
+        if (r->row[draw->except[i]] >= 0) sum -= r->g->alts[set->first + r->row[draw->except[i]]].weight;
+    return r->g->log2[sum];
 }
 
 static void read_on(reader *r, const frame *top, size_t at, double bits)
@@ -67,10 +67,11 @@ static void read_on(reader *r, const frame *top, size_t at, double bits)
             read_on(r, &inner, at, bits);
             return;
         }
+        const double all = p->kind == LF_PART_DRAW ? draw_log2_sum(r, p) : 0;
         for (int i = 0; i < set->n; i++) {
             if (p->kind == LF_PART_DRAW && left_out(p, r->row, i)) continue;
             const frame inner = frame_of(r->g, &r->g->alts[set->first + i].columns[p->column], &f);
-            double cost = p->kind == LF_PART_DRAW ? draw_bits(r, p, i) : 0;
+            double cost = p->kind == LF_PART_DRAW ? all - r->g->log2[r->g->alts[set->first + i].weight] : 0;
             int before = p->var >= 0 ? r->row[p->var] : 0;
             if (p->var >= 0) r->row[p->var] = i;
             read_on(r, &inner, at, bits + cost);

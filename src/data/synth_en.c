@@ -206,7 +206,8 @@ const lf_synth_rule lf__synth_en[] = {
             "jolly|careful|lively|loyal|humble|hungry|lucky|noisy|dreamy|silly|bold|busy|plump|young|fluffy|tidy|wise|calm|cheeky|"
             "chubby|cuddly|cute|dainty|fair|fearless|fine|funny|graceful|handsome|happy|helpful|hopeful|modest|neat|nimble|peppy|"
             "plucky|quick|smart|speedy|spry|strong|sunny|sweet|tall|thrifty|timid|warm|witty|"},
-    {"relative", "cousin|neighbor|teacher|doctor|captain|mayor|baker|sailor|gardener|farmer|painter|potter|miller|tailor|pilot|drummer|weaver|"},
+    {"relative", "cousin|neighbor|teacher|doctor|captain|mayor|baker|sailor|gardener|farmer|painter|potter|miller|tailor|"
+                 "pilot|drummer|weaver|"},
     {"guests", "cousins|neighbors|children|sailors|lambs|farmers|singers|dancers|piglets|puppies|kittens|mice|bakers|painters|pilots|"
                "poets|monks|knights|clowns|twins|tailors|millers|drummers|pirates|kings|queens|elves|dwarfs|"},
     {"pets", "hens|bees|mice|doves|kittens|puppies|rabbits|chicks|geese|goldfish|ponies|canaries|ducklings|hamsters|guppies|budgies|"

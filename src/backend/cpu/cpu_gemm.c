@@ -1,12 +1,13 @@
 /* cpu_gemm.c - packing of B and C = init + A B: the loops around the micro-tile and the division of C among the workers.
  *
- *   for each group of panels whose K block fits in L2        B block stays in L2
- *     for each K block                                       C waits in memory, in float, between K blocks
- *       for each chunk of rows (packed when A is transposed)
- *         for each strip of mr rows                          strip of A stays in L1
- *           for each panel of the group: one tile
+ *   A as it lies (rows)                                  A packed first (transposed, or rows 4 KiB apart)
+ *     for each group of panels, a K block of it in L2      for each K block
+ *       for each K block                                     for each chunk of mc rows: packed, in L2
+ *         for each strip of mr rows, in L1                     for each panel, streamed once per chunk
+ *           for each panel of the group: one tile                for each strip of the chunk: one tile
  *
- * An element of C is one chain over k ascending whatever the blocks, the shape or the number of workers. Workers own parts of C. */
+ * An element of C is one chain over k ascending whatever the blocks, the shape or the number of workers; between K blocks C waits in
+ * memory in float. Workers own parts of C. */
 #include <string.h>
 
 #include "backend/cpu/kernels.h"
@@ -101,39 +102,109 @@ static int half_column(const lf_panels *b, int p, int h, int *count)
     return b->pair && h ? b->pair + at : at;
 }
 
-/* Lines of the strip after this one, a share of them per tile: they arrive in L2 while the current strip is in use. Without it every
- * strip begins with a line per row and 16 k from L3: 8-12 % at 4096 x 256 x 256. */
-static void prefetch_share(const float *a, ptrdiff_t a_rs, int rows, int kc, int share, int shares)
+/* How the tiles see A. A transposed A is packed into strips. Rows that lie a multiple of 4 KiB apart would all fall into one set of L1,
+ * 12 lines into 8 ways: they are copied side by side. */
+typedef enum a_view { A_PLAIN, A_COPIED, A_STRIPS } a_view;
+
+static a_view choose_view(const lf_gemm *g, int rows, int mr)
 {
-    int lines = (kc + 15) / 16, lo = lines * share / shares, hi = lines * (share + 1) / shares;
-    for (int i = 0; i < rows; i++)
-        for (int l = lo; l < hi; l++) __builtin_prefetch(a + i * a_rs + l * 16, 0, 2);
+    if (g->a_cs != 1 && g->m > 1) return A_STRIPS;
+    return rows > mr && g->a_rs % 1024 == 0 ? A_COPIED : A_PLAIN;
 }
 
-/* One K block of rows [r0, r1) against panels [p0, p1). a points at A[r0, k0]: a plain view, or strips packed [strip][kc][mr]. */
-static void run_block(const lf_cpu_device *dev, const lf_gemm *g, const gemm_part *part, int k0, int kc, const float *a, bool packed)
+static void copy_rows(float *dst, const float *a, ptrdiff_t a_rs, int rows, int kc)
 {
-    const lf_kernels *kern = &dev->kernels;
+    for (int i = 0; i < rows; i++, a += a_rs, dst += kc + LF_HALF) {
+        for (int k = 0; k < kc && i + 1 < rows; k += 16) __builtin_prefetch(a + a_rs + k);
+        memcpy(dst, a, (size_t)kc * sizeof(float));
+    }
+}
+
+/* One K block [k0, k0 + kc) of one part of C. */
+typedef struct gemm_block {
+    const lf_kernels *kern;
+    const lf_gemm *g;
+    const float *a; /* strip of row part.r0 */
+    ptrdiff_t a_rs, a_cs, strip;
+    gemm_part part;
+    int k0, kc;
+} gemm_block;
+
+/* The tile at (row r, panel p), with its epilogue while it is hot. The next tile is at (next_row, next_panel) or nowhere near; rows
+ * skip.. skip + fetch of the next strip of A are wanted soon. */
+static void run_tile(const gemm_block *w, int r, int p, int next_row, int next_panel, int skip, int fetch)
+{
+    const lf_gemm *g = w->g;
     const lf_panels *b = g->b;
-    bool last = k0 + kc == b->k;
-    const float *init = k0 > 0 ? g->c : g->init;
-    lf_tile t = {.a_rs = packed ? 1 : g->a_rs, .a_cs = packed ? kern->mr : g->a_cs, .ldc = g->ldc, .kc = kc};
-    t.ldinit = k0 > 0 ? g->ldc : g->ldinit;
-    for (int r = part->r0; r < part->r1; r += kern->mr) {
-        t.mr = LF_MIN(kern->mr, part->r1 - r);
-        t.a = packed ? a + (ptrdiff_t)(r - part->r0) * kc : a + (r - part->r0) * g->a_rs;
-        int next = packed ? 0 : LF_MIN(kern->mr, part->r1 - r - t.mr);
+    const float *init = w->k0 > 0 ? g->c : g->init;
+    lf_tile t = {.a = w->a + (r - w->part.r0) / w->kern->mr * w->strip, .a_rs = w->a_rs, .a_cs = w->a_cs, .ldc = g->ldc, .kc = w->kc};
+    t.b = b->data + ((ptrdiff_t)p * b->k + w->k0) * LF_PANEL;
+    t.ldinit = w->k0 > 0 ? g->ldc : g->ldinit;
+    t.mr = LF_MIN(w->kern->mr, w->part.r1 - r);
+    t.next_a = t.a + (t.mr + skip) * t.a_rs, t.next_rows = fetch;
+    for (int h = 0; h < 2; h++) {
+        int unused, col = half_column(b, p, h, &t.n[h]);
+        t.c[h] = g->c + r * g->ldc + col;
+        t.init[h] = init ? init + r * t.ldinit + col : NULL;
+        t.next_c[h] = g->c + next_row * g->ldc + half_column(b, next_panel, h, &unused);
+    }
+    w->kern->tile(&t);
+    if (!g->swiglu || w->k0 + w->kc < b->k) return;
+    for (int i = 0; i < t.mr; i++)
+        w->kern->swiglu(g->swiglu + (r + i) * g->ldswiglu + p * LF_HALF, t.c[0] + i * g->ldc, t.c[1] + i * g->ldc, t.n[0]);
+}
+
+/* The panels of the group share the rows of the next strip among them: each fetches some. */
+static void run_plain(const gemm_block *w)
+{
+    const gemm_part *part = &w->part;
+    int mr = w->kern->mr, panels = part->p1 - part->p0;
+    for (int r = part->r0; r < part->r1; r += mr) {
+        int rest = LF_MAX(0, LF_MIN(mr, part->r1 - r - mr));
         for (int p = part->p0; p < part->p1; p++) {
-            t.b = b->data + ((ptrdiff_t)p * b->k + k0) * LF_PANEL;
-            for (int h = 0; h < 2; h++) {
-                int col = half_column(b, p, h, &t.n[h]);
-                t.c[h] = g->c + r * g->ldc + col;
-                t.init[h] = init ? init + r * t.ldinit + col : NULL;
-            }
-            prefetch_share(t.a + t.mr * t.a_rs, t.a_rs, next, kc, p - part->p0, part->p1 - part->p0);
-            kern->tile(&t);
-            for (int i = 0; i < t.mr && last && g->swiglu; i++)
-                kern->swiglu(g->swiglu + (r + i) * g->ldswiglu + p * LF_HALF, t.c[0] + i * g->ldc, t.c[1] + i * g->ldc, t.n[0]);
+            int lo = rest * (p - part->p0) / panels, hi = rest * (p - part->p0 + 1) / panels;
+            run_tile(w, r, p, r, LF_MIN(p + 1, part->p1 - 1), lo, hi - lo);
+        }
+    }
+}
+
+static void run_packed(const gemm_block *w)
+{
+    for (int p = w->part.p0; p < w->part.p1; p++)
+        for (int r = w->part.r0; r < w->part.r1; r += w->kern->mr) run_tile(w, r, p, LF_MIN(r + w->kern->mr, w->part.r1 - 1), p, 0, 0);
+}
+
+static void gemm_plain(gemm_block *w, const gemm_part *all, int kc)
+{
+    int k = w->g->b->k, group = LF_MAX(1, w->kern->block_floats / (kc * LF_PANEL));
+    w->a_rs = w->g->a_rs, w->a_cs = w->g->a_cs, w->strip = w->kern->mr * w->a_rs;
+    for (int p = all->p0; p < all->p1; p += group) {
+        w->part = (gemm_part){all->r0, all->r1, p, LF_MIN(all->p1, p + group)};
+        for (w->k0 = 0; w->k0 == 0 || w->k0 < k; w->k0 += kc) {
+            w->kc = LF_MIN(kc, k - w->k0);
+            w->a = w->g->a + all->r0 * w->a_rs + w->k0 * w->a_cs;
+            run_plain(w);
+        }
+    }
+}
+
+static void gemm_packed(gemm_block *w, const gemm_part *all, int kc, a_view view, float *packed)
+{
+    int k = w->g->b->k, mr = w->kern->mr;
+    w->a = packed;
+    for (w->k0 = 0; w->k0 == 0 || w->k0 < k; w->k0 += kc) {
+        w->kc = LF_MIN(kc, k - w->k0);
+        w->a_rs = view == A_STRIPS ? 1 : w->kc + LF_HALF;
+        w->a_cs = view == A_STRIPS ? mr : 1;
+        w->strip = view == A_STRIPS ? lf__strip_floats(w->kc, mr) : mr * w->a_rs;
+        for (int r = all->r0; r < all->r1; r += w->kern->mc) {
+            const float *a = w->g->a + r * w->g->a_rs + w->k0 * w->g->a_cs;
+            w->part = (gemm_part){r, LF_MIN(all->r1, r + w->kern->mc), all->p0, all->p1};
+            if (view == A_STRIPS)
+                w->kern->pack_strips(packed, a, w->g->a_cs, w->part.r1 - r, w->kc);
+            else
+                copy_rows(packed, a, w->g->a_rs, w->part.r1 - r, w->kc);
+            run_packed(w);
         }
     }
 }
@@ -141,38 +212,27 @@ static void run_block(const lf_cpu_device *dev, const lf_gemm *g, const gemm_par
 static void gemm_worker(void *arg, int tid, int n_threads)
 {
     gemm_job job = *(const gemm_job *)arg;
-    const lf_cpu_device *dev = job.dev;
-    const lf_kernels *kern = &dev->kernels;
-    const lf_gemm *g = job.g;
+    const lf_kernels *kern = &job.dev->kernels;
     choose_grid(&job, n_threads);
 
     int64_t lo, hi;
     gemm_part all;
-    lf__split(g->m, kern->mr, tid / job.parts_n, job.parts_m, &lo, &hi);
+    lf__split(job.g->m, kern->mr, tid / job.parts_n, job.parts_m, &lo, &hi);
     all.r0 = (int)lo, all.r1 = (int)hi;
     lf__split(job.panels, 1, tid % job.parts_n, job.parts_n, &lo, &hi);
     all.p0 = (int)lo, all.p1 = (int)hi;
     if (all.r0 >= all.r1 || all.p0 >= all.p1) return;
 
     /* K blocks of equal size; a single strip walks the whole K at once, so that each panel is one stream. */
-    bool packed = g->a_cs != 1 && g->m > 1;
-    int k = g->b->k, blocks = LF_MAX(1, (k + kern->kc - 1) / kern->kc);
-    if (all.r1 - all.r0 <= kern->mr && !packed) blocks = 1;
-    int kc = LF_MAX(1, (int)lf__round_up((size_t)((k + blocks - 1) / blocks), 4));
-    int group = LF_MAX(1, kern->block_floats / (kc * LF_PANEL));
-    float *strips = dev->pack + (size_t)tid * dev->pack_floats;
-
-    for (int p = all.p0; p < all.p1; p += group) {
-        for (int k0 = 0; k0 == 0 || k0 < k; k0 += kc) {
-            int kn = LF_MIN(kc, k - k0), chunk = packed ? kern->mc : all.r1 - all.r0;
-            for (int r = all.r0; r < all.r1; r += chunk) {
-                gemm_part part = {r, LF_MIN(all.r1, r + chunk), p, LF_MIN(all.p1, p + group)};
-                const float *a = g->a + r * g->a_rs + k0 * g->a_cs;
-                if (packed) kern->pack_strips(strips, a, g->a_cs, part.r1 - part.r0, kn);
-                run_block(dev, g, &part, k0, kn, packed ? strips : a, packed);
-            }
-        }
-    }
+    gemm_block w = {.kern = kern, .g = job.g};
+    a_view view = choose_view(job.g, all.r1 - all.r0, kern->mr);
+    int k = job.g->b->k, blocks = LF_MAX(1, (k + kern->kc - 1) / kern->kc);
+    if (all.r1 - all.r0 <= kern->mr && view == A_PLAIN) blocks = 1;
+    int kc = LF_MAX(4, (int)lf__round_up((size_t)((k + blocks - 1) / blocks), 4));
+    if (view == A_PLAIN)
+        gemm_plain(&w, &all, kc);
+    else
+        gemm_packed(&w, &all, kc, view, job.dev->pack + (size_t)tid * job.dev->pack_floats);
 }
 
 static void gemm(lf_device *dev, const lf_gemm *g)

@@ -18,6 +18,10 @@ typedef struct lf_tile {
     const float *init[2];
     ptrdiff_t ldc, ldinit;
     int kc, mr, n[2];
+    /* What the tiles after this one touch first; lines are fetched a few per 16 k, so that they never crowd out B. NULL, 0: nothing. */
+    const float *next_c[2]; /* rows ldc apart, as many as this tile has           */
+    const float *next_a;    /* next_rows rows a_rs apart, kc values of each       */
+    int next_rows;
 } lf_tile;
 
 typedef struct lf_kernels {
@@ -28,7 +32,7 @@ typedef struct lf_kernels {
     int block_floats; /* floats of B that stay in L2 while the rows of A pass                  */
 
     void (*tile)(const lf_tile *t); /* 1 <= t->mr <= mr */
-    /* dst [strips][kc][mr] <- A[rows, kc] with a_rs == 1: rows i*mr.. of A become strip i; rows past the end are not written. */
+    /* dst: strips [kc][mr], lf__strip_floats apart, <- A[rows, kc] with a_rs == 1: rows i*mr.. of A become strip i. */
     void (*pack_strips)(float *dst, const float *a, ptrdiff_t a_cs, int rows, int kc);
     /* panel[k][j] = src[j * ld + k], j < cols <= LF_PANEL: a transpose; other columns are not written. */
     void (*pack_transposed)(float *panel, const float *src, ptrdiff_t ld, int cols, int k);
@@ -57,6 +61,10 @@ typedef struct lf_kernels {
 
     float (*fma_loop)(int64_t n); /* n * 16 * 24 multiply-adds in registers: what the core can do at most */
 } lf_kernels;
+
+/* Distance of packed strips: a line more than their size, because strips of kc * mr = 24 KiB would all begin in the same cache set
+ * (packing 8 strips at a time then costs twice as much). */
+static inline ptrdiff_t lf__strip_floats(int kc, int mr) { return (ptrdiff_t)kc * mr + LF_HALF; }
 
 /* Each fills what it knows and leaves the rest as the rung below left it. */
 void lf__kernels_scalar(lf_kernels *k);

@@ -27,7 +27,7 @@ static void tile(const lf_tile *t)
 static void pack_strips(float *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
 {
     for (int i = 0; i < rows; i++)
-        for (int k = 0; k < kc; k++) dst[((ptrdiff_t)(i / MR) * kc + k) * MR + i % MR] = a[i + k * a_cs];
+        for (int k = 0; k < kc; k++) dst[i / MR * lf__strip_floats(kc, MR) + k * MR + i % MR] = a[i + k * a_cs];
 }
 
 static void pack_transposed(float *panel, const float *src, ptrdiff_t ld, int cols, int k)

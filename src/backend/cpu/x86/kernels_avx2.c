@@ -3,8 +3,11 @@
  *
  *   12 accumulators      2 loads of B, 6 broadcasts of A per k: 12 FMA
  *   c[i][0] c[i][1]      i = 0..5 */
+#include <string.h>
+
 #include "backend/cpu/x86/simd_avx2.h"
 #include "backend/cpu/x86/rows_tmpl.c"
+#include "backend/cpu/x86/pack_tmpl.c"
 
 enum { MR = 6 };
 
@@ -17,15 +20,19 @@ LF_INLINE void half_rows(const lf_tile *t, int h, const int rows, const bool str
     const float *b = t->b + h * LF_HALF, *end = b + (ptrdiff_t)t->kc * LF_PANEL;
     const float *a[2] = {t->a, t->a + 3 * t->a_rs}; /* rows 3j..3j+2 from pointer j */
     ptrdiff_t rs = t->a_rs, cs = t->a_cs;
-    for (; b < end; b += LF_PANEL) {
-        __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
+    for (int at = 0; b < end; at += 16) {
+        const float *stop = b + LF_MIN(16 * LF_PANEL, end - b);
+        if (h == 0) prefetch_next(t, at);
+        for (; b < stop; b += LF_PANEL) {
+            __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
 #pragma GCC unroll 6
-        for (int i = 0; i < rows; i++) {
-            __m256 ai = _mm256_broadcast_ss(strips ? &a[0][i] : &a[i / 3][(i % 3) * rs]);
-            c[i].lo = _mm256_fmadd_ps(ai, b0, c[i].lo);
-            c[i].hi = _mm256_fmadd_ps(ai, b1, c[i].hi);
+            for (int i = 0; i < rows; i++) {
+                __m256 ai = _mm256_broadcast_ss(strips ? &a[0][i] : &a[i / 3][(i % 3) * rs]);
+                c[i].lo = _mm256_fmadd_ps(ai, b0, c[i].lo);
+                c[i].hi = _mm256_fmadd_ps(ai, b1, c[i].hi);
+            }
+            for (int j = 0; j < (strips ? 1 : 2); j++) a[j] += strips ? cs : 1;
         }
-        for (int j = 0; j < (strips ? 1 : 2); j++) a[j] += strips ? cs : 1;
     }
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) v_store(t->c[h] + i * t->ldc, c[i], t->n[h]);
@@ -47,15 +54,18 @@ TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
         if (t->n[h] > 0) table[t->a_cs != 1][t->mr - 1](t, h);
 }
 
-/* 6 floats of 16 strips at a time: whole cache lines of A are read, strips are written as streams. */
+/* 6 floats of 16 strips at a time: whole cache lines of A are read, strips are written as streams. A full store of 8 runs into the
+ * next k, which is written later; only the last k must keep to its 6. */
 static void pack_strips(float *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
 {
-    ptrdiff_t strip = (ptrdiff_t)kc * MR;
+    ptrdiff_t strip = lf__strip_floats(kc, MR);
     for (int k = 0; k < kc; k++, a += a_cs, dst += MR) {
-        for (int i = 0; i < rows; i += MR) {
-            float *to = dst + i / MR * strip;
-            for (int j = 0; j < LF_MIN(MR, rows - i); j++) to[j] = a[i + j];
-        }
+        const float *ahead = a + LF_MIN(8, kc - 1 - k) * a_cs;
+        float *to = dst;
+        int i = 0;
+        for (; i < rows; i += 16) __builtin_prefetch(ahead + i);
+        for (i = 0; i + 8 <= rows && k < kc - 1; i += MR, to += strip) _mm256_storeu_ps(to, _mm256_loadu_ps(a + i));
+        for (; i < rows; i += MR, to += strip) memcpy(to, a + i, (size_t)LF_MIN(MR, rows - i) * sizeof *to);
     }
 }
 
@@ -82,6 +92,7 @@ void lf__kernels_avx2(lf_kernels *k)
     k->block_floats = 96 * 1024;
     k->tile = tile;
     k->pack_strips = pack_strips;
+    k->pack_transposed = pack_transposed;
     k->fma_loop = fma_loop;
     fill_row_kernels(k);
 }

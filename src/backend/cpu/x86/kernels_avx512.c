@@ -4,6 +4,7 @@
  *   c[i][0] c[i][1]      i = 0..11 */
 #include "backend/cpu/x86/simd_avx512.h"
 #include "backend/cpu/x86/rows_tmpl.c"
+#include "backend/cpu/x86/pack_tmpl.c"
 
 enum { MR = 12 };
 
@@ -16,20 +17,22 @@ LF_INLINE void tile_rows(const lf_tile *t, const int rows, const bool strips)
     for (int i = 0; i < rows; i++) {
         for (int h = 0; h < 2; h++) c[i][h] = t->init[0] ? _mm512_maskz_loadu_ps(mask[h], t->init[h] + i * t->ldinit) : _mm512_setzero_ps();
     }
-    for (int i = 0; i < rows && t->init[0] != t->c[0]; i++) /* C arrives while the products run: 2 % when it comes from L3 */
-        for (int h = 0; h < 2; h++) __builtin_prefetch(t->c[h] + i * t->ldc, 1);
     const float *b = t->b, *end = b + (ptrdiff_t)t->kc * LF_PANEL;
     const float *a[4] = {t->a, t->a + 3 * t->a_rs, t->a + 6 * t->a_rs, t->a + 9 * t->a_rs}; /* rows 3j..3j+2 from pointer j */
     ptrdiff_t rs = t->a_rs, cs = t->a_cs;
-    for (; b < end; b += LF_PANEL) {
-        __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + LF_HALF);
+    for (int at = 0; b < end; at += 16) {
+        const float *stop = b + LF_MIN(16 * LF_PANEL, end - b);
+        prefetch_next(t, at);
+        for (; b < stop; b += LF_PANEL) {
+            __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + LF_HALF);
 #pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-            __m512 ai = _mm512_set1_ps(strips ? a[0][i] : a[i / 3][(i % 3) * rs]);
-            c[i][0] = _mm512_fmadd_ps(ai, b0, c[i][0]);
-            c[i][1] = _mm512_fmadd_ps(ai, b1, c[i][1]);
+            for (int i = 0; i < rows; i++) {
+                __m512 ai = _mm512_set1_ps(strips ? a[0][i] : a[i / 3][(i % 3) * rs]);
+                c[i][0] = _mm512_fmadd_ps(ai, b0, c[i][0]);
+                c[i][1] = _mm512_fmadd_ps(ai, b1, c[i][1]);
+            }
+            for (int j = 0; j < (strips ? 1 : 4); j++) a[j] += strips ? cs : 1;
         }
-        for (int j = 0; j < (strips ? 1 : 4); j++) a[j] += strips ? cs : 1;
     }
 #pragma GCC unroll 12
     for (int i = 0; i < rows; i++) {
@@ -64,7 +67,7 @@ TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10)
  * next k, which is written later; only the last k must keep to its 12. */
 static void pack_strips(float *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
 {
-    ptrdiff_t strip = (ptrdiff_t)kc * MR;
+    ptrdiff_t strip = lf__strip_floats(kc, MR);
     for (int k = 0; k < kc; k++, a += a_cs, dst += MR) {
         const float *ahead = a + LF_MIN(8, kc - 1 - k) * a_cs;
         float *to = dst;
@@ -99,6 +102,7 @@ void lf__kernels_avx512(lf_kernels *k)
     k->block_floats = 96 * 1024;
     k->tile = tile;
     k->pack_strips = pack_strips;
+    k->pack_transposed = pack_transposed;
     k->fma_loop = fma_loop;
     fill_row_kernels(k);
 }

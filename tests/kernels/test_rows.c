@@ -266,18 +266,18 @@ static void exponential(void **state)
         if (!lf_isa_supported(*isa)) continue;
         lf_device *dev = open_device(*isa, 1);
         for (int i = 0; i < 12000; i++) {
-            float s[LF_KV_BLOCK] = {0}, m = 0.0f, l = 0.0f;
+            float s[LF_KV_BLOCK] = {0}, m = 0.0f, l = 0.0f, carry;
             for (int j = 0; j < LF_KV_BLOCK; j++) s[j] = -(float)i * 0.01f - (float)j * 0.000156f;
             float x[LF_KV_BLOCK];
             memcpy(x, s, sizeof s);
-            dev->kernels->softmax_block(s, LF_KV_BLOCK, &m, &l);
+            dev->kernels->softmax_block(s, 0, &(int){LF_KV_BLOCK}, 1, &m, &l, &carry);
             for (int j = 0; j < LF_KV_BLOCK; j++) {
                 double y = exp((double)x[j]), e = fabs(s[j] - y);
                 if (e > y * 2.4e-7 + 0x1p-149) fail_msg("%s: exp(%a) = %a, expected %a", *isa, x[j], s[j], y);
             }
         }
-        float odd[LF_KV_BLOCK] = {-INFINITY, NAN, -1e30f}, m = 0.0f, l = 0.0f;
-        dev->kernels->softmax_block(odd, 3, &m, &l);
+        float odd[LF_KV_BLOCK] = {-INFINITY, NAN, -1e30f}, m = 0.0f, l = 0.0f, carry;
+        dev->kernels->softmax_block(odd, 0, &(int){3}, 1, &m, &l, &carry);
         assert_true(odd[0] == 0.0f && isnan(odd[1]) && odd[2] == 0.0f && odd[3] == 0.0f && isnan(l));
         lf_device_close(&dev);
     }

@@ -14,7 +14,7 @@
 
 #include "backend/cpu/kernels.h"
 
-#define ATT_ROWS 48                 /* rows per tile: a multiple of every rung's mr but the scalar's, and of 16 */
+#define ATT_ROWS 24                 /* rows per tile: a multiple of every rung's mr but the scalar's, and of 16 */
 #define SD       (LF_KV_BLOCK + 16) /* distance between rows of scores: no power of two, rows fall into different cache sets */
 
 /* ---- shared: views of blocks and tiles ------------------------------------------------------------------------------------- */
@@ -144,23 +144,23 @@ static int task_row(const lf_attention *a, int seq, int kv_head, int r, int *col
 /* Rows first .. first+rows-1 of (seq, kv_head). */
 static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_tile *t, int seq, int kv_head, int first, int rows)
 {
-    int d = a->head_dim, column;
+    int d = a->head_dim, column, position[ATT_ROWS] = {0}, visible[ATT_ROWS];
+    float carry[ATT_ROWS];
     ptrdiff_t ldo = (ptrdiff_t)padded_dim(a);
     for (int r = 0; r < rows; r++) {
         int row = task_row(a, seq, kv_head, first + r, &column);
         k->scale(t->q + (ptrdiff_t)r * d, a->q + row * a->ldq + column, a->scale, d);
-        t->m[r] = -INFINITY, t->l[r] = 0.0f;
+        t->m[r] = -INFINITY, t->l[r] = 0.0f, position[r] = a->positions[row];
     }
-    int last = a->positions[task_row(a, seq, kv_head, first + rows - 1, &column)];
+    int last = position[rows - 1];
     for (int b = 0; b <= last / LF_KV_BLOCK; b++) {
         const float *kb = block_k(a, seq, b, kv_head), *vb = kb + lf__kv_k_floats(d);
         int keys = visible_keys(last, b);
         small_gemm(k, t->s, SD, false, t->q, d, 1, kb, (ptrdiff_t)d * LF_PANEL, rows, (int)lf__round_up((size_t)keys, LF_PANEL), d);
-        for (int r = 0; r < rows; r++) {
-            int position = a->positions[task_row(a, seq, kv_head, first + r, &column)];
-            float carry = k->softmax_block(t->s + (ptrdiff_t)r * SD, visible_keys(position, b), &t->m[r], &t->l[r]);
-            if (b > 0 && carry != 1.0f) k->scale(t->o + r * ldo, t->o + r * ldo, carry, d);
-        }
+        for (int r = 0; r < rows; r++) visible[r] = visible_keys(position[r], b);
+        k->softmax_block(t->s, SD, visible, rows, t->m, t->l, carry);
+        for (int r = 0; r < rows; r++)
+            if (b > 0 && carry[r] != 1.0f) k->scale(t->o + r * ldo, t->o + r * ldo, carry[r], d);
         small_gemm(k, t->o, ldo, b > 0, t->s, SD, 1, vb, LF_KV_BLOCK * LF_PANEL, rows, d, keys);
     }
     for (int r = 0; r < rows; r++) {
@@ -292,7 +292,7 @@ static void begin_task(const lf_kernels *k, const lf_attention_grad *g, const gr
 static void backward_tile(const lf_kernels *k, const lf_attention_grad *g, const grad_task *w, int seq, int kv_head, int first, int rows)
 {
     const lf_attention *a = &g->forward;
-    int d = a->head_dim, column;
+    int d = a->head_dim, column, position[ATT_ROWS] = {0}, visible[ATT_ROWS];
     ptrdiff_t p = (ptrdiff_t)padded_dim(a);
     float *lse = w->t.m, *delta = w->t.l;
     for (int r = 0; r < rows; r++) {
@@ -303,18 +303,17 @@ static void backward_tile(const lf_kernels *k, const lf_attention_grad *g, const
         panel_row(w->q_panels, ATT_ROWS, r, q, d);
         panel_row(w->do_panels, ATT_ROWS, r, d_o, d);
         lse[r] = a->lse[(ptrdiff_t)row * a->n_heads + column / d];
+        position[r] = a->positions[row];
         delta[r] = k->dot(d_o, a->o + row * a->ldo + column, d);
     }
-    int last = a->positions[task_row(a, seq, kv_head, first + rows - 1, &column)];
+    int last = position[rows - 1];
     for (int b = 0; b <= last / LF_KV_BLOCK; b++) {
         int keys = visible_keys(last, b), wide = (int)lf__round_up((size_t)keys, LF_PANEL);
         ptrdiff_t at = (ptrdiff_t)b * LF_KV_BLOCK;
         small_gemm(k, w->t.s, SD, false, w->t.q, d, 1, block_k(a, seq, b, kv_head), (ptrdiff_t)d * LF_PANEL, rows, wide, d);
         small_gemm(k, w->ds, SD, false, w->d_o, d, 1, w->v_columns + at * d, (ptrdiff_t)d * LF_PANEL, rows, wide, d);
-        for (int r = 0; r < rows; r++) {
-            int position = a->positions[task_row(a, seq, kv_head, first + r, &column)];
-            k->softmax_grad_block(w->t.s + (ptrdiff_t)r * SD, w->ds + (ptrdiff_t)r * SD, visible_keys(position, b), lse[r], delta[r]);
-        }
+        for (int r = 0; r < rows; r++) visible[r] = visible_keys(position[r], b);
+        k->softmax_grad_block(w->t.s, w->ds, SD, visible, rows, lse, delta);
         small_gemm(k, w->dv + at * p, p, true, w->t.s, 1, SD, w->do_panels, ATT_ROWS * LF_PANEL, keys, d, rows);
         small_gemm(k, w->dk + at * p, p, true, w->ds, 1, SD, w->q_panels, ATT_ROWS * LF_PANEL, keys, d, rows);
         small_gemm(k, w->t.o, p, b > 0, w->ds, SD, 1, w->k_rows + at * p, LF_KV_BLOCK * LF_PANEL, rows, d, keys);

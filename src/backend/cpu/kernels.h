@@ -53,11 +53,11 @@ typedef struct lf_kernels {
     float (*dot)(const float *x, const float *y, int n);
     void (*scale)(float *y, const float *x, float a, int n); /* y = a * x */
     void (*axpy)(float *y, const float *x, float a, int n);  /* y += a * x */
-    /* One row of scores [LF_KV_BLOCK] -> exp(s - m), 0 from `visible` on. Updates the running maximum m and sum l of the row;
-     * returns what earlier output must be multiplied by. */
-    float (*softmax_block)(float *s, int visible, float *m, float *l);
-    /* Scores s and dP of one row -> P = exp(s - lse) and dS = P * (dP - delta), both 0 from `visible` on. */
-    void (*softmax_grad_block)(float *s, float *dp, int visible, float lse, float delta);
+    /* Rows of scores [rows][LF_KV_BLOCK], ld apart -> exp(s - m), 0 from visible[r] on. Updates the running maximum m and sum l of each
+     * row; carry[r] is what its earlier output must be multiplied by. */
+    void (*softmax_block)(float *s, ptrdiff_t ld, const int *visible, int rows, float *m, float *l, float *carry);
+    /* Rows of scores s and dP -> P = exp(s - lse) and dS = P * (dP - delta), both 0 from visible[r] on. */
+    void (*softmax_grad_block)(float *s, float *dp, ptrdiff_t ld, const int *visible, int rows, const float *lse, const float *delta);
 
     float (*fma_loop)(int64_t n); /* n * 16 * 24 multiply-adds in registers: what the core can do at most */
 } lf_kernels;

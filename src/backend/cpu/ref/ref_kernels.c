@@ -156,26 +156,29 @@ static void axpy(float *y, const float *x, float a, int n)
     for (int i = 0; i < n; i++) y[i] = y[i] + a * x[i];
 }
 
-static float softmax_block(float *s, int visible, float *m, float *l)
+static void softmax_block(float *s, ptrdiff_t ld, const int *visible, int rows, float *m, float *l, float *carry)
 {
-    float max = *m;
-    double sum = 0.0;
-    for (int j = 0; j < visible; j++) max = s[j] > max ? s[j] : max;
-    for (int j = 0; j < LF_KV_BLOCK; j++) {
-        s[j] = j < visible ? exp_f(s[j] - max) : 0.0f;
-        sum += (double)s[j];
+    for (int r = 0; r < rows; r++, s += ld) {
+        float max = m[r];
+        double sum = 0.0;
+        for (int j = 0; j < visible[r]; j++) max = s[j] > max ? s[j] : max;
+        for (int j = 0; j < LF_KV_BLOCK; j++) {
+            s[j] = j < visible[r] ? exp_f(s[j] - max) : 0.0f;
+            sum += (double)s[j];
+        }
+        carry[r] = exp_f(m[r] - max);
+        l[r] = l[r] * carry[r] + (float)sum;
+        m[r] = max;
     }
-    float carry = exp_f(*m - max);
-    *l = *l * carry + (float)sum;
-    *m = max;
-    return carry;
 }
 
-static void softmax_grad_block(float *s, float *dp, int visible, float lse, float delta)
+static void softmax_grad_block(float *s, float *dp, ptrdiff_t ld, const int *visible, int rows, const float *lse, const float *delta)
 {
-    for (int j = 0; j < LF_KV_BLOCK; j++) {
-        s[j] = j < visible ? exp_f(s[j] - lse) : 0.0f;
-        dp[j] = j < visible ? s[j] * (dp[j] - delta) : 0.0f;
+    for (int r = 0; r < rows; r++, s += ld, dp += ld) {
+        for (int j = 0; j < LF_KV_BLOCK; j++) {
+            s[j] = j < visible[r] ? exp_f(s[j] - lse[r]) : 0.0f;
+            dp[j] = j < visible[r] ? s[j] * (dp[j] - delta[r]) : 0.0f;
+        }
     }
 }
 

@@ -14,7 +14,7 @@
     } while (0)
 
 /* exp(x), relative error below 1.2e-7: x = k ln 2 + r, |r| <= ln 2 / 2, then a polynomial of degree 6 (its own error is 1.1e-8).
- * The power of two is applied in two halves, so denormal results and results near the largest float come out right.
+ * v_scale2 rounds once, so denormal results and results near the largest float come out right.
  * -inf and x < -104 give 0, x > 89 gives inf, NaN stays NaN (min and max keep their second operand then). */
 LF_INLINE v16 v_exp(v16 x)
 {
@@ -29,8 +29,7 @@ LF_INLINE v16 v_exp(v16 x)
     p = v_fma(p, r, v_set1(0.5f));
     p = v_fma(p, r, v_set1(1.0f));
     p = v_fma(p, r, v_set1(1.0f));
-    v16 half = v_round(v_mul(k, v_set1(0.5f)));
-    return v_mul(v_mul(p, v_pow2(half)), v_pow2(v_sub(k, half)));
+    return v_scale2(p, k);
 }
 
 static float rmsnorm(float *y, const float *x, const float *w, int c, float eps)
@@ -220,7 +219,7 @@ static void axpy(float *y, const float *x, float a, int n)
     EACH16(i, n, { v_store(y + i, v_fma(va, v_load(x + i, lanes), v_load(y + i, lanes)), lanes); });
 }
 
-static float softmax_block(float *s, int visible, float *m, float *l)
+LF_INLINE float softmax_row(float *s, int visible, float *m, float *l)
 {
     v16 low = v_set1(-INFINITY);
     v16 x[4];
@@ -238,27 +237,29 @@ static float softmax_block(float *s, int visible, float *m, float *l)
         v_store(s + 16 * i, x[i], 16);
     }
     float carry = 1.0f;
-    if (top != *m) {
-        float pair[16] = {*m - top};
-        v_store(pair, v_exp(v_load(pair, 16)), 16);
-        carry = pair[0];
-    }
+    if (top != *m) carry = v_first(v_exp(v_set1(*m - top)));
     *l = fmaf(*l, carry, v_sum(sum));
     *m = top;
     return carry;
 }
 
-static void softmax_grad_block(float *s, float *dp, int visible, float lse, float delta)
+static void softmax_block(float *s, ptrdiff_t ld, const int *visible, int rows, float *m, float *l, float *carry)
+{
+    for (int r = 0; r < rows; r++) carry[r] = softmax_row(s + r * ld, visible[r], &m[r], &l[r]);
+}
+
+static void softmax_grad_block(float *s, float *dp, ptrdiff_t ld, const int *visible, int rows, const float *lse, const float *delta)
 {
     v16 zero = v_set1(0.0f);
-    v16 shift = v_set1(lse);
-    v16 d = v_set1(delta);
-    for (int i = 0; i < 4; i++) {
-        int lanes = LF_MAX(0, visible - 16 * i);
-        v16 p = v_keep(v_exp(v_sub(v_load(s + 16 * i, 16), shift)), lanes, zero);
-        v16 ds = v_keep(v_mul(p, v_sub(v_load(dp + 16 * i, 16), d)), lanes, zero);
-        v_store(s + 16 * i, p, 16);
-        v_store(dp + 16 * i, ds, 16);
+    for (int r = 0; r < rows; r++, s += ld, dp += ld) {
+        v16 shift = v_set1(lse[r]);
+        v16 d = v_set1(delta[r]);
+        for (int i = 0; i < 4; i++) {
+            int lanes = LF_MAX(0, visible[r] - 16 * i);
+            v16 p = v_keep(v_exp(v_sub(v_load(s + 16 * i, 16), shift)), lanes, zero);
+            v_store(s + 16 * i, p, 16);
+            v_store(dp + 16 * i, v_keep(v_mul(p, v_sub(v_load(dp + 16 * i, 16), d)), lanes, zero), 16);
+        }
     }
 }
 

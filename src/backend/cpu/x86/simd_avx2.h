@@ -49,11 +49,15 @@ LF_INLINE v16 v_keep(v16 a, int n, v16 fill)
     return (v16){_mm256_blendv_ps(fill.lo, a.lo, _mm256_castsi256_ps(v_lanes8(n))),
                  _mm256_blendv_ps(fill.hi, a.hi, _mm256_castsi256_ps(v_lanes8(n - 8)))};
 }
-LF_INLINE __m256 v_pow2_half(__m256 k)
+/* a * 2^k for integral k in [-252, 252] and a near 1: in two halves, of which the first is exact, so rounded once. */
+LF_INLINE __m256 v_pow2_half(__m256i k) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(k, _mm256_set1_epi32(127)), 23)); }
+LF_INLINE __m256 v_scale2_half(__m256 a, __m256 k)
 {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(k), _mm256_set1_epi32(127)), 23));
+    __m256i whole = _mm256_cvtps_epi32(k), half = _mm256_srai_epi32(whole, 1);
+    return _mm256_mul_ps(_mm256_mul_ps(a, v_pow2_half(half)), v_pow2_half(_mm256_sub_epi32(whole, half)));
 }
-LF_INLINE v16 v_pow2(v16 k) { return (v16){v_pow2_half(k.lo), v_pow2_half(k.hi)}; }
+LF_INLINE v16 v_scale2(v16 a, v16 k) { return (v16){v_scale2_half(a.lo, k.lo), v_scale2_half(a.hi, k.hi)}; }
+LF_INLINE float v_first(v16 a) { return _mm256_cvtss_f32(a.lo); }
 
 LF_INLINE float v_sum(v16 a)
 {

@@ -32,11 +32,9 @@ LF_INLINE v16 v_min(v16 a, v16 b) { return _mm512_min_ps(a, b); }
 LF_INLINE v16 v_round(v16 a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 /* Lanes from n on become fill. */
 LF_INLINE v16 v_keep(v16 a, int n, v16 fill) { return _mm512_mask_blend_ps(v_lanes(n), fill, a); }
-/* 2^k for integral k in [-126, 127] (other lanes: no meaning). */
-LF_INLINE v16 v_pow2(v16 k)
-{
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(k), _mm512_set1_epi32(127)), 23));
-}
+/* a * 2^k for integral k in [-252, 252], rounded once. */
+LF_INLINE v16 v_scale2(v16 a, v16 k) { return _mm512_scalef_ps(a, k); }
+LF_INLINE float v_first(v16 a) { return _mm512_cvtss_f32(a); }
 
 /* The fixed trees: lane i meets i+8, then i+4, i+2, i+1. */
 LF_INLINE float v_sum(v16 a)

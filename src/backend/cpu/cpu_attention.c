@@ -14,7 +14,7 @@
 
 #include "backend/cpu/kernels.h"
 
-#define ATT_ROWS 24                 /* rows per tile: a multiple of every rung's mr but the scalar's, and of 16 */
+#define ATT_ROWS 24                 /* rows per tile: a multiple of every rung's mr; 48 wastes more on the diagonal */
 #define SD       (LF_KV_BLOCK + 16) /* distance between rows of scores: no power of two, rows fall into different cache sets */
 
 /* ---- shared: views of blocks and tiles ------------------------------------------------------------------------------------- */

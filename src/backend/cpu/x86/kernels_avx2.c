@@ -9,7 +9,7 @@
 #include "backend/cpu/x86/rows_tmpl.c"
 #include "backend/cpu/x86/pack_tmpl.c"
 
-enum { MR = 6 };
+enum { MR = 6, CHUNK = 256 };
 
 /* rows and strips are constants at every call. strips: A is packed [k][MR] or a transposed view (a_rs == 1). */
 LF_INLINE void half_rows(const lf_tile *t, int h, const int rows, const bool strips)
@@ -25,6 +25,7 @@ LF_INLINE void half_rows(const lf_tile *t, int h, const int rows, const bool str
         if (h == 0) prefetch_next(t, at);
         for (; b < stop; b += LF_PANEL) {
             __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
+            if (h == 0) __builtin_prefetch(b + LF_HALF);
 #pragma GCC unroll 6
             for (int i = 0; i < rows; i++) {
                 __m256 ai = _mm256_broadcast_ss(strips ? &a[0][i] : &a[i / 3][(i % 3) * rs]);
@@ -45,13 +46,20 @@ LF_INLINE void half_rows(const lf_tile *t, int h, const int rows, const bool str
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
     /* clang-format on */
 
+    /* The second half of a panel's line pair is fetched while the first is used, and used before it leaves L1: DRAM is read once. */
     static void tile(const lf_tile *t)
 {
     typedef void half_fn(const lf_tile *, int);
     static half_fn *const table[2][MR] = {{half_view_1, half_view_2, half_view_3, half_view_4, half_view_5, half_view_6},
                                           {half_strip_1, half_strip_2, half_strip_3, half_strip_4, half_strip_5, half_strip_6}};
-    for (int h = 0; h < 2; h++)
-        if (t->n[h] > 0) table[t->a_cs != 1][t->mr - 1](t, h);
+    lf_tile part = *t;
+    for (int k = 0; k == 0 || k < t->kc; k += CHUNK) {
+        part.kc = LF_MIN(CHUNK, t->kc - k);
+        part.a = t->a + k * t->a_cs, part.b = t->b + (ptrdiff_t)k * LF_PANEL, part.next_a = t->next_rows ? t->next_a + k : NULL;
+        for (int h = 0; h < 2; h++)
+            if (t->n[h] > 0) table[t->a_cs != 1][t->mr - 1](&part, h);
+        part.init[0] = t->c[0], part.init[1] = t->c[1], part.ldinit = t->ldc, part.next_c[0] = NULL;
+    }
 }
 
 /* 6 floats of 16 strips at a time: whole cache lines of A are read, strips are written as streams. A full store of 8 runs into the

@@ -50,6 +50,7 @@ int main(int argc, char **argv)
 {
     int code = CLI_OK;
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a failed write with a sentence, not the end of the process */
     lf_log_set_sink(cli_log_sink, NULL);
     if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
         printf("foundry %s\n%s\n", lf_version(), lf_build_info());

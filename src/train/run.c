@@ -223,10 +223,13 @@ static int set_up(run *r, lf_error *err)
                             .seed = (uint64_t)c->train.seed,
                             .end_token = lf_shards_end_token(r->data.train),
                             .document_mask = c->data.document_mask};
-    if (!lf_loader_windows(&r->loader)) {
-        lf_error_set(err, LF_E_LIMIT, "%s: %" PRIu64 " training tokens are too few for one window of train.seq_len + 1 = %" PRId64 ".",
-                     c->data.train, lf_shards_tokens(r->data.train), c->train.seq_len + 1);
-        return lf_error_hint(err, "use more text, or a shorter --train.seq_len");
+    uint64_t windows = lf_loader_windows(&r->loader), wanted = (uint64_t)(c->train.batch_tokens / c->train.seq_len);
+    if (windows < wanted) {
+        lf_error_set(err, LF_E_LIMIT,
+                     "%s: its %" PRIu64 " training tokens make %" PRIu64 " windows of train.seq_len = %" PRId64
+                     ", too few for one batch of train.batch_tokens = %" PRId64 " (%" PRIu64 " windows).",
+                     c->data.train, lf_shards_tokens(r->data.train), windows, c->train.seq_len, c->train.batch_tokens, wanted);
+        return lf_error_hint(err, "use more text, a smaller --train.batch_tokens or a shorter --train.seq_len");
     }
     if (set_up_model(r, err)) return -1;
     if (resume(r, err)) return -1;

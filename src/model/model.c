@@ -22,8 +22,8 @@ int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
     } ranges[] = {
         {"vocab_size", c->vocab_size, 1, 1 << 24},
         {"hidden_size", c->hidden_size, 1, 1 << 17},
-        {"intermediate_size", c->intermediate_size, 1, 1 << 19},
-        {"num_hidden_layers", c->num_hidden_layers, 1, 1000},
+        {"intermediate_size", c->intermediate_size, 1, 1 << 20},
+        {"num_hidden_layers", c->num_hidden_layers, 1, 1024},
         {"num_attention_heads", c->num_attention_heads, 1, 4096},
         {"num_key_value_heads", c->num_key_value_heads, 0, c->num_attention_heads},
         {"head_dim", lf__model_head_dim(c), 2, 1024},

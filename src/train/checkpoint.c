@@ -99,7 +99,8 @@ int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step
 {
     char parent[LF_PATH_MAX], tmp[LF_PATH_MAX], name[32];
     snprintf(name, sizeof name, "step-%06" PRId64, step);
-    if (lf__path_join(parent, run_dir, "checkpoints", err) || lf__make_dirs(parent, err) || lf__path_join(dir, parent, name, err)) return -1;
+    if (lf__path_join(parent, run_dir, "checkpoints", err) || lf__make_dirs(parent, err) || lf__path_join(dir, parent, name, err))
+        return -1;
     if (lf__dir_begin(tmp, dir, err)) return -1;
     if (fill(tmp, step, model, optimizer, config, tokenizer, err) || lf__dir_commit(tmp, dir, true, err)) {
         lf__remove_tree(tmp, NULL);
@@ -197,7 +198,8 @@ int lf__checkpoint_newest(char out[LF_PATH_MAX], const char *run_dir, lf_buf *no
         if (note) lf__buf_printf(note, "%sCheckpoint step-%06" PRId64 " was passed over: %s", note->len ? " " : "", steps[n], why.message);
         if (n == 0) {
             free(steps);
-            return lf_error_set(err, why.code, "No checkpoint of %s is whole; the last one tried: %s", run_dir, why.message);
+            lf_error_set(err, why.code, "No checkpoint of %s is whole; the last one tried: %s", run_dir, why.message);
+            return lf_error_hint(err, "nothing was changed; begin again in another folder: foundry train ... --run.dir %s-again", run_dir);
         }
     }
     free(steps);
@@ -234,7 +236,12 @@ int lf_checkpoint_find(char *out, size_t size, const char *path, const char *whi
         if (lf__path_exists(inner) && lf__checkpoint_verify(path, &step, err)) return -1;
         snprintf(dir, sizeof dir, "%s", path);
     } else if (last) {
-        if (lf__checkpoint_newest(dir, path, NULL, err)) return -1;
+        lf_buf note;
+        lf__buf_init(&note, 1 << 14);
+        int status = lf__checkpoint_newest(dir, path, &note, err);
+        if (!status && note.len) lf__log(LF_LOG_WARNING, "%s", note.data);
+        lf__buf_release(&note);
+        if (status) return -1;
         if (!dir[0]) {
             lf_error_set(err, LF_E_NOT_FOUND, "%s holds no checkpoint and no config.json.", path);
             return lf_error_hint(err, "train first: foundry train stories-3m --run.dir %s", path);

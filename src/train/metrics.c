@@ -37,7 +37,7 @@ FILE *lf__metrics_open(const char *run_dir, int64_t step, lf_error *err)
     FILE *f = NULL;
     if (keep == old.len || lf__write_file(path, old.data, keep, err) == 0) {
         f = fopen(path, "ae");
-        if (!f) lf_error_set(err, LF_E_IO, "%s cannot be opened for writing: %s.", path, strerror(errno));
+        if (!f) lf__io_error(err, "write", path, errno);
     }
     lf__buf_release(&old);
     return f;
@@ -49,7 +49,7 @@ static void number(lf_buf *line, const char *key, double x)
     if (!isnan(x)) lf__buf_printf(line, ", \"%s\": %.9g", key, x);
 }
 
-int lf__metrics_write(FILE *f, const lf_train_metrics *m, lf_error *err)
+int lf__metrics_write(FILE *f, const char *run_dir, const lf_train_metrics *m, lf_error *err)
 {
     lf_buf line;
     lf__buf_init(&line, 4096);
@@ -65,5 +65,7 @@ int lf__metrics_write(FILE *f, const lf_train_metrics *m, lf_error *err)
     bool written = !line.failed && fwrite(line.data, 1, line.len, f) == line.len && fflush(f) == 0;
     int reason = errno;
     lf__buf_release(&line);
-    return written ? 0 : lf_error_set(err, LF_E_IO, "metrics.jsonl cannot be written: %s.", strerror(reason));
+    char path[LF_PATH_MAX];
+    if (written || lf__path_join(path, run_dir, "metrics.jsonl", err)) return written ? 0 : -1;
+    return lf__io_error(err, "write", path, reason);
 }

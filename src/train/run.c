@@ -128,48 +128,80 @@ static int open_folder(run *r, lf_error *err)
     return 0;
 }
 
-/* A folder that holds another run is never overwritten: every fixed key must be as it was. */
-static int compare_with_folder(run *r, lf_error *err)
+/* What "auto" came to when the folder's run began: the data, which decides it now, is not read before the configs agree. */
+static void adopt_resolved(lf_config *now, const lf_config *before)
 {
-    char path[LF_PATH_MAX];
+    lf_model_config *m = &now->model;
+    if (!m->vocab_size) m->vocab_size = before->model.vocab_size;
+    if (m->bos_token_id < 0) m->bos_token_id = before->model.bos_token_id;
+    if (m->eos_token_id < 0) m->eos_token_id = before->model.eos_token_id;
+    if (!m->head_dim) m->head_dim = before->model.head_dim;
+    if (!m->num_key_value_heads) m->num_key_value_heads = before->model.num_key_value_heads;
+    if (!now->train.seq_len) now->train.seq_len = before->train.seq_len;
+}
+
+static const char *value_of(const lf_config *c, const char *key, char *out, size_t size)
+{
+    lf_option_info info;
+    for (size_t row = 0; lf_config_option(row, &info); row++)
+        if (strcmp(info.key, key) == 0) return lf_config_value(c, row, out, size);
+    return "";
+}
+
+/* A folder that holds another run is never overwritten: every fixed key must be as it was. Asked twice: before anything is written into
+ * the folder, and when the data has resolved what was left open. */
+static int compare_with_folder(run *r, bool resolved, lf_error *err)
+{
+    char path[LF_PATH_MAX], was[LF_CONFIG_PATH_MAX], is[LF_CONFIG_PATH_MAX];
     if (lf__path_join(path, r->dir, "config.yaml", err)) return -1;
     if (!lf__path_exists(path)) return 0;
-    lf_config *before = lf__calloc(1, sizeof *before, err);
-    if (!before) return -1;
+    lf_config *both = lf__calloc(2, sizeof *both, err), *before = both, *now = both + 1;
+    if (!both) return -1;
     lf_config_init(before);
+    *now = r->config;
     int status = lf_config_load(before, path, err);
-    const char *key = status ? NULL : lf_config_fixed_difference(before, &r->config);
+    if (!status && !resolved) adopt_resolved(now, before);
+    const char *key = status ? NULL : lf_config_fixed_difference(before, now);
     if (key) {
-        lf_error_set(err, LF_E_MISMATCH, "%s was begun with another %s; a run that exists is never overwritten.", r->dir, key);
+        lf_error_set(err, LF_E_MISMATCH, "%s: its run was begun with %s = %s, not %s; a run that exists is never overwritten.", r->dir, key,
+                     value_of(before, key, was, sizeof was), value_of(now, key, is, sizeof is));
         lf_error_hint(err, "continue it with its own config: foundry train %s, or choose a new folder: --run.dir runs/another", path);
         status = -1;
     }
-    if (!status && before->train.steps != r->config.train.steps) {
+    if (!status && resolved && before->train.steps != r->config.train.steps) {
         lf__buf_printf(&r->note,
                        "%strain.steps changed from %" PRId64 " to %" PRId64 ": the learning-rate schedule is that of the new length.",
                        r->note.len ? " " : "", before->train.steps, r->config.train.steps);
     }
-    free(before);
+    free(both);
+    return status;
+}
+
+/* Ids mean nothing under another tokenizer: the one beside the weights in dir must be the one of the data. */
+static int compare_tokenizers(const run *r, const char *dir, const char *what, lf_error *err)
+{
+    char path[LF_PATH_MAX];
+    if (lf__path_join(path, dir, "tokenizer.json", err)) return -1;
+    if (!r->data.tokenizer || !lf__path_exists(path)) return 0;
+    lf_tokenizer *t = lf_tokenizer_load(dir, err);
+    if (!t) return -1;
+    int status = 0;
+    if (strcmp(lf_tokenizer_fingerprint(t), lf_tokenizer_fingerprint(r->data.tokenizer)) != 0) {
+        lf_error_set(err, LF_E_MISMATCH, "%s%s was trained with another tokenizer (fingerprint %.12s...) than that of %s (%.12s...).", what,
+                     dir, lf_tokenizer_fingerprint(t), r->config.data.train, lf_tokenizer_fingerprint(r->data.tokenizer));
+        status = lf_error_hint(err, "prepare the data with its tokenizer: foundry data prepare ... --tokenizer %s", dir);
+    }
+    lf_tokenizer_free(&t);
     return status;
 }
 
 /* Starts from the weights of another model: same shape, same tokenizer. */
 static int init_from(run *r, lf_error *err)
 {
-    char dir[LF_PATH_MAX], path[LF_PATH_MAX];
+    char dir[LF_PATH_MAX];
     const char *from = r->config.model.init_from;
     if (lf_checkpoint_find(dir, sizeof dir, from, NULL, err)) return -1;
-    if (lf__path_join(path, dir, "tokenizer.json", err)) return -1;
-    if (r->data.tokenizer && lf__path_exists(path)) {
-        lf_tokenizer *t = lf_tokenizer_load(dir, err);
-        if (!t) return -1;
-        bool same = strcmp(lf_tokenizer_fingerprint(t), lf_tokenizer_fingerprint(r->data.tokenizer)) == 0;
-        lf_tokenizer_free(&t);
-        if (!same) {
-            lf_error_set(err, LF_E_MISMATCH, "model.init_from: %s was trained with another tokenizer than the data of this run.", dir);
-            return lf_error_hint(err, "prepare the data with its tokenizer: foundry data prepare ... --tokenizer %s", dir);
-        }
-    }
+    if (compare_tokenizers(r, dir, "model.init_from: ", err)) return -1;
     return lf__model_read(r->model, dir, err);
 }
 
@@ -189,6 +221,7 @@ static int resume(run *r, lf_error *err)
     } else if (lf_checkpoint_find(dir, sizeof dir, how, NULL, err))
         return -1;
     if (!dir[0]) return 0;
+    if (compare_tokenizers(r, dir, "", err)) return -1;
     return lf__checkpoint_load(dir, r->model, &r->optimizer, &r->first_step, err);
 }
 
@@ -213,11 +246,12 @@ static int set_up_model(run *r, lf_error *err)
 static int set_up(run *r, lf_error *err)
 {
     lf_config *c = &r->config;
-    if (lf_config_check(c, err) || open_folder(r, err) || lf__run_data_open(&r->data, c, r->dir, r->hooks, err)) return -1;
+    if (lf_config_check(c, err) || open_folder(r, err) || compare_with_folder(r, false, err)) return -1;
+    if (lf__run_data_open(&r->data, c, r->dir, r->hooks, err)) return -1;
     if (!c->train.seq_len) c->train.seq_len = c->model.max_position_embeddings;
     c->model.head_dim = lf__model_head_dim(&c->model); /* as the folder's config.yaml has it: resolved */
     if (!c->model.num_key_value_heads) c->model.num_key_value_heads = c->model.num_attention_heads;
-    if (lf_config_check(c, err) || compare_with_folder(r, err)) return -1;
+    if (lf_config_check(c, err) || compare_with_folder(r, true, err)) return -1;
     r->loader = (lf_loader){.shards = r->data.train,
                             .seq_len = (int)c->train.seq_len,
                             .seed = (uint64_t)c->train.seed,
@@ -258,8 +292,28 @@ static void tear_down(run *r)
 
 /* ---- the loop
  * ------------------------------------------------------------------------------------------------------------------------------ */
+/* printf's "-nan" is a riddle. */
+static const char *say(char out[32], double x)
+{
+    snprintf(out, 32, "%.6g", x);
+    return isnan(x) ? "NaN" : isinf(x) ? "infinite" : out;
+}
+
+static int diverged(lf_error *err, const char *format, ...) LF_PRINTF(2, 3);
+static int diverged(lf_error *err, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    lf_error_set(err, LF_E_NUMERIC, "%s", text);
+    return lf_error_hint(err, "the last checkpoint is untouched; try a lower --train.lr or a longer --train.warmup_steps");
+}
+
 static int train_step(run *r, int64_t t, lf_train_metrics *m, lf_error *err)
 {
+    char a[32], b[32];
     double start = lf__now();
     const lf_train_config *c = &r->config.train;
     int64_t scored = batch_load(&r->batch, &r->loader, t, err);
@@ -282,10 +336,8 @@ static int train_step(run *r, int64_t t, lf_train_metrics *m, lf_error *err)
                             .val_excess_bits = (double)NAN};
     if (!isfinite(m->loss) || !isfinite(m->grad_norm)) {
         const char *bad = lf__first_bad_tensor(r->model);
-        lf_error_set(err, LF_E_NUMERIC,
-                     "Step %" PRId64 ": the loss is %g and the gradient norm %g; the first tensor with NaN or infinity is %s.", t, m->loss,
-                     m->grad_norm, bad ? bad : "an activation");
-        return lf_error_hint(err, "the last checkpoint is untouched; try a lower --train.lr or a longer --train.warmup_steps");
+        return diverged(err, "Step %" PRId64 ": the loss is %s and the gradient norm %s; the first tensor with NaN or infinity is %s.", t,
+                        say(a, m->loss), say(b, m->grad_norm), bad ? bad : "an activation");
     }
     lf__optimizer_step(&r->optimizer, r->model, c, t, m->grad_norm);
     double seconds = lf__now() - start;
@@ -304,6 +356,9 @@ static int save(run *r, int64_t step, lf_error *err)
 {
     double start = lf__now();
     char dir[LF_PATH_MAX];
+    const char *bad =
+        lf__first_bad_tensor(r->model); /* an update may overflow; the next loss would say so, after a good checkpoint was lost */
+    if (bad) return diverged(err, "Step %" PRId64 ": its update left NaN or infinity in %s; the weights are not saved.", step, bad);
     if (lf__checkpoint_save(dir, r->dir, step, r->model, &r->optimizer, &r->config, r->data.tokenizer, err)) return -1;
     lf__checkpoint_rotate(r->dir, r->config.train.keep_last);
     if (r->hooks->on_checkpoint) r->hooks->on_checkpoint(step, dir, lf__now() - start, r->hooks->user);
@@ -340,7 +395,7 @@ static int loop(run *r, lf_error *err)
         clock_in(r, &m);
         if (r->hooks->on_step) r->hooks->on_step(&m, r->hooks->user);
         if ((last || due(c->eval_every, t)) && evaluate(r, &m, last, err)) return -1;
-        if (lf__metrics_write(r->metrics, &m, err)) return -1;
+        if (lf__metrics_write(r->metrics, r->dir, &m, err)) return -1;
         if ((last || due(c->sample_every, t)) && sample(r, t, err)) return -1;
         bool stop = !last && r->hooks->should_stop && r->hooks->should_stop(r->hooks->user);
         if ((last || stop || due(c->checkpoint_every, t)) && save(r, t, err)) return -1;

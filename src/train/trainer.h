@@ -61,6 +61,6 @@ void lf__checkpoint_rotate(const char *run_dir, int64_t keep);
 /* ---- metrics.c ----------------------------------------------------------------------------------------------------------------------- */
 /* Opens <run>/metrics.jsonl for appending, after cutting everything past `step`. */
 FILE *lf__metrics_open(const char *run_dir, int64_t step, lf_error *err);
-int lf__metrics_write(FILE *f, const lf_train_metrics *m, lf_error *err);
+int lf__metrics_write(FILE *f, const char *run_dir, const lf_train_metrics *m, lf_error *err);
 
 #endif

@@ -119,7 +119,12 @@ static int open_indexed(lf_shards *s, const lf_shard_index *index, const char *d
     }
     for (int i = 0; i < info->files; i++) {
         const lf_shard_entry *e = &index->entries[split][i];
-        if (lf__path_join(path, dir, e->name, err) != 0 || add_file(s, path, err) != 0) return -1;
+        if (lf__path_join(path, dir, e->name, err) != 0) return -1;
+        if (!lf__path_exists(path)) { /* not LF_E_NOT_FOUND, which says that there is no such split */
+            lf_error_set(err, LF_E_MISMATCH, "%s: shards.json names this file, but it is not there", path);
+            return lf_error_hint(err, "restore the file, or make the shards again: foundry data prepare TEXT --tokenizer DIR -o DIR");
+        }
+        if (add_file(s, path, err) != 0) return -1;
         if (s->files[i].n != e->tokens)
             return lf_error_set(err, LF_E_MISMATCH, "%s: %" PRIu64 " tokens, but shards.json says %" PRIu64, path, s->files[i].n,
                                 e->tokens);

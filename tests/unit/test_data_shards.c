@@ -258,7 +258,7 @@ static void the_index_is_not_believed(void **state)
     lf_shards *s = open_ok(dir, "train");
     lf_shards_close(&s);
     assert_int_equal(unlink(in_scratch("index/train_000001.bin")), 0);
-    open_fails(dir, "train", LF_E_NOT_FOUND, "train_000001.bin", "");
+    open_fails(dir, "train", LF_E_MISMATCH, "train_000001.bin", "");
     lf__buf_release(&json);
 }
 

@@ -19,9 +19,20 @@
 
 /* ---- errors ---------------------------------------------------------------------------------------------------------------- */
 
+/* A folder of ours in the making ("/.name.tmp-12") is gone when the hint is read: the folder around it is named instead. */
+static int lasting_dir(const char *path)
+{
+    int n = (int)(lf__path_name(path) - path);
+    for (const char *p = strstr(path, "/."); p && p < path + n; p = strstr(p + 1, "/.")) {
+        const char *mark = strstr(p, ".tmp-"), *end = strchr(p + 1, '/');
+        if (mark && end && mark < end) return (int)(p - path) + 1;
+    }
+    return n;
+}
+
 static int io_hint(lf_error *err, const char *path, int errnum)
 {
-    int dir_len = (int)(lf__path_name(path) - path);
+    int dir_len = lasting_dir(path);
     const char *dir = dir_len ? path : ".";
     if (!dir_len) dir_len = 1;
     switch (errnum) {

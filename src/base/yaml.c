@@ -19,7 +19,10 @@ typedef struct level {
 typedef struct reader {
     lf_doc *doc;
     size_t cap;
-    char **seen; /* every key path, sections too: duplicates are found here */
+    struct {
+        char *path;
+        size_t line;
+    } * seen; /* every key path, sections too: duplicates are found here */
     size_t n_seen, cap_seen;
     const char *name;
     char path[PATH_BYTES];
@@ -47,12 +50,14 @@ static int extend(reader *r, const char *part, size_t n, size_t line)
 static int see(reader *r, size_t line)
 {
     for (size_t i = 0; i < r->n_seen; i++)
-        if (strcmp(r->seen[i], r->path) == 0)
-            return lf_error_set(r->err, LF_E_FORMAT, "%s:%zu: %s: this key stands twice in the document", r->name, line + 1, r->path);
+        if (strcmp(r->seen[i].path, r->path) == 0)
+            return lf_error_set(r->err, LF_E_FORMAT, "%s:%zu: %s: this key stands twice in the document, first on line %zu", r->name,
+                                line + 1, r->path, r->seen[i].line + 1);
     if (r->n_seen == ENTRIES_MAX) return bad(r, line, "more than 4,096 keys");
     if (lf__grow(&r->seen, &r->cap_seen, r->n_seen + 1, sizeof *r->seen, r->err)) return -1;
-    r->seen[r->n_seen] = lf__strdup(r->path, r->err);
-    return r->seen[r->n_seen++] ? 0 : -1;
+    r->seen[r->n_seen].line = line;
+    r->seen[r->n_seen].path = lf__strdup(r->path, r->err);
+    return r->seen[r->n_seen++].path ? 0 : -1;
 }
 
 /* The path of the value that begins now, when it stands in a list. In a mapping the key has set it. */
@@ -136,8 +141,11 @@ static int syntax_error(reader *r, const yaml_parser_t *p)
     if (p->error == YAML_MEMORY_ERROR) return lf_error_set(r->err, LF_E_MEMORY, "%s: out of memory while reading", r->name);
     if (p->error == YAML_READER_ERROR)
         return lf_error_set(r->err, LF_E_FORMAT, "%s: byte %zu: not text: %s", r->name, p->problem_offset, problem);
-    return lf_error_set(r->err, LF_E_FORMAT, "%s:%zu:%zu: not valid YAML or JSON: %s%s%s", r->name, p->problem_mark.line + 1,
-                        p->problem_mark.column + 1, problem, p->context ? " " : "", p->context ? p->context : "");
+    lf_error_set(r->err, LF_E_FORMAT, "%s:%zu:%zu: not valid YAML or JSON: %s%s%s", r->name, p->problem_mark.line + 1,
+                 p->problem_mark.column + 1, problem, p->context ? " " : "", p->context ? p->context : "");
+    return strstr(problem, "cannot start any token")
+               ? lf_error_hint(r->err, "indent with spaces, not with tabs; quote a value that begins with a sign")
+               : -1;
 }
 
 int lf__doc_parse(lf_doc *doc, const char *text, size_t n, const char *name_for_errors, lf_error *err)
@@ -161,7 +169,8 @@ int lf__doc_parse(lf_doc *doc, const char *text, size_t n, const char *name_for_
         yaml_event_delete(&event);
     }
     yaml_parser_delete(&parser);
-    lf__names_free(&r.seen, r.n_seen);
+    for (size_t i = 0; i < r.n_seen; i++) free(r.seen[i].path);
+    free(r.seen);
     if (rc) lf__doc_release(doc);
     return rc ? -1 : 0;
 }

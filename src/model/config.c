@@ -27,16 +27,16 @@ const char *const *lf_config_presets(void)
 }
 
 /* ---- our own documents ---------------------------------------------------------------------------------------------------------- */
-/* "sampler.prompts.2": length of the key before the number when that key holds text, else 0. */
-static size_t list_of_texts(const char *key)
+/* "sampler.prompts.2": length of the key before the number when that key is an option (then *row is it), else 0. */
+static size_t list_item(const char *key, const lf_option **row)
 {
     const char *dot = strrchr(key, '.');
     char base[LF_TEXT_MAX];
     if (!dot || !isdigit((unsigned char)dot[1]) || (size_t)(dot - key) >= sizeof base) return 0;
     memcpy(base, key, (size_t)(dot - key));
     base[dot - key] = '\0';
-    const lf_option *o = lf__option_find(lf__config_options, base);
-    return o && o->type == LF_OPT_STRING ? (size_t)(dot - key) : 0;
+    *row = lf__option_find(lf__config_options, base);
+    return *row ? (size_t)(dot - key) : 0;
 }
 
 static bool is_section(const char *key)
@@ -52,10 +52,12 @@ static int read_entry(lf_config *c, const lf_doc *doc, size_t i, const char *nam
     const lf_doc_entry *e = &doc->entries[i];
     char origin[LF_CONFIG_PATH_MAX + 32], key[LF_TEXT_MAX], joined[LF_CONFIG_PATH_MAX + 1];
     snprintf(origin, sizeof origin, "%.1000s:%d", name, e->line);
-    size_t n = list_of_texts(e->key);
+    const lf_option *o = NULL;
+    size_t n = list_item(e->key, &o);
+    if (n > 0 && o->type != LF_OPT_STRING)
+        return lf_error_set(err, LF_E_CONFIG, "%s: %s: expected %s, got a list", origin, o->key, o->range ? o->range : "one value");
     if (n > 0) { /* item by item, joined with '|' */
-        snprintf(key, sizeof key, "%.*s", (int)n, e->key);
-        const lf_option *o = lf__option_find(lf__config_options, key);
+        snprintf(key, sizeof key, "%s", o->key);
         joined[0] = '\0';
         if (strcmp(e->key + n, ".0") != 0) lf__option_get(o, c, joined, sizeof joined);
         if (strlen(joined) + strlen(e->value) + 2 > sizeof joined)
@@ -64,7 +66,7 @@ static int read_entry(lf_config *c, const lf_doc *doc, size_t i, const char *nam
         strcat(joined, e->value);
         return lf__config_set(c, key, joined, origin, err);
     }
-    const lf_option *o = lf__option_find(lf__config_options, e->key);
+    o = lf__option_find(lf__config_options, e->key);
     if (!o && is_section(e->key)) {
         if (e->is_null) return 0; /* "train:" with nothing below it */
         return lf_error_set(err, LF_E_CONFIG, "%s: %s is a section: expected indented \"key: value\" lines below it, got \"%.64s\"", origin,

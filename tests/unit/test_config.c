@@ -155,7 +155,7 @@ static const struct {
     {"train:\n  lr: fast\n", "w.yaml:2: train.lr: expected a number from 0 to 10, got \"fast\"", NULL},
     {"train:\n  steps: -1\n", "w.yaml:2: train.steps", NULL},
     {"train:\n  steps: 1000000000000000000000000000000\n", "w.yaml:2: train.steps", NULL},
-    {"train:\n  steps: [1, 2]\n", "w.yaml:2: there is no option \"train.steps.0\"", NULL},
+    {"train:\n  steps: [1, 2]\n", "w.yaml:2: train.steps: expected 1 to 1000000000, got a list", NULL},
     {"train: 5\n", "w.yaml:1: train is a section", NULL},
     {"train:\n  steps:\n", "w.yaml:2: train.steps has no value", NULL},
     {"train:\n  steps: 5\n  steps: 6\n", "w.yaml:3: train.steps: this key stands twice", NULL},

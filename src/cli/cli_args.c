@@ -350,7 +350,12 @@ bool cli_parse(const cli_spec *spec, int argc, char **argv, cli_args *args)
     if (args->n >= spec->min_args && args->n <= spec->max_args) return true;
     char usage[256];
     snprintf(usage, sizeof usage, "%.*s", spec->usage ? (int)strcspn(spec->usage, "\n") : 0, spec->usage ? spec->usage : "");
-    if (args->n < spec->min_args) return fail(spec, args, spec->example, cli_say("something is missing: %s", "参数不全：%s"), usage);
+    if (args->n < spec->min_args) {
+        char example[256];
+        snprintf(example, sizeof example, "%.*s", spec->example ? (int)strcspn(spec->example, "\n") : 0,
+                 spec->example ? spec->example : "");
+        return fail(spec, args, *example ? example : NULL, cli_say("something is missing: %s", "参数不全：%s"), usage);
+    }
     return fail(spec, args, NULL, cli_say("one argument too many, \"%s\": %s", "多出一个参数 \"%s\"：%s"), args->v[spec->max_args], usage);
 }
 

@@ -58,9 +58,11 @@ static int run_init(int argc, char **argv)
         free(text);
         return CLI_OK;
     }
-    if (!force && access(out, F_OK) == 0)
-        return cli_usage_error(cli_say("choose another name, or add --force", "换个名字，或加上 --force"),
-                               cli_say("%s exists already", "%s 已存在"), out);
+    if (!force && access(out, F_OK) == 0) {
+        lf_error_set(&err, LF_E_BUSY, cli_say("%s exists already", "%s 已存在"), out);
+        lf_error_hint(&err, "%s", cli_say("choose another name, or add --force", "换个名字，或加上 --force"));
+        return cli_fail(&err);
+    }
     if (lf_config_save(&c, out, cli_language(), &err)) return cli_fail(&err);
     fprintf(stderr, cli_say("wrote %s\nnext: foundry config check %s\n", "已写入 %s\n下一步：foundry config check %s\n"), out, out);
     return CLI_OK;

@@ -174,6 +174,7 @@ int lf__safetensors_open(lf_safetensors *st, const char *path, lf_error *err)
     if (lf__map_open(&st->map, path, err)) return -1;
     if (read_header(&r, st)) {
         lf__safetensors_close(st);
+        if (err && !err->hint[0]) lf_error_hint(err, "the file is not as it was written: fetch or copy it again");
         return -1;
     }
     return 0;

@@ -90,6 +90,7 @@ int lf_tokenizer_save(const lf_tokenizer *t, const char *dir, lf_error *err)
     lf_buf out, key;
     lf__buf_init(&out, LF_TOK_MAX_FILE);
     lf__buf_init(&key, LF_TOK_MAX_FILE);
+    bool made = !lf__path_exists(dir);
     int failed = lf__make_dirs(dir, err);
     for (int file = 0; file < 2 && !failed; file++) {
         lf__buf_reset(&out);
@@ -104,5 +105,6 @@ int lf_tokenizer_save(const lf_tokenizer *t, const char *dir, lf_error *err)
     }
     lf__buf_release(&out);
     lf__buf_release(&key);
+    if (failed && made) lf__remove_tree(dir, NULL);
     return failed ? -1 : 0;
 }

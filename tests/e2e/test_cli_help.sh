@@ -73,7 +73,7 @@ expect 2 'expected en or zh' --lang fr --help
 
 # Configurations.
 expect 0 'wrote my.yaml' config init --preset stories-3m -o my.yaml
-expect 2 'exists already' config init -o my.yaml
+expect 1 'exists already' config init -o my.yaml
 expect 0 '[ok]' config check my.yaml
 expect 0 'wrote' config init --preset char -o my.yaml --force --lang en
 expect 0 '# my.yaml:' config show my.yaml --origin

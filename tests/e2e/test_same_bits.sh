@@ -101,7 +101,7 @@ equal "SIGTERM and resumed: the same weights" "$(final long)" "$(final by-TERM)"
 equal "SIGTERM and resumed: the same losses" "$(curve long)" "$(curve by-TERM)"
 
 # One step of this takes seconds: the second signal does not wait for it.
-start slow --train.batch_tokens 1048576 --train.checkpoint_every 0
+start slow --model.hidden_size 512 --model.intermediate_size 2048 --train.batch_tokens 16384 --train.checkpoint_every 0
 while kill -0 "$child" 2>/dev/null && [ ! -e slow/metrics.jsonl ]; do sleep 0.01; done
 kill -INT "$child"
 sleep 0.05

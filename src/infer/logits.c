@@ -1,4 +1,5 @@
-/* logits.c - the logits of every token of a sequence, through the cache that generation uses. Chunks change nothing: that is the contract. */
+/* logits.c - the logits of every token of a sequence, through the cache that generation uses. Chunks change nothing: that is the contract.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +10,14 @@
 static int check_tokens(const lf_model *m, const int32_t *tokens, int n, int chunk, lf_error *err)
 {
     const lf_model_config *c = &m->config;
-    if (n < 1 || chunk < 0) return lf_error_set(err, LF_E_ARGUMENT, "lf_model_logits: %d tokens in chunks of %d cannot be scored.", n, chunk);
+    if (n < 1 || chunk < 0)
+        return lf_error_set(err, LF_E_ARGUMENT, "lf_model_logits: %d tokens in chunks of %d cannot be scored", n, chunk);
     if (n > c->max_position_embeddings)
-        return lf_error_set(err, LF_E_LIMIT, "%d tokens are longer than the model's context of %" PRId64 ".", n, c->max_position_embeddings);
+        return lf_error_set(err, LF_E_LIMIT, "%d tokens are longer than the model's context of %" PRId64, n, c->max_position_embeddings);
     for (int i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= c->vocab_size)
-            return lf_error_set(err, LF_E_ARGUMENT, "Token %d has id %" PRId32 "; the vocabulary ends at %" PRId64 ".", i, tokens[i], c->vocab_size - 1);
+            return lf_error_set(err, LF_E_ARGUMENT, "token %d has id %" PRId32 "; the vocabulary ends at %" PRId64, i, tokens[i],
+                                c->vocab_size - 1);
     return 0;
 }
 
@@ -31,7 +34,13 @@ int lf_model_logits(lf_model *m, float *logits, const int32_t *tokens, int n, in
     int32_t *positions = ints, *rows = ints + chunk;
     for (int i = 0; i < chunk; i++) positions[i] = n - chunk + i, rows[i] = i;
     lf_kv *kv = &room.kv;
-    lf_batch batch = {.n_tokens = chunk, .n_seqs = 1, .tokens = tokens, .positions = positions, .seq_start = start, .kv = &kv, .out_rows = rows,
+    lf_batch batch = {.n_tokens = chunk,
+                      .n_seqs = 1,
+                      .tokens = tokens,
+                      .positions = positions,
+                      .seq_start = start,
+                      .kv = &kv,
+                      .out_rows = rows,
                       .n_out_rows = chunk};
     kv->length = n - chunk; /* the longest cache a chunk will see: what memory is measured for */
     if (lf__model_ctx_init(&ctx, m, &batch, false, err)) goto done;

@@ -31,16 +31,16 @@ int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
     };
     for (size_t i = 0; i < LF_COUNT(ranges); i++)
         if (ranges[i].value < ranges[i].lo || ranges[i].value > ranges[i].hi)
-            return lf_error_set(err, LF_E_CONFIG, "%s: %s is %" PRId64 "; %" PRId64 " to %" PRId64 " is possible.", where, ranges[i].key,
+            return lf_error_set(err, LF_E_CONFIG, "%s: %s is %" PRId64 "; %" PRId64 " to %" PRId64 " is possible", where, ranges[i].key,
                                 ranges[i].value, ranges[i].lo, ranges[i].hi);
     if (!c->head_dim && c->hidden_size % c->num_attention_heads)
-        return lf_error_set(err, LF_E_CONFIG, "%s: num_attention_heads (%" PRId64 ") does not divide hidden_size (%" PRId64 ").", where,
+        return lf_error_set(err, LF_E_CONFIG, "%s: num_attention_heads (%" PRId64 ") does not divide hidden_size (%" PRId64 ")", where,
                             c->num_attention_heads, c->hidden_size);
     if (c->num_key_value_heads && c->num_attention_heads % c->num_key_value_heads)
-        return lf_error_set(err, LF_E_CONFIG, "%s: num_key_value_heads (%" PRId64 ") does not divide num_attention_heads (%" PRId64 ").",
+        return lf_error_set(err, LF_E_CONFIG, "%s: num_key_value_heads (%" PRId64 ") does not divide num_attention_heads (%" PRId64 ")",
                             where, c->num_key_value_heads, c->num_attention_heads);
     if (lf__model_head_dim(c) % 2)
-        return lf_error_set(err, LF_E_CONFIG, "%s: head_dim is %d; rotary positions turn pairs, so it must be even.", where,
+        return lf_error_set(err, LF_E_CONFIG, "%s: head_dim is %d; rotary positions turn pairs, so it must be even", where,
                             lf__model_head_dim(c));
     return 0;
 }
@@ -78,8 +78,7 @@ double lf_model_flops_per_token(const lf_model *m, int t)
     return 6.0 * (double)lf_model_matmul_parameters(m) + attention;
 }
 
-/* ---- running --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- running ----------------------------------------------------------------------------------------------------------------- */
 double lf__model_loss(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float *nll)
 {
     lf__ctx_begin(ctx, batch);
@@ -99,8 +98,7 @@ int lf__model_forward(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float **l
     return 0;
 }
 
-/* ---- contexts: measured by a dry run, then reserved ------------------------------------------------------------------------------------
- */
+/* ---- contexts: measured by a dry run, then reserved -------------------------------------------------------------------------- */
 static size_t meta_bytes(const lf_model *m, const lf_batch *shape)
 {
     /* Headers and records of about ten ops a layer, block tables of every layer, and the classifier's row lists: generous, touched as used.

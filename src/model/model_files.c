@@ -12,10 +12,10 @@ static float *param_data(const lf_param *p) { return p->weight->t.data + (size_t
 static int read_param(const lf_param *p, const lf_safetensors *st, const char *path, lf_error *err)
 {
     const lf_st_tensor *t = lf__safetensors_find(st, p->name);
-    if (!t) return lf_error_set(err, LF_E_NOT_FOUND, "%s: the tensor \"%s\" is missing.", path, p->name);
+    if (!t) return lf_error_set(err, LF_E_NOT_FOUND, "%s: the tensor \"%s\" is missing", path, p->name);
     int type = lf__dtype_find(t->dtype);
     if (type < 0)
-        return lf_error_set(err, LF_E_UNSUPPORTED, "%s: \"%s\" has dtype %s; F32, F16 and BF16 can be read.", path, p->name, t->dtype);
+        return lf_error_set(err, LF_E_UNSUPPORTED, "%s: \"%s\" has dtype %s; F32, F16 and BF16 can be read", path, p->name, t->dtype);
     int64_t expected[2] = {p->n_dims == 1 ? p->cols : p->rows, p->cols};
     bool fits = t->n_dims == p->n_dims;
     for (int d = 0; fits && d < p->n_dims; d++) fits = t->shape[d] == expected[d];
@@ -27,7 +27,7 @@ static int read_param(const lf_param *p, const lf_safetensors *st, const char *p
             snprintf(want, sizeof want, "%d", p->cols);
         else
             snprintf(want, sizeof want, "%d, %d", p->rows, p->cols);
-        return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" has shape [%s], the config expects [%s].", path, p->name, have, want);
+        return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" has shape [%s], the config expects [%s]", path, p->name, have, want);
     }
     lf__dtype((lf_dtype)type)->to_float(param_data(p), t->data, (size_t)p->rows * (size_t)p->cols);
     return 0;
@@ -41,7 +41,7 @@ static int check_known(const lf_model *m, const lf_safetensors *st, const char *
         bool known = strstr(name, "rotary_emb.inv_freq") || (m->config.tie_word_embeddings && strcmp(name, "lm_head.weight") == 0);
         for (int p = 0; p < m->n_params && !known; p++) known = strcmp(m->params[p].name, name) == 0;
         if (!known) {
-            lf_error_set(err, LF_E_MISMATCH, "%s: the tensor \"%s\" is not part of a %s model of this config.", path, name, m->arch->name);
+            lf_error_set(err, LF_E_MISMATCH, "%s: the tensor \"%s\" is not part of a %s model of this config", path, name, m->arch->name);
             return lf_error_hint(err, "compare config.json with the tensors: layers, tie_word_embeddings, biases");
         }
     }
@@ -61,8 +61,7 @@ int lf__model_read(lf_model *m, const char *dir, lf_error *err)
     for (int i = 0; i < m->n_params; i++) {
         const lf_param *p = &m->params[i];
         int64_t bad = m->device->ops->find_nonfinite(m->device, param_data(p), (int64_t)p->rows * p->cols);
-        if (bad >= 0)
-            return lf_error_set(err, LF_E_NUMERIC, "%s: \"%s\" holds NaN or infinity at element %" PRId64 ".", path, p->name, bad);
+        if (bad >= 0) return lf_error_set(err, LF_E_NUMERIC, "%s: \"%s\" holds NaN or infinity at element %" PRId64, path, p->name, bad);
     }
     return 0;
 }

@@ -34,8 +34,10 @@ static void add_param(lf_model *m, const lf_param_row *row, int layer)
     *p = (lf_param){.weight = w, .row0 = w->t.rows, .rows = dim(c, row->rows), .cols = dim(c, row->cols), .row = row, .index = m->n_params};
     p->n_dims = row->rows == LF_DIM_ONE ? 1 : 2;
     const char *hole = strstr(row->name, "%d");
-    if (hole) snprintf(p->name, sizeof p->name, "%.*s%d%s", (int)(hole - row->name), row->name, layer, hole + 2);
-    else snprintf(p->name, sizeof p->name, "%s", row->name);
+    if (hole)
+        snprintf(p->name, sizeof p->name, "%.*s%d%s", (int)(hole - row->name), row->name, layer, hole + 2);
+    else
+        snprintf(p->name, sizeof p->name, "%s", row->name);
     m->n_params++;
     if (w->t.rows == 0) {
         w->t.name = p->name;
@@ -140,7 +142,7 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
     if (!m->config.num_key_value_heads) m->config.num_key_value_heads = m->config.num_attention_heads;
     m->arch = lf__arch_find(config->model_type);
     if (!m->arch) {
-        lf_error_set(err, LF_E_UNSUPPORTED, "The architecture \"%s\" is not one this build knows; it knows: llama.", config->model_type);
+        lf_error_set(err, LF_E_UNSUPPORTED, "the architecture \"%s\" is not one this build knows; it knows: llama", config->model_type);
         goto fail;
     }
     if (list_params(m, err)) goto fail;

@@ -61,7 +61,7 @@ static bool shapes_fit(lf_ctx *ctx, const lf_tensor *x, const lf_weight *weight,
 {
     if (lf__failed(ctx)) return false;
     if (x->cols == weight->t.cols && (!residual || (residual->rows == x->rows && residual->cols == weight->t.rows))) return true;
-    lf_error_set(&ctx->error, LF_E_ARGUMENT, "op_linear: x is [%d, %d], but the weight \"%s\" is [%d, %d].", x->rows, x->cols,
+    lf_error_set(&ctx->error, LF_E_ARGUMENT, "op_linear: x is [%d, %d], but the weight \"%s\" is [%d, %d]", x->rows, x->cols,
                  weight->t.name, weight->t.rows, weight->t.cols);
     return false;
 }

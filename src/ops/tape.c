@@ -25,8 +25,7 @@ void *lf__ctx_push(lf_ctx *ctx, lf_arena *arena, size_t bytes)
 {
     void *p = lf__failed(ctx) ? NULL : lf__arena_push(arena, bytes);
     if (!p) {
-        lf_error_set(&ctx->error, LF_E_MEMORY, "The %s arena is full: %zu bytes more do not fit into %zu.", arena->name, bytes,
-                     arena->size);
+        lf_error_set(&ctx->error, LF_E_MEMORY, "the %s arena is full: %zu bytes more do not fit into %zu", arena->name, bytes, arena->size);
     }
     return p;
 }

@@ -109,8 +109,7 @@ int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step
     return 0;
 }
 
-/* ---- is it whole? ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- is it whole? ------------------------------------------------------------------------------------------------------------ */
 int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err)
 {
     char path[LF_PATH_MAX];
@@ -120,7 +119,7 @@ int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err)
     json_t *files = json_object_get(state, "files"), *at = json_object_get(state, "step"), *info;
     int status = 0;
     if (!json_is_object(files) || !json_is_integer(at) || json_integer_value(at) < 0 || !json_object_get(files, "model.safetensors"))
-        status = lf_error_set(err, LF_E_FORMAT, "%s: not the state of a checkpoint (\"step\" and \"files\" expected).", path);
+        status = lf_error_set(err, LF_E_FORMAT, "%s: not the state of a checkpoint (\"step\" and \"files\" expected)", path);
     else
         *step = json_integer_value(at);
     for (size_t i = 0; i < LF_COUNT(listed) && !status; i++) {
@@ -131,10 +130,10 @@ int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err)
         if (hash_file(dir, listed[i], &size, hex, err))
             status = -1;
         else if ((json_int_t)size != json_integer_value(json_object_get(info, "size")))
-            status = lf_error_set(err, LF_E_FORMAT, "%s/%s: %" PRIu64 " bytes, but the checkpoint was saved with %" JSON_INTEGER_FORMAT ".",
+            status = lf_error_set(err, LF_E_FORMAT, "%s/%s: %" PRIu64 " bytes, but the checkpoint was saved with %" JSON_INTEGER_FORMAT,
                                   dir, listed[i], size, json_integer_value(json_object_get(info, "size")));
         else if (!hash || strcmp(hash, hex) != 0)
-            status = lf_error_set(err, LF_E_FORMAT, "%s/%s: its bytes are not the ones that were saved (hash %s, expected %s).", dir,
+            status = lf_error_set(err, LF_E_FORMAT, "%s/%s: its bytes are not the ones that were saved (hash %s, expected %s)", dir,
                                   listed[i], hex, hash ? hash : "missing");
     }
     if (status)
@@ -143,8 +142,7 @@ int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err)
     return status;
 }
 
-/* ---- finding ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- finding ----------------------------------------------------------------------------------------------------------------- */
 static int64_t step_of_name(const char *name)
 {
     int64_t step = 0;
@@ -198,7 +196,7 @@ int lf__checkpoint_newest(char out[LF_PATH_MAX], const char *run_dir, lf_buf *no
         if (note) lf__buf_printf(note, "%sCheckpoint step-%06" PRId64 " was passed over: %s", note->len ? " " : "", steps[n], why.message);
         if (n == 0) {
             free(steps);
-            lf_error_set(err, why.code, "No checkpoint of %s is whole; the last one tried: %s", run_dir, why.message);
+            lf_error_set(err, why.code, "no checkpoint of %s is whole; the last one tried: %s", run_dir, why.message);
             return lf_error_hint(err, "nothing was changed; begin again in another folder: foundry train ... --run.dir %s-again", run_dir);
         }
     }
@@ -213,7 +211,7 @@ void lf__checkpoint_rotate(const char *run_dir, int64_t keep)
     for (size_t i = 0; keep > 0 && i + (size_t)keep < n; i++) {
         char dir[LF_PATH_MAX];
         step_dir(dir, run_dir, steps[i]);
-        if (dir[0] && lf__remove_tree(dir, NULL)) lf__log(LF_LOG_WARNING, "The old checkpoint %s could not be removed.", dir);
+        if (dir[0] && lf__remove_tree(dir, NULL)) lf__log(LF_LOG_WARNING, "the old checkpoint %s could not be removed", dir);
     }
     free(steps);
 }
@@ -223,15 +221,14 @@ int lf_checkpoint_find(char *out, size_t size, const char *path, const char *whi
     char dir[LF_PATH_MAX], inner[LF_PATH_MAX];
     int64_t step;
     if (!lf__path_is_dir(path)) {
-        lf_error_set(err, LF_E_NOT_FOUND, "%s is not a folder: a run, a checkpoint or a model folder was expected.", path);
+        lf_error_set(err, LF_E_NOT_FOUND, "%s is not a folder: a run, a checkpoint or a model folder was expected", path);
         return lf_error_hint(err, "ls runs");
     }
     bool last = !which || strcmp(which, "last") == 0;
     if (lf__path_join(inner, path, "config.json", err)) return -1;
     if (lf__path_exists(inner)) { /* a model folder; verified when it is a checkpoint */
         if (!last)
-            return lf_error_set(err, LF_E_ARGUMENT, "%s is one model, not a run: there is no checkpoint \"%s\" to pick in it.", path,
-                                which);
+            return lf_error_set(err, LF_E_ARGUMENT, "%s is one model, not a run: there is no checkpoint \"%s\" to pick in it", path, which);
         if (lf__path_join(inner, path, "trainer/state.json", err)) return -1;
         if (lf__path_exists(inner) && lf__checkpoint_verify(path, &step, err)) return -1;
         snprintf(dir, sizeof dir, "%s", path);
@@ -243,29 +240,28 @@ int lf_checkpoint_find(char *out, size_t size, const char *path, const char *whi
         lf__buf_release(&note);
         if (status) return -1;
         if (!dir[0]) {
-            lf_error_set(err, LF_E_NOT_FOUND, "%s holds no checkpoint and no config.json.", path);
+            lf_error_set(err, LF_E_NOT_FOUND, "%s holds no checkpoint and no config.json", path);
             return lf_error_hint(err, "train first: foundry train stories-3m --run.dir %s", path);
         }
     } else {
         step = step_of_name(which);
-        if (step < 0) return lf_error_set(err, LF_E_ARGUMENT, "\"%s\" does not name a checkpoint: expected \"last\" or \"step-N\".", which);
+        if (step < 0) return lf_error_set(err, LF_E_ARGUMENT, "\"%s\" does not name a checkpoint: expected \"last\" or \"step-N\"", which);
         step_dir(dir, path, step);
         if (!lf__path_is_dir(dir)) {
             int64_t *steps;
             size_t n = list_steps(path, &steps);
-            lf_error_set(err, LF_E_NOT_FOUND, "%s has no checkpoint of step %" PRId64 ".", path, step);
+            lf_error_set(err, LF_E_NOT_FOUND, "%s has no checkpoint of step %" PRId64, path, step);
             if (n) lf_error_hint(err, "its %zu checkpoints reach from step-%" PRId64 " to step-%" PRId64, n, steps[0], steps[n - 1]);
             free(steps);
             return -1;
         }
         if (lf__checkpoint_verify(dir, &step, err)) return -1;
     }
-    if ((size_t)snprintf(out, size, "%s", dir) >= size) return lf_error_set(err, LF_E_LIMIT, "The path %s is too long.", dir);
+    if ((size_t)snprintf(out, size, "%s", dir) >= size) return lf_error_set(err, LF_E_LIMIT, "the path %s is too long", dir);
     return 0;
 }
 
-/* ---- loading
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- loading ----------------------------------------------------------------------------------------------------------------- */
 static int read_moment(const lf_safetensors *st, const char *path, char which, const lf_param *p, float *at, lf_error *err)
 {
     char name[104];
@@ -273,7 +269,7 @@ static int read_moment(const lf_safetensors *st, const char *path, char which, c
     const lf_st_tensor *t = lf__safetensors_find(st, name);
     size_t bytes = (size_t)p->rows * (size_t)p->cols * sizeof(float);
     if (!t || strcmp(t->dtype, "F32") != 0 || t->bytes != bytes)
-        return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" with %zu bytes of F32 was expected, %s.", path, name, bytes,
+        return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" with %zu bytes of F32 was expected, %s", path, name, bytes,
                             t ? "but it is of another shape" : "but it is not there");
     memcpy(at, t->data, bytes);
     return 0;

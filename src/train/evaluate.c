@@ -68,7 +68,7 @@ int lf__evaluate(lf_evaluator *e, lf_model *model, const lf_run_data *data, int6
     for (uint64_t d = 0; d < n_documents; d++) {
         uint64_t at, length;
         if (lf_shards_document(val, d, &at, &length))
-            return lf_error_set(err, LF_E_FORMAT, "Validation document %llu cannot be read.", (unsigned long long)d);
+            return lf_error_set(err, LF_E_FORMAT, "validation document %llu cannot be read", (unsigned long long)d);
         /* Input i of the document is the token before target i: the end token, then d1, d2, ... */
         uint64_t done = end < 0;
         while (done < length) {
@@ -92,7 +92,7 @@ int lf__evaluate(lf_evaluator *e, lf_model *model, const lf_run_data *data, int6
         }
     }
     if (flush(e, model, n, n_seqs, &sum, err)) return -1;
-    if (!sum.targets) return lf_error_set(err, LF_E_LIMIT, "The validation split holds no token to score.");
+    if (!sum.targets) return lf_error_set(err, LF_E_LIMIT, "the validation split holds no token to score");
 
     lf_split_info info = lf_shards_info(val);
     metrics->val_loss = sum.nll / (double)sum.targets;

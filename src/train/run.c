@@ -15,7 +15,7 @@
 /* The windows of one optimizer step, side by side, and the part of them that is a micro-batch. */
 typedef struct step_batch {
     int windows, seq_len, micro_windows;   /* windows of a step; of one micro-batch */
-    int32_t *tokens, *targets, *positions; /* [windows * seq_len]                   */
+    int32_t *tokens, *targets, *positions; /* [windows * seq_len] */
     int32_t *starts;                       /* [windows * seq_len] restarts of each window, window-relative */
     int *n_starts;                         /* [windows] */
     int32_t *seq_start;                    /* [micro_windows * seq_len + 1] of the micro-batch in work */
@@ -41,8 +41,7 @@ typedef struct run {
     int64_t first_step; /* steps done before this process */
 } run;
 
-/* ---- batches ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- batches ----------------------------------------------------------------------------------------------------------------- */
 static int batch_init(step_batch *b, const lf_train_config *t, lf_error *err)
 {
     enum { default_micro_tokens = 8192 }; /* keeps activations of small models near the caches; any size gives the same model */
@@ -96,8 +95,7 @@ static lf_batch micro_batch(step_batch *b, int w, float loss_scale)
                       .loss_scale = loss_scale};
 }
 
-/* ---- set-up
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- set-up ------------------------------------------------------------------------------------------------------------------ */
 static int report(lf_error *err, const lf_error *cause)
 {
     lf_error_set(err, cause->code, "%s", cause->message);
@@ -163,7 +161,7 @@ static int compare_with_folder(run *r, bool resolved, lf_error *err)
     if (!status && !resolved) adopt_resolved(now, before);
     const char *key = status ? NULL : lf_config_fixed_difference(before, now);
     if (key) {
-        lf_error_set(err, LF_E_MISMATCH, "%s: its run was begun with %s = %s, not %s; a run that exists is never overwritten.", r->dir, key,
+        lf_error_set(err, LF_E_MISMATCH, "%s: its run was begun with %s = %s, not %s; a run that exists is never overwritten", r->dir, key,
                      value_of(before, key, was, sizeof was), value_of(now, key, is, sizeof is));
         lf_error_hint(err, "continue it with its own config: foundry train %s, or choose a new folder: --run.dir runs/another", path);
         status = -1;
@@ -187,7 +185,7 @@ static int compare_tokenizers(const run *r, const char *dir, const char *what, l
     if (!t) return -1;
     int status = 0;
     if (strcmp(lf_tokenizer_fingerprint(t), lf_tokenizer_fingerprint(r->data.tokenizer)) != 0) {
-        lf_error_set(err, LF_E_MISMATCH, "%s%s was trained with another tokenizer (fingerprint %.12s...) than that of %s (%.12s...).", what,
+        lf_error_set(err, LF_E_MISMATCH, "%s%s was trained with another tokenizer (fingerprint %.12s...) than that of %s (%.12s...)", what,
                      dir, lf_tokenizer_fingerprint(t), r->config.data.train, lf_tokenizer_fingerprint(r->data.tokenizer));
         status = lf_error_hint(err, "prepare the data with its tokenizer: foundry data prepare ... --tokenizer %s", dir);
     }
@@ -215,7 +213,7 @@ static int resume(run *r, lf_error *err)
     } else if (strcmp(how, "never") == 0) {
         if (lf__checkpoint_newest(dir, r->dir, NULL, err)) return -1;
         if (dir[0]) {
-            lf_error_set(err, LF_E_BUSY, "%s already holds a run, and run.resume is \"never\".", r->dir);
+            lf_error_set(err, LF_E_BUSY, "%s already holds a run, and run.resume is \"never\"", r->dir);
             return lf_error_hint(err, "choose a new folder: --run.dir runs/another, or go on with --resume auto");
         }
     } else if (lf_checkpoint_find(dir, sizeof dir, how, NULL, err))
@@ -261,7 +259,7 @@ static int set_up(run *r, lf_error *err)
     if (windows < wanted) {
         lf_error_set(err, LF_E_LIMIT,
                      "%s: its %" PRIu64 " training tokens make %" PRIu64 " windows of train.seq_len = %" PRId64
-                     ", too few for one batch of train.batch_tokens = %" PRId64 " (%" PRIu64 " windows).",
+                     ", too few for one batch of train.batch_tokens = %" PRId64 " (%" PRIu64 " windows)",
                      c->data.train, lf_shards_tokens(r->data.train), windows, c->train.seq_len, c->train.batch_tokens, wanted);
         return lf_error_hint(err, "use more text, a smaller --train.batch_tokens or a shorter --train.seq_len");
     }
@@ -290,8 +288,7 @@ static void tear_down(run *r)
     if (r->lock >= 0) lf__unlock(&r->lock);
 }
 
-/* ---- the loop
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the loop ---------------------------------------------------------------------------------------------------------------- */
 /* printf's "-nan" is a riddle. */
 static const char *say(char out[32], double x)
 {
@@ -400,8 +397,8 @@ static int loop(run *r, lf_error *err)
         bool stop = !last && r->hooks->should_stop && r->hooks->should_stop(r->hooks->user);
         if ((last || stop || due(c->checkpoint_every, t)) && save(r, t, err)) return -1;
         if (stop) {
-            lf_error_set(err, LF_E_INTERRUPTED, "Interrupted after step %" PRId64 " of %" PRId64 "; everything is saved in %s.", t,
-                         c->steps, r->dir);
+            lf_error_set(err, LF_E_INTERRUPTED, "interrupted after step %" PRId64 " of %" PRId64 "; everything is saved in %s", t, c->steps,
+                         r->dir);
             return lf_error_hint(err, "go on with: foundry train %s/config.yaml", r->dir);
         }
     }

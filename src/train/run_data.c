@@ -33,7 +33,7 @@ static lf_tokenizer *tokenizer_for_shards(const lf_config *c, const lf_shards *s
     if (!dir[0]) return NULL;
     lf_tokenizer *t = lf_tokenizer_load(dir, err);
     if (t && made_by[0] && strcmp(made_by, lf_tokenizer_fingerprint(t)) != 0) {
-        lf_error_set(err, LF_E_MISMATCH, "The tokenizer %s (fingerprint %.12s...) is not the one that made the shards %s (%.12s...).", dir,
+        lf_error_set(err, LF_E_MISMATCH, "the tokenizer %s (fingerprint %.12s...) is not the one that made the shards %s (%.12s...)", dir,
                      lf_tokenizer_fingerprint(t), c->data.train, made_by);
         lf_error_hint(err, "leave data.tokenizer empty to use the shards' own, or prepare again: foundry data prepare ... --tokenizer %s",
                       dir);
@@ -59,7 +59,7 @@ static int check_ids(const lf_shards *s, const char *path, int64_t vocab_size, l
     lf_split_info info = lf_shards_info(s);
     if (info.max_id < 0) return lf_shards_check_vocab(s, (int)vocab_size, err);
     if (info.max_id < vocab_size) return 0;
-    lf_error_set(err, LF_E_MISMATCH, "%s: the largest token id is %" PRId32 ", but model.vocab_size is %" PRId64 ".", path, info.max_id,
+    lf_error_set(err, LF_E_MISMATCH, "%s: the largest token id is %" PRId32 ", but model.vocab_size is %" PRId64, path, info.max_id,
                  vocab_size);
     return lf_error_hint(err, "set model.vocab_size to 0: the tokenizer's size is taken");
 }
@@ -69,11 +69,11 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
     char cache[LF_PATH_MAX];
     memset(d, 0, sizeof *d);
     if (!c->data.train[0]) {
-        lf_error_set(err, LF_E_CONFIG, "data.train is empty: a run needs token shards or a text file to train on.");
+        lf_error_set(err, LF_E_CONFIG, "data.train is empty: a run needs token shards or a text file to train on");
         return lf_error_hint(err, "foundry train ... --data.train stories.txt");
     }
     if (!lf__path_exists(c->data.train)) {
-        lf_error_set(err, LF_E_NOT_FOUND, "data.train: %s does not exist.", c->data.train);
+        lf_error_set(err, LF_E_NOT_FOUND, "data.train: %s does not exist", c->data.train);
         return lf_error_hint(err, "make some: foundry data synth --bytes 20M -o stories.txt");
     }
     if (lf__path_join(cache, run_dir, "data", err)) return -1;
@@ -93,7 +93,7 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
         }
         if (strcmp(lf_shards_fingerprint(d->train), lf_shards_fingerprint(d->val)) != 0) {
             lf_error_set(err, LF_E_MISMATCH,
-                         "data.train and data.val were made by different tokenizers (fingerprints %.12s... and %.12s...).",
+                         "data.train and data.val were made by different tokenizers (fingerprints %.12s... and %.12s...)",
                          lf_shards_fingerprint(d->train), lf_shards_fingerprint(d->val));
             goto fail;
         }
@@ -110,7 +110,7 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
     if (d->val && lf_shards_end_token(d->val) < 0 && end >= 0) lf_shards_set_end_token(d->val, end);
     if (!c->model.vocab_size) {
         if (!d->tokenizer) {
-            lf_error_set(err, LF_E_CONFIG, "model.vocab_size is 0 (the tokenizer's), but %s comes without a tokenizer.", c->data.train);
+            lf_error_set(err, LF_E_CONFIG, "model.vocab_size is 0 (the tokenizer's), but %s comes without a tokenizer", c->data.train);
             lf_error_hint(err, "name one: --data.tokenizer DIR, or give --model.vocab_size");
             goto fail;
         }

@@ -13,34 +13,34 @@
 extern "C" {
 #endif
 
-#define LF_TEXT_MAX 256
+#define LF_TEXT_MAX        256
 #define LF_CONFIG_PATH_MAX 1024
 
 /* The model's numbers, under Hugging Face's names. */
 typedef struct lf_model_config {
-    char model_type[LF_TEXT_MAX];           /* "llama"                                                            */
-    int64_t vocab_size;                     /* 0 = the tokenizer's                                                */
+    char model_type[LF_TEXT_MAX]; /* "llama"             */
+    int64_t vocab_size;           /* 0 = the tokenizer's */
     int64_t hidden_size;
     int64_t intermediate_size;
     int64_t num_hidden_layers;
     int64_t num_attention_heads;
-    int64_t num_key_value_heads;            /* 0 = num_attention_heads                                            */
-    int64_t head_dim;                       /* 0 = hidden_size / num_attention_heads                              */
-    int64_t max_position_embeddings;        /* context                                                            */
+    int64_t num_key_value_heads;     /* 0 = num_attention_heads               */
+    int64_t head_dim;                /* 0 = hidden_size / num_attention_heads */
+    int64_t max_position_embeddings; /* context                               */
     double rms_norm_eps, rope_theta, initializer_range;
     bool tie_word_embeddings;
-    int64_t bos_token_id, eos_token_id;     /* -1 = none / the tokenizer's                                        */
-    char init_from[LF_CONFIG_PATH_MAX];     /* start from these weights (model folder), fresh optimizer; "" = random */
+    int64_t bos_token_id, eos_token_id; /* -1 = none / the tokenizer's */
+    char init_from[LF_CONFIG_PATH_MAX]; /* start from these weights (model folder), fresh optimizer; "" = random */
 } lf_model_config;
 
 typedef struct lf_data_config {
-    char train[LF_CONFIG_PATH_MAX];         /* shard folder, .bin, or raw text (prepared on the fly and cached)   */
-    char val[LF_CONFIG_PATH_MAX];           /* "" = the val split of train                                        */
-    char tokenizer[LF_CONFIG_PATH_MAX];     /* folder; "" = the shards' own, or trained on raw text               */
-    char tokenizer_mode[LF_TEXT_MAX];       /* for raw text without a tokenizer: bpe|char                         */
-    int64_t tokenizer_vocab_size;           /* for raw text without a tokenizer, bpe                              */
-    double val_fraction;                    /* for raw text                                                       */
-    bool document_mask;                     /* attention and positions restart at each document                   */
+    char train[LF_CONFIG_PATH_MAX];     /* shard folder, .bin, or raw text (prepared on the fly and cached) */
+    char val[LF_CONFIG_PATH_MAX];       /* "" = the val split of train                                      */
+    char tokenizer[LF_CONFIG_PATH_MAX]; /* folder; "" = the shards' own, or trained on raw text             */
+    char tokenizer_mode[LF_TEXT_MAX];   /* for raw text without a tokenizer: bpe|char                       */
+    int64_t tokenizer_vocab_size;       /* for raw text without a tokenizer, bpe                            */
+    double val_fraction;                /* for raw text                                                     */
+    bool document_mask;                 /* attention and positions restart at each document                 */
 } lf_data_config;
 
 typedef struct lf_train_config {
@@ -51,19 +51,19 @@ typedef struct lf_train_config {
 } lf_train_config;
 
 typedef struct lf_run_config {
-    char dir[LF_CONFIG_PATH_MAX];           /* run folder; "" = runs/<name of the config file>                    */
-    char resume[LF_CONFIG_PATH_MAX];        /* auto|never|PATH of a checkpoint                                    */
+    char dir[LF_CONFIG_PATH_MAX];    /* run folder; "" = runs/<name of the config file> */
+    char resume[LF_CONFIG_PATH_MAX]; /* auto|never|PATH of a checkpoint                 */
 } lf_run_config;
 
 typedef struct lf_sample_config {
     int64_t max_tokens, top_k, seed;
     double temperature, top_p, min_p, repetition_penalty, frequency_penalty, presence_penalty;
-    char order[LF_TEXT_MAX];                /* stages of the sampler, comma-separated                             */
-    char prompts[LF_CONFIG_PATH_MAX];       /* samples during training: prompts separated by '|'                  */
+    char order[LF_TEXT_MAX];          /* stages of the sampler, comma-separated            */
+    char prompts[LF_CONFIG_PATH_MAX]; /* samples during training: prompts separated by '|' */
 } lf_sample_config;
 
 typedef struct lf_machine_config {
-    int64_t threads;                        /* 0 = all                                                            */
+    int64_t threads; /* 0 = all */
     char isa[LF_TEXT_MAX], pin[LF_TEXT_MAX];
 } lf_machine_config;
 
@@ -73,9 +73,9 @@ typedef struct lf_config {
     lf_train_config train;
     lf_run_config run;
     lf_sample_config sampler;
-    lf_machine_config machine;              /* keys: threads, isa, threads.pin                                    */
-    char name[LF_TEXT_MAX];                 /* of the recipe: file name without its ending                        */
-    char origin[96][LF_TEXT_MAX];           /* per row of the option table: where the value came from             */
+    lf_machine_config machine;    /* keys: threads, isa, threads.pin                        */
+    char name[LF_TEXT_MAX];       /* of the recipe: file name without its ending            */
+    char origin[96][LF_TEXT_MAX]; /* per row of the option table: where the value came from */
 } lf_config;
 
 /* All defaults, origin "default". */

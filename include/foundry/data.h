@@ -16,33 +16,33 @@ extern "C" {
 
 /* ---- synth: stories whose best possible loss is known ------------------------------------------------------------------ */
 typedef struct lf_synth_options {
-    const char *lang;     /* "en", "zh" or "mix" (default): both, one language per story */
-    uint64_t bytes;       /* stop after the story with which the file reaches this size; >= 1 */
+    const char *lang; /* "en", "zh" or "mix" (default): both, one language per story */
+    uint64_t bytes;   /* stop after the story with which the file reaches this size; >= 1 */
     uint64_t seed;
-    int threads;          /* 0 = all; the text never depends on it */
+    int threads; /* 0 = all; the text never depends on it */
     lf_progress progress;
     void *progress_user;
 } lf_synth_options;
 
 typedef struct lf_synth_report {
     uint64_t bytes, documents; /* bytes of story text, separators not counted ("\n<|endoftext|>\n" is one); stories */
-    uint64_t file_bytes;       /* of the file: bytes + 15 per story                                                */
-    double bits;               /* sum over all stories of -log2 p(story): the entropy of the choices made          */
-    double bits_per_byte;      /* bits / bytes                                                                     */
+    uint64_t file_bytes;       /* of the file: bytes + 15 per story */
+    double bits;               /* sum over all stories of -log2 p(story): the entropy of the choices made */
+    double bits_per_byte;      /* bits / bytes */
 } lf_synth_report;
 
 /* Writes path (stories separated by <|endoftext|> lines), and beside it with ".txt" replaced: "X.meta.json" (bytes, documents, bits,
- * bits_per_byte, file_bytes, lang, seed, generator) and "X.bits"
- * (one line per document: its bits). All three appear whole or not at all. */
+ * bits_per_byte, file_bytes, lang, seed, generator) and "X.bits" (one line per document: its bits). All three appear whole or not at
+ * all. */
 int lf_synth_write(const char *path, const lf_synth_options *options, lf_synth_report *report, lf_error *err);
 
 /* ---- shards: token files on disk ----------------------------------------------------------------------------------------- */
 typedef struct lf_prepare_options {
     double val_fraction;   /* 0..0.5 of the documents, chosen by keyed hash (one document: its tail) */
-    const char *field;     /* .jsonl: the string field that holds the text; NULL = "text"            */
-    bool binary;           /* accept NUL bytes in text                                               */
-    uint64_t seed;         /* of the validation choice                                               */
-    uint64_t shard_tokens; /* tokens per shard file; 0 = 100,000,000                                 */
+    const char *field;     /* .jsonl: the string field that holds the text; NULL = "text" */
+    bool binary;           /* accept NUL bytes in text */
+    uint64_t seed;         /* of the validation choice */
+    uint64_t shard_tokens; /* tokens per shard file; 0 = 100,000,000 */
     int threads;           /* 0 = all; the shards never depend on it */
     lf_progress progress;
     void *progress_user;
@@ -54,16 +54,16 @@ typedef struct lf_split_info {
     double floor_bits;                 /* entropy floor of its documents; NaN when unknown                            */
     int32_t max_id;                    /* largest token id; -1 when unknown (foreign files)                           */
     int files;
-} lf_split_info;                       /* foreign files: documents and bytes are 0 = unknown                          */
+} lf_split_info; /* foreign files: documents and bytes are 0 = unknown */
 
 /* Streams .txt / .jsonl files (or folders of them) into shards under dir (made whole or not at all; an existing folder is replaced
- * only when it holds shards). Writes train_NNNNNN.bin, val_NNNNNN.bin, shards.json and a copy of the tokenizer. */
-/* options may be NULL. The text of a .txt document is what stands between lines that are exactly <|endoftext|>; the newline before
+ * only when it holds shards). Writes train_NNNNNN.bin, val_NNNNNN.bin, shards.json and a copy of the tokenizer.
+ * options may be NULL. The text of a .txt document is what stands between lines that are exactly <|endoftext|>; the newline before
  * such a line belongs to it. Empty documents are skipped. Each document is followed by the tokenizer's end token (there must be one
  * when there are two documents), but not the head of a single document whose tail is the validation split. An input X.txt with a
  * file X.bits beside it (one number per document) gives the splits their floor. */
-int lf_prepare(const char *dir, const char *const *inputs, int n_inputs, const lf_tokenizer *tokenizer,
-               const lf_prepare_options *options, lf_split_info *train, lf_split_info *val, lf_error *err);
+int lf_prepare(const char *dir, const char *const *inputs, int n_inputs, const lf_tokenizer *tokenizer, const lf_prepare_options *options,
+               lf_split_info *train, lf_split_info *val, lf_error *err);
 
 /* One split of a shard folder (or foreign .bin files), mapped. Immutable; share between threads. */
 typedef struct lf_shards lf_shards;
@@ -73,9 +73,9 @@ typedef struct lf_shards lf_shards;
 lf_shards *lf_shards_open(const char *path, const char *split, lf_error *err);
 void lf_shards_close(lf_shards **s);
 lf_split_info lf_shards_info(const lf_shards *s);
-const char *lf_shards_fingerprint(const lf_shards *s);    /* of the tokenizer that made them, "" when unknown */
-const char *lf_shards_tokenizer_dir(const lf_shards *s);  /* folder of the tokenizer copy, "" when none       */
-int32_t lf_shards_end_token(const lf_shards *s);          /* id that ends documents, -1 when unknown          */
+const char *lf_shards_fingerprint(const lf_shards *s);   /* of the tokenizer that made them, "" when unknown */
+const char *lf_shards_tokenizer_dir(const lf_shards *s); /* folder of the tokenizer copy, "" when none       */
+int32_t lf_shards_end_token(const lf_shards *s);         /* id that ends documents, -1 when unknown          */
 uint64_t lf_shards_tokens(const lf_shards *s);
 /* Foreign files do not say which id ends a document. Call right after opening, before the shards are shared. */
 void lf_shards_set_end_token(lf_shards *s, int32_t end_token);
@@ -103,14 +103,15 @@ int lf_data_open_or_prepare(char *dir, size_t size, const char *path, const char
 
 /* ---- loader: which windows make step n ------------------------------------------------------------------------------------
  * The split is cut into windows of T+1 tokens that share one token with their neighbour; where the first one starts is a hash of
- * (seed, e), e the epoch, so each epoch cuts at other places and leaves other tokens (at most 2T) out at the two ends. A keyed permutation shuffles the windows of an epoch without replacement. Window k of the run is a pure function of
- * (seed, k): nothing to save, any position is reached at once. */
+ * (seed, e), e the epoch, so each epoch cuts at other places and leaves other tokens (at most 2T) out at the two ends. A keyed
+ * permutation shuffles the windows of an epoch without replacement. Window k of the run is a pure function of (seed, k): nothing to
+ * save, any position is reached at once. */
 typedef struct lf_loader {
     const lf_shards *shards; /* borrowed */
     int seq_len;             /* T */
     uint64_t seed;
-    int32_t end_token;       /* -1: no document borders        */
-    bool document_mask;      /* sequences restart at documents */
+    int32_t end_token;  /* -1: no document borders        */
+    bool document_mask; /* sequences restart at documents */
 } lf_loader;
 
 /* Windows per epoch (0 when the split is shorter than T+1 tokens). */

@@ -17,9 +17,9 @@ extern "C" {
 typedef struct lf_device lf_device;
 
 typedef struct lf_device_options {
-    int threads;     /* worker threads, 1..256; 0 = as many as the process may use                         */
-    const char *isa; /* "auto", "scalar", "avx2", "avx512"; NULL = "auto". Higher than the CPU: an error   */
-    const char *pin; /* "auto", "on", "off"; NULL = "auto": pin when the workers fill the affinity mask    */
+    int threads;     /* worker threads, 1..256; 0 = as many as the process may use                       */
+    const char *isa; /* "auto", "scalar", "avx2", "avx512"; NULL = "auto". Higher than the CPU: an error */
+    const char *pin; /* "auto", "on", "off"; NULL = "auto": pin when the workers fill the affinity mask  */
 } lf_device_options;
 
 /* options may be NULL (all defaults). Returns a device (free with lf_device_close) or NULL. */
@@ -42,17 +42,16 @@ int lf_cpu_count(void);
 
 /* One line of the kernel self-test: a kernel family against the scalar reference. */
 typedef struct lf_selftest_line {
-    const char *kernel;      /* "gemm", "rmsnorm", ...                                      */
-    const char *isa;         /* the rung that was tested                                    */
-    double max_error;        /* largest relative error against the reference                */
-    double tolerance;        /* what is allowed                                             */
+    const char *kernel; /* "gemm", "rmsnorm", ...                       */
+    const char *isa;    /* the rung that was tested                     */
+    double max_error;   /* largest relative error against the reference */
+    double tolerance;   /* what is allowed                              */
     bool passed;
 } lf_selftest_line;
 
 /* Runs every kernel family of the device's rung on small random inputs (well under a second) and hands over one line each.
  * Returns 0 when all pass, -1 with LF_E_NUMERIC naming the first that does not. */
-int lf_device_selftest(lf_device *device, void (*line)(const lf_selftest_line *line, void *user), void *user,
-                       lf_error *err);
+int lf_device_selftest(lf_device *device, void (*line)(const lf_selftest_line *line, void *user), void *user, lf_error *err);
 
 #ifdef __cplusplus
 }

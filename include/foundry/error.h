@@ -12,6 +12,7 @@ extern "C" {
 #endif
 
 /* One row per kind of failure: symbol, name as printed in --json, exit code of the command. */
+/* clang-format off */
 #define LF_ERROR_TABLE(X)                                                                                 \
     X(LF_OK, "ok", 0)                          /* nothing failed                                       */ \
     X(LF_E_ARGUMENT, "argument", 2)            /* a value the caller passed is out of range            */ \
@@ -25,7 +26,8 @@ extern "C" {
     X(LF_E_BUSY, "busy", 1)                    /* somebody else holds it                               */ \
     X(LF_E_NUMERIC, "numeric", 1)              /* NaN or infinity where a number was needed            */ \
     X(LF_E_UNSUPPORTED, "unsupported", 1)      /* well-formed, but not something this build does       */ \
-    X(LF_E_INTERRUPTED, "interrupted", 3)      /* stopped by the user, everything saved                */
+    X(LF_E_INTERRUPTED, "interrupted", 3)      /* stopped by the user, everything saved */
+/* clang-format on */
 
 typedef enum lf_code {
 #define LF_X(symbol, name, exit) symbol,
@@ -34,9 +36,9 @@ typedef enum lf_code {
 } lf_code;
 
 typedef struct lf_error {
-    lf_code code;       /* LF_OK until something fails                                              */
+    lf_code code;       /* LF_OK until something fails */
     char message[1024]; /* a sentence: what, where (file:line:key, tensor, offset), expected, actual */
-    char hint[512];     /* what to do, preferably a command; "" when there is nothing to say         */
+    char hint[512];     /* what to do, preferably a command; "" when there is nothing to say */
 } lf_error;
 
 #if defined(__GNUC__)

@@ -16,11 +16,11 @@ extern "C" {
 #endif
 
 typedef struct lf_generate_stats {
-    int prompt_tokens, tokens; /* tokens: generated, the end token not counted            */
+    int prompt_tokens, tokens; /* tokens: generated, the end token not counted */
     double prefill_seconds, decode_seconds;
-    bool ended;                /* the model said it is done (end token)                   */
-    bool context_full;         /* stopped because no position was left                    */
-    bool stopped;              /* on_text asked for it                                    */
+    bool ended;        /* the model said it is done (end token) */
+    bool context_full; /* stopped because no position was left  */
+    bool stopped;      /* on_text asked for it                  */
 } lf_generate_stats;
 
 /* Continues prompt (prompt_bytes of text; empty = a new document). As in training, a document begins after an end token, so the prompt is

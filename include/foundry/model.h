@@ -27,7 +27,7 @@ int lf_model_save(const lf_model *model, const char *dir, lf_error *err);
 void lf_model_free(lf_model **model);
 
 const lf_model_config *lf_model_config_of(const lf_model *model);
-int64_t lf_model_parameters(const lf_model *model);       /* all weights, tied ones once                         */
+int64_t lf_model_parameters(const lf_model *model);        /* all weights, tied ones once */
 int64_t lf_model_matmul_parameters(const lf_model *model); /* weights that enter a matrix product, head included */
 /* Floating-point operations per trained token at sequence length t: 6N + 12 L C T. */
 double lf_model_flops_per_token(const lf_model *model, int t);

@@ -21,12 +21,12 @@ extern "C" {
 typedef struct lf_tokenizer lf_tokenizer;
 
 typedef struct lf_tokenizer_train_options {
-    const char *mode;            /* "bpe" (default when NULL) or "char"                                             */
-    int vocab_size;              /* bpe: all of it, 256 bytes and specials included; 257..1,000,000. char: ignored  */
-    const char *split;           /* pre-tokenizer rule; NULL = "gpt2"                                               */
+    const char *mode;            /* "bpe" (default when NULL) or "char" */
+    int vocab_size;              /* bpe: all of it, 256 bytes and specials included; 257..1,000,000. char: ignored */
+    const char *split;           /* pre-tokenizer rule; NULL = "gpt2" */
     const char *const *specials; /* NULL-terminated special tokens; NULL = { LF_END_TOKEN }. The first one ends documents */
-    int threads;                 /* 0 = all. The result never depends on it                                         */
-    int min_count;               /* pairs seen less often are not merged; 0 = 2                                     */
+    int threads;                 /* 0 = all. The result never depends on it */
+    int min_count;               /* pairs seen less often are not merged; 0 = 2 */
     lf_progress progress;        /* may be NULL */
     void *progress_user;
 } lf_tokenizer_train_options;
@@ -45,11 +45,11 @@ lf_tokenizer *lf_tokenizer_load_gpt2(const char *vocab_json, const char *merges_
 int lf_tokenizer_save(const lf_tokenizer *t, const char *dir, lf_error *err);
 void lf_tokenizer_free(lf_tokenizer **t);
 
-int lf_tokenizer_size(const lf_tokenizer *t);         /* ids are 0 .. size-1                             */
-int lf_tokenizer_merges(const lf_tokenizer *t);       /* 0 for char                                      */
-const char *lf_tokenizer_mode(const lf_tokenizer *t); /* "bpe" or "char"                                 */
+int lf_tokenizer_size(const lf_tokenizer *t);         /* ids are 0 .. size-1 */
+int lf_tokenizer_merges(const lf_tokenizer *t);       /* 0 for char          */
+const char *lf_tokenizer_mode(const lf_tokenizer *t); /* "bpe" or "char"     */
 const char *lf_tokenizer_split(const lf_tokenizer *t);
-int32_t lf_tokenizer_end(const lf_tokenizer *t);      /* id of the end-of-document token, -1 when none   */
+int32_t lf_tokenizer_end(const lf_tokenizer *t); /* id of the end-of-document token, -1 when none */
 /* SHA-256 (hex) over the tokens, merges, specials and rules: equal for equal behaviour, whatever the file's layout. */
 const char *lf_tokenizer_fingerprint(const lf_tokenizer *t);
 /* The bytes of one token (not NUL-terminated); *special set for special tokens (their text). NULL for an id out of range. */
@@ -63,8 +63,7 @@ int64_t lf_tokenizer_encode(const lf_tokenizer *t, int32_t *ids, size_t cap, con
                             lf_error *err);
 /* Bytes of ids into out (room for cap); returns the length that all ids need (written only up to cap), or -1 for an id out of range.
  * Special tokens are written as their text unless skip_specials. */
-int64_t lf_tokenizer_decode(const lf_tokenizer *t, char *out, size_t cap, const int32_t *ids, size_t n, bool skip_specials,
-                            lf_error *err);
+int64_t lf_tokenizer_decode(const lf_tokenizer *t, char *out, size_t cap, const int32_t *ids, size_t n, bool skip_specials, lf_error *err);
 
 #ifdef __cplusplus
 }

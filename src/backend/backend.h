@@ -23,16 +23,13 @@
  *             k=1 | b[1][32p .. 32p+31] |
  */
 #define LF_PANEL 32
-#define LF_HALF 16
+#define LF_HALF  16
 typedef struct lf_panels {
     float *data; /* [n_panels][k][LF_PANEL], 64-byte aligned */
     int n, k;    /* logical size of B: k rows, n columns     */
     int pair;    /* 0 = plain; F = paired halves, n == 2 * F */
 } lf_panels;
-static inline int lf__panels_count(int n, int pair)
-{
-    return pair ? (pair + LF_HALF - 1) / LF_HALF : (n + LF_PANEL - 1) / LF_PANEL;
-}
+static inline int lf__panels_count(int n, int pair) { return pair ? (pair + LF_HALF - 1) / LF_HALF : (n + LF_PANEL - 1) / LF_PANEL; }
 static inline size_t lf__panels_floats(int n, int k, int pair) { return (size_t)lf__panels_count(n, pair) * (size_t)k * LF_PANEL; }
 
 /* ---- key/value blocks ----------------------------------------------------------------------------------------------------
@@ -50,58 +47,58 @@ static inline size_t lf__kv_head_floats(int head_dim) { return lf__kv_k_floats(h
 /* The cache of one sequence. blocks[b] points at [n_layers][n_kv_heads][lf__kv_head_floats] floats. */
 typedef struct lf_kv {
     int n_layers, n_kv_heads, head_dim;
-    int capacity;   /* positions that fit (a multiple of LF_KV_BLOCK)           */
+    int capacity;   /* positions that fit (a multiple of LF_KV_BLOCK) */
     int length;     /* positions written; the caller adds a batch's rows after it */
-    float **blocks; /* [capacity / LF_KV_BLOCK]                                  */
+    float **blocks; /* [capacity / LF_KV_BLOCK] */
 } lf_kv;
 
 /* ---- argument structs ---------------------------------------------------------------------------------------------------- */
 typedef struct lf_gemm {
-    float *c;            /* [m, n] out                                                                     */
+    float *c; /* [m, n] out */
     ptrdiff_t ldc;
-    const float *init;   /* C starts from these rows [m, n] (the residual, or c itself to accumulate); NULL = 0 */
+    const float *init; /* C starts from these rows [m, n] (the residual, or c itself to accumulate); NULL = 0 */
     ptrdiff_t ldinit;
-    const float *a;      /* A[i, k] = a[i * a_rs + k * a_cs]; one of the strides is 1                      */
+    const float *a; /* A[i, k] = a[i * a_rs + k * a_cs]; one of the strides is 1 */
     ptrdiff_t a_rs, a_cs;
-    const lf_panels *b;  /* [k, n]                                                                         */
+    const lf_panels *b; /* [k, n] */
     int m;
-    float *swiglu;       /* [m, pair] = silu(gate) * up, written per tile; needs b->pair; NULL = plain     */
+    float *swiglu; /* [m, pair] = silu(gate) * up, written per tile; needs b->pair; NULL = plain */
     ptrdiff_t ldswiglu;
 } lf_gemm;
 
 /* One attention call over a ragged batch. Row i of q belongs to sequence s with seq_start[s] <= i < seq_start[s+1] and sits
  * at position positions[i] of it; positions of a sequence are consecutive. It sees key positions 0..positions[i]. */
 typedef struct lf_attention {
-    float *o;                 /* [n, n_heads * head_dim]                                                    */
-    float *lse;               /* [n, n_heads] log-sum-exp of the scaled scores; NULL when nobody needs it   */
-    const float *q;           /* [n, n_heads * head_dim] rows ldq apart, rotated                            */
+    float *o;       /* [n, n_heads * head_dim]                                                  */
+    float *lse;     /* [n, n_heads] log-sum-exp of the scaled scores; NULL when nobody needs it */
+    const float *q; /* [n, n_heads * head_dim] rows ldq apart, rotated                          */
     ptrdiff_t ldq, ldo;
     int n_seqs, n_heads, n_kv_heads, head_dim;
     float scale;
-    const int32_t *seq_start; /* [n_seqs + 1]                                                               */
-    const int32_t *positions; /* [n]                                                                        */
+    const int32_t *seq_start; /* [n_seqs + 1] */
+    const int32_t *positions; /* [n]          */
     float *const *kv_blocks;  /* per sequence, all blocks in order; block pointers already at the layer:
                                  kv_blocks[seq_block[s] + b] -> [n_kv_heads][lf__kv_head_floats]            */
-    const int32_t *seq_block; /* [n_seqs + 1] first block of each sequence in kv_blocks                     */
+    const int32_t *seq_block; /* [n_seqs + 1] first block of each sequence in kv_blocks */
 } lf_attention;
 
 typedef struct lf_attention_grad {
-    lf_attention forward;      /* as in the forward call; o and lse are inputs here; positions start at 0   */
-    float *dq, *dk, *dv;       /* rows lddqkv apart: [n, n_heads*head_dim], [n, n_kv_heads*head_dim] twice   */
+    lf_attention forward; /* as in the forward call; o and lse are inputs here; positions start at 0 */
+    float *dq, *dk, *dv;  /* rows lddqkv apart: [n, n_heads*head_dim], [n, n_kv_heads*head_dim] twice */
     ptrdiff_t lddqkv;
-    const float *d_o;          /* [n, n_heads * head_dim], rows lddo apart                                  */
+    const float *d_o; /* [n, n_heads * head_dim], rows lddo apart */
     ptrdiff_t lddo;
-    const float *k, *v;        /* the same keys and values as plain rows, ldq apart                         */
-    bool accumulate;           /* add to dq, dk, dv instead of overwriting                                  */
+    const float *k, *v; /* the same keys and values as plain rows, ldq apart */
+    bool accumulate;    /* add to dq, dk, dv instead of overwriting          */
 } lf_attention_grad;
 
 typedef struct lf_adamw {
-    float *w, *m, *v;    /* [n] updated */
-    const float *g;      /* [n] */
+    float *w, *m, *v; /* [n] updated */
+    const float *g;   /* [n] */
     int64_t n;
-    float grad_scale;    /* g is multiplied by it first (clipping) */
+    float grad_scale; /* g is multiplied by it first (clipping) */
     float lr, beta1, beta2, eps, weight_decay;
-    float bias1, bias2;  /* 1 - beta1^t, 1 - beta2^t */
+    float bias1, bias2; /* 1 - beta1^t, 1 - beta2^t */
 } lf_adamw;
 
 /* ---- the table: one struct, every operation ------------------------------------------------------------------------------
@@ -115,7 +112,8 @@ typedef struct lf_backend_ops {
     /* dtable [rows, c] = beta * dtable + sum over i with tokens[i] == row of dy[i], i ascending. */
     void (*embed_backward)(lf_device *dev, float *dtable, const float *dy, const int32_t *tokens, int n, int c, int rows, int beta);
 
-    void (*rmsnorm_forward)(lf_device *dev, float *y, float *rstd /* [n] or NULL */, const float *x, const float *w, int n, int c, float eps);
+    void (*rmsnorm_forward)(lf_device *dev, float *y, float *rstd /* [n] or NULL */, const float *x, const float *w, int n, int c,
+                            float eps);
     void (*rmsnorm_backward)(lf_device *dev, float *dx, float *dw /* or NULL */, const float *dy, const float *x, const float *w,
                              const float *rstd, int n, int c, int beta_dx, int beta_dw);
 
@@ -128,21 +126,28 @@ typedef struct lf_backend_ops {
                      const int32_t *seq_start, const int32_t *positions, float *const *kv_blocks, const int32_t *seq_block);
     void (*attention_forward)(lf_device *dev, const lf_attention *args, void *scratch);
     void (*attention_backward)(lf_device *dev, const lf_attention_grad *args, void *scratch);
-    size_t (*attention_forward_scratch)(lf_device *dev, const lf_attention *args);   /* bytes */
+    size_t (*attention_forward_scratch)(lf_device *dev, const lf_attention *args); /* bytes */
     size_t (*attention_backward_scratch)(lf_device *dev, const lf_attention *args);
 
     /* gu [n, 2f]: gate | up. h = silu(gate) * up. Backward writes dgu from dh (always overwrites), and h again when h is not NULL. */
     void (*swiglu_forward)(lf_device *dev, float *h, const float *gu, int n, int f);
     void (*swiglu_backward)(lf_device *dev, float *dgu, float *h, const float *dh, const float *gu, int n, int f);
 
-    /* logits [n, v] (ld apart) become (softmax - onehot) * scale in place when grad is set; nll[i] = -log softmax[target]. targets in range. */
-    void (*cross_entropy)(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v, float scale, bool grad);
+    /* logits [n, v] (ld apart) become (softmax - onehot) * scale in place when grad is set; nll[i] = -log softmax[target].
+     * Targets are in range. */
+    void (*cross_entropy)(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v, float scale,
+                          bool grad);
 
-    void (*add)(lf_device *dev, float *y, const float *x, int64_t n, int beta);  /* y = beta * y + x */
-    void (*gather_rows)(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c); /* y[i] = x[rows[i]] */
-    void (*scatter_rows)(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c, int y_rows, int beta); /* y = beta*y; y[rows[i]] += x[i]; rows ascending, distinct */
-    double (*sum_squares)(lf_device *dev, const float *x, int64_t n); /* fixed chunks, ascending: same for any thread count */
-    int64_t (*find_nonfinite)(lf_device *dev, const float *x, int64_t n); /* index of the first NaN/Inf, -1 when none */
+    /* y = beta * y + x */
+    void (*add)(lf_device *dev, float *y, const float *x, int64_t n, int beta);
+    /* y[i] = x[rows[i]] */
+    void (*gather_rows)(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c);
+    /* y = beta * y, then y[rows[i]] += x[i]; rows ascending, distinct */
+    void (*scatter_rows)(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c, int y_rows, int beta);
+    /* In double, fixed chunks, ascending: the same for any number of threads. */
+    double (*sum_squares)(lf_device *dev, const float *x, int64_t n);
+    /* Index of the first NaN or infinity, -1 when there is none. */
+    int64_t (*find_nonfinite)(lf_device *dev, const float *x, int64_t n);
     void (*adamw)(lf_device *dev, const lf_adamw *args);
 } lf_backend_ops;
 

@@ -13,11 +13,11 @@
 #include "foundry/error.h"
 #include "foundry/log.h"
 
-#define LF_ALIGN 64 /* every arena pointer, every packed panel */
-#define LF_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define LF_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define LF_ALIGN        64 /* every arena pointer, every packed panel */
+#define LF_MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define LF_MAX(a, b)    ((a) > (b) ? (a) : (b))
 #define LF_COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define LF_UNUSED(x) ((void)(x))
+#define LF_UNUSED(x)    ((void)(x))
 
 /* ---- checked arithmetic: false when the result does not fit; *out is then unspecified ---------------------------------- */
 static inline bool lf__add_size(size_t *out, size_t a, size_t b) { return !__builtin_add_overflow(a, b, out); }
@@ -25,20 +25,20 @@ static inline bool lf__mul_size(size_t *out, size_t a, size_t b) { return !__bui
 static inline size_t lf__round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 /* ---- arena.c: memory with a named lifetime ------------------------------------------------------------------------------
- * A bump allocator over one reservation. Pushing is zero-filled memory, 64-byte aligned. Rewinding gives everything after a mark back.
+ * A bump allocator over one reservation. Pushes are 64-byte aligned. Rewinding gives everything after a mark back.
  * A measuring arena hands out addresses that must not be touched and only counts: the forecast runs the same code as the work.
  *
  *   base                    used            peak                 size
  *    | live objects ...      |   rewound     |   never touched    |
  */
 typedef struct lf_arena {
-    const char *name; /* "model", "step", ... (borrowed, static text)                              */
-    char *base;       /* reservation, or NULL before init                                          */
-    size_t size;      /* bytes reserved                                                            */
-    size_t used;      /* bytes handed out                                                          */
-    size_t peak;      /* largest `used` ever: what a plan forecasts                                */
-    bool measuring;   /* addresses only                                                            */
-    bool overflowed;  /* a push did not fit (sticky): the caller checks once                       */
+    const char *name; /* "model", "step", ... (borrowed, static text)        */
+    char *base;       /* reservation, or NULL before init                    */
+    size_t size;      /* bytes reserved                                      */
+    size_t used;      /* bytes handed out                                    */
+    size_t peak;      /* largest `used` ever: what a plan forecasts          */
+    bool measuring;   /* addresses only                                      */
+    bool overflowed;  /* a push did not fit (sticky): the caller checks once */
 } lf_arena;
 
 /* Reserves `size` bytes (rounded up to pages, zero-filled on first touch). 0 or -1 (LF_E_MEMORY with both numbers). */
@@ -61,8 +61,8 @@ char *lf__strdup(const char *text, lf_error *err);
 
 /* ---- buffer.c: growing bytes with a limit ------------------------------------------------------------------------------ */
 typedef struct lf_buf {
-    char *data;  /* always NUL-terminated once something was appended; NULL before */
-    size_t len;  /* without the NUL */
+    char *data; /* always NUL-terminated once something was appended; NULL before */
+    size_t len; /* without the NUL */
     size_t cap;
     size_t max;  /* appending past it fails and sets `failed` */
     bool failed; /* sticky: out of memory or past the limit */
@@ -115,7 +115,7 @@ uint64_t lf__rng_at(uint64_t seed, uint64_t stream, uint64_t index);
 static inline lf_rng lf__rng_make(uint64_t seed, uint64_t stream) { return (lf_rng){seed, stream, 0}; }
 static inline uint64_t lf__rng_u64(lf_rng *r) { return lf__rng_at(r->seed, r->stream, r->index++); }
 uint64_t lf__rng_below(lf_rng *r, uint64_t n); /* uniform in [0, n), unbiased; n >= 1; may consume several draws */
-double lf__rng_unit(lf_rng *r);                /* [0, 1), 53 bits                                             */
+double lf__rng_unit(lf_rng *r);                /* [0, 1), 53 bits */
 /* Standard normal number i of a stream: Box-Muller on two draws, own log and cos (same bits on every machine). */
 double lf__rng_normal_at(uint64_t seed, uint64_t stream, uint64_t index);
 uint64_t lf__hash64(const void *bytes, size_t n, uint64_t seed); /* keyed, for tables and fingerprint-free uses */
@@ -124,9 +124,9 @@ uint64_t lf__permute(uint64_t i, uint64_t n, uint64_t key);
 
 /* ---- mathx.c: elementary functions with the same bits on every machine (libm differs) ------------------------------------
  * Double precision, relative error <= 1e-15 in the ranges below, built from +, -, *, / and fma-free polynomials. */
-double lf__exp(double x);          /* 0 below -745, +inf above 709.8, NaN for NaN */
-double lf__ln(double x);           /* x > 0; -inf at 0, NaN below                  */
-double lf__sin(double x);          /* |x| <= 2^40 */
+double lf__exp(double x); /* 0 below -745, +inf above 709.8, NaN for NaN */
+double lf__ln(double x);  /* x > 0; -inf at 0, NaN below */
+double lf__sin(double x); /* |x| <= 2^40 */
 double lf__cos(double x);
 double lf__pow(double x, double y); /* x > 0: exp(y log x) with a double-double product */
 double lf__tanh(double x);
@@ -172,7 +172,7 @@ int lf__path_join(char out[LF_PATH_MAX], const char *dir, const char *name, lf_e
 const char *lf__path_name(const char *path); /* last component, with the slashes that follow it */
 bool lf__path_exists(const char *path);
 bool lf__path_is_dir(const char *path);
-int lf__make_dirs(const char *path, lf_error *err); /* mkdir -p */
+int lf__make_dirs(const char *path, lf_error *err);   /* mkdir -p */
 int lf__remove_tree(const char *path, lf_error *err); /* refuses "/", "", ".", ".."; does not follow links; a missing path is fine */
 
 /* A read-only mapping of a regular file. A folder, FIFO, device or unreadable file is an error with a sentence. An empty file maps to
@@ -191,12 +191,12 @@ int lf__read_file(lf_buf *buf, const char *path, size_t max, lf_error *err);
  * Writers on one object must not be concurrent. */
 typedef struct lf_writer lf_writer;
 lf_writer *lf__writer_open(const char *path, lf_error *err);
-int lf__writer_add(lf_writer *w, const void *bytes, size_t n);      /* 0 or -1 (sticky) */
+int lf__writer_add(lf_writer *w, const void *bytes, size_t n); /* 0 or -1 (sticky) */
 int lf__writer_printf(lf_writer *w, const char *format, ...) LF_PRINTF(2, 3);
 int lf__writer_rewrite(lf_writer *w, uint64_t offset, const void *bytes, size_t n); /* patch bytes already written (headers) */
 uint64_t lf__writer_offset(const lf_writer *w);
-int lf__writer_commit(lf_writer **w, lf_error *err); /* takes *w, success or not */
-void lf__writer_discard(lf_writer **w);              /* takes *w */
+int lf__writer_commit(lf_writer **w, lf_error *err);                              /* takes *w, success or not */
+void lf__writer_discard(lf_writer **w);                                           /* takes *w */
 int lf__write_file(const char *path, const void *bytes, size_t n, lf_error *err); /* all of the above at once */
 
 /* A folder that appears whole: write files into the returned temporary folder ("<parent>/.<name>.tmp-<pid>"), then commit = fsync every
@@ -224,10 +224,10 @@ struct json_t *lf__json_parse(const char *text, size_t n, const char *name_for_e
  * tags, several documents, depth > 16 and more than 4,096 entries are errors that name file:line. Lists of scalars: "key.0", "key.1". */
 typedef struct lf_doc_entry {
     char *key;
-    char *value;   /* scalar text; "" for an empty value */
-    int line;      /* 1-based */
-    bool quoted;   /* "1" rather than 1 */
-    bool is_null;  /* null, ~ or nothing, unquoted */
+    char *value;  /* scalar text; "" for an empty value */
+    int line;     /* 1-based */
+    bool quoted;  /* "1" rather than 1 */
+    bool is_null; /* null, ~ or nothing, unquoted */
 } lf_doc_entry;
 typedef struct lf_doc {
     lf_doc_entry *entries;
@@ -240,15 +240,15 @@ void lf__doc_release(lf_doc *doc);
 /* ---- options.c: one declarative table, many readers ----------------------------------------------------------------------- */
 typedef enum lf_option_type { LF_OPT_INT, LF_OPT_DOUBLE, LF_OPT_BOOL, LF_OPT_STRING, LF_OPT_PATH, LF_OPT_CHOICE } lf_option_type;
 typedef struct lf_option {
-    const char *key;      /* "train.lr"; the flag is --train.lr                                              */
-    lf_option_type type;  /* INT: int64_t, DOUBLE: double, BOOL: bool, STRING/PATH/CHOICE: char[size]        */
-    size_t offset, size;  /* of the field in its struct                                                      */
-    const char *fallback; /* the default, as it would be typed; "auto" for an INT: 0 in the field            */
-    double lo, hi;        /* inclusive range of numbers                                                      */
-    const char *range;    /* CHOICE: its choices, "bpe|char"; else the range or form as help shows it        */
-    char resume;          /* 'f' = fixed once a run has begun, 'r' = free to change on resume                */
-    const char *help;     /* one line, English: what it is, its unit                                         */
-    const char *help_zh;  /* the same in Chinese                                                             */
+    const char *key;      /* "train.lr"; the flag is --train.lr                                       */
+    lf_option_type type;  /* INT: int64_t, DOUBLE: double, BOOL: bool, STRING/PATH/CHOICE: char[size] */
+    size_t offset, size;  /* of the field in its struct                                               */
+    const char *fallback; /* the default, as it would be typed; "auto" for an INT: 0 in the field     */
+    double lo, hi;        /* inclusive range of numbers                                               */
+    const char *range;    /* CHOICE: its choices, "bpe|char"; else the range or form as help shows it */
+    char resume;          /* 'f' = fixed once a run has begun, 'r' = free to change on resume         */
+    const char *help;     /* one line, English: what it is, its unit                                  */
+    const char *help_zh;  /* the same in Chinese                                                      */
 } lf_option;
 /* All tables end with a row whose key is NULL. */
 const lf_option *lf__option_find(const lf_option *table, const char *key);

@@ -16,7 +16,7 @@
 #define CLI_COMMANDS(X)                                                                                                                    \
     X(doctor, "look at this machine and test the kernels", "检查这台机器，测试计算内核")                                                   \
     X(data, "text to train on: make it, prepare it, look at it", "训练数据：生成、准备、查看")                                             \
-    X(tokenizer, "text to tokens and back: learn a vocabulary, use it, look at it", "文本与词元互换：学习词表、使用、查看")                 \
+    X(tokenizer, "text to tokens and back: learn a vocabulary, use it, look at it", "文本与词元互换：学习词表、使用、查看")                \
     X(train, "train a model as a recipe says; resumes by itself", "按配方训练模型；中断后自动续训")                                        \
     X(generate, "continue a text with a trained model", "用训练好的模型续写文本")                                                          \
     X(config, "write, show and check configurations", "写出、查看和检查配置")                                                              \

@@ -7,6 +7,7 @@
 #define SHE "/she/her/her/She/Her|"
 #define HE  "/he/him/his/He/His|"
 
+/* clang-format off */
 const lf_synth_rule lf__synth_en[] = {
     {"story", "{open} {middle}|"},
     {"middle", "{lost}|3*{love} {tale}|"},
@@ -313,3 +314,4 @@ const lf_synth_rule lf__synth_en[] = {
                "glorious|good|great|handsome|jolly|nice|pleasant|pretty|special|superb|"},
     {NULL, NULL},
 };
+/* clang-format on */

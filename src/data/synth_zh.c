@@ -6,6 +6,7 @@
 /* Columns of a thing: measure word, look and noun / noun / what one does with it. */
 #define T(measure, noun, verb) measure "{C:look}" noun "/" noun "/" verb "|"
 
+/* clang-format off */
 const lf_synth_rule lf__synth_zh[] = {
     {"story", "{open}{middle}|"},
     {"middle", "4*{love}{tale}|{tale}|"},
@@ -278,3 +279,4 @@ const lf_synth_rule lf__synth_zh[] = {
     {"lovely", "美丽|棒|妙|有趣|美好|好玩|特别|可爱|难忘|珍贵|幸福|精彩|漂亮|神奇|贴心|温馨|开心|迷人|奇妙|美满|甜蜜|了不起|浪漫|热闹|"},
     {NULL, NULL},
 };
+/* clang-format on */

@@ -6,8 +6,8 @@
 
 typedef struct lf_st_tensor {
     const char *name;
-    const char *dtype;   /* "F32", "BF16", "F16", "I32", ... as in the file */
-    int n_dims;          /* 0..8 */
+    const char *dtype; /* "F32", "BF16", "F16", "I32", ... as in the file */
+    int n_dims;        /* 0..8 */
     int64_t shape[8];
     const uint8_t *data; /* into the mapping */
     size_t bytes;

@@ -5,6 +5,7 @@
 #define MODEL(field) false, offsetof(struct lf_model, field)
 #define LAYER(field) true, offsetof(lf_layer, field)
 
+/* clang-format off */
 static const lf_param_row rows[] = {
     /* name                                            where             rows          cols          init            decay product          */
     {"model.embed_tokens.weight",                      MODEL(embed),     LF_DIM_VOCAB, LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_TIED,   false},
@@ -20,6 +21,7 @@ static const lf_param_row rows[] = {
     {"model.norm.weight",                              MODEL(norm),      LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   false},
     {"lm_head.weight",                                 MODEL(head),      LF_DIM_VOCAB, LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  true},
 };
+/* clang-format on */
 
 /* y = x + attention(norm(x)), then y + mlp(norm(y)). */
 static void block(lf_ctx *ctx, lf_tensor *y, lf_tensor *x, void *model, int layer)
@@ -32,7 +34,8 @@ static void block(lf_ctx *ctx, lf_tensor *y, lf_tensor *x, void *model, int laye
 
     lf_tensor *h = op_rmsnorm(ctx, (lf_rmsnorm){.x = x, .weight = &w->attn_norm, .eps = eps});
     h = op_qkv(ctx, (lf_qkv){.x = h, .weight = &w->qkv, .n_heads = heads, .n_kv_heads = kv_heads, .head_dim = head_dim, .rope = m->rope});
-    h = op_attention(ctx, (lf_attend){.qkv = h, .n_heads = heads, .n_kv_heads = kv_heads, .head_dim = head_dim, .layer = layer, .scale = scale});
+    h = op_attention(ctx,
+                     (lf_attend){.qkv = h, .n_heads = heads, .n_kv_heads = kv_heads, .head_dim = head_dim, .layer = layer, .scale = scale});
     lf_tensor *mid = op_linear(ctx, (lf_linear){.x = h, .weight = &w->attn_out, .residual = x});
 
     h = op_rmsnorm(ctx, (lf_rmsnorm){.x = mid, .weight = &w->mlp_norm, .eps = eps});

@@ -12,17 +12,22 @@
 /* ---- the parameter table ------------------------------------------------------------------------------------------------------ */
 typedef enum lf_dim { LF_DIM_ONE, LF_DIM_VOCAB, LF_DIM_WIDTH, LF_DIM_FFN, LF_DIM_Q, LF_DIM_KV } lf_dim;
 typedef enum lf_init { LF_INIT_ONE, LF_INIT_NORMAL, LF_INIT_OUTPUT /* normal / sqrt(2 layers) */ } lf_init;
-typedef enum lf_product { LF_PRODUCT_NONE, LF_PRODUCT_PLAIN, LF_PRODUCT_PAIRED, LF_PRODUCT_TIED /* only when the head is tied */ } lf_product;
+typedef enum lf_product {
+    LF_PRODUCT_NONE,
+    LF_PRODUCT_PLAIN,
+    LF_PRODUCT_PAIRED,
+    LF_PRODUCT_TIED /* only when the head is tied */
+} lf_product;
 
 typedef struct lf_param_row {
-    const char *name;   /* as in files; %d is the layer                           */
+    const char *name; /* as in files; %d is the layer */
     bool per_layer;
-    size_t field;       /* offset of the lf_weight in lf_layer, or in lf_model    */
-    lf_dim rows, cols;  /* LF_DIM_ONE rows: a vector                              */
+    size_t field;      /* offset of the lf_weight in lf_layer, or in lf_model */
+    lf_dim rows, cols; /* LF_DIM_ONE rows: a vector                           */
     lf_init init;
-    bool decay;         /* weight decay applies                                   */
-    lf_product product; /* which panels kernels want                              */
-    bool untied_only;   /* the row is absent when the head is tied                */
+    bool decay;         /* weight decay applies                    */
+    lf_product product; /* which panels kernels want               */
+    bool untied_only;   /* the row is absent when the head is tied */
 } lf_param_row;
 
 /* ---- a model ------------------------------------------------------------------------------------------------------------------ */
@@ -44,17 +49,17 @@ struct lf_model {
     lf_device *device;
     lf_model_config config;
     const struct lf_arch *arch;
-    lf_arena weights; /* weights, then their panels, then the rope table                                            */
-    lf_arena grads;   /* training: one gradient per weight, same order                                              */
+    lf_arena weights; /* weights, then their panels, then the rope table */
+    lf_arena grads;   /* training: one gradient per weight, same order   */
     lf_weight embed, norm, head;
     lf_layer *layers;
     lf_param *params;
     int n_params;
     lf_weight **all; /* every weight once, in storage order */
     int n_all;
-    float *data;     /* first weight: all lie in a row, each on a multiple of 64 bytes */
-    size_t n_floats; /* of weights, padding included */
-    float *rope;     /* [max_position_embeddings][head_dim / 2][2] */
+    float *data;           /* first weight: all lie in a row, each on a multiple of 64 bytes */
+    size_t n_floats;       /* of weights, padding included */
+    float *rope;           /* [max_position_embeddings][head_dim / 2][2] */
     char dir[LF_PATH_MAX]; /* where it was loaded from, "" when new */
 };
 
@@ -90,7 +95,8 @@ void lf__model_clear_grads(lf_model *m);
 int lf__model_read(lf_model *m, const char *dir, lf_error *err);
 int lf__model_write(const lf_model *m, const char *path, lf_error *err);
 
-/* ---- model.c -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- model.c --------------------------------------------------------------------------------------------------------------------------
+ */
 /* Scoring and training: sum of nll over the batch's targets (and, with a tape, gradients of everything). nll [n_tokens] or NULL. */
 double lf__model_loss(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float *nll);
 /* Inference: logits of batch->out_rows, [n_out_rows, vocab], in ctx scratch until the next call. 0 or -1 (ctx->error). The

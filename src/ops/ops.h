@@ -11,23 +11,23 @@
 
 /* ---- the batch: a ragged list of sequences (ARCHITECTURE 2.1) --------------------------------------------------------------- */
 typedef struct lf_batch {
-    int n_tokens;             /* rows of every activation                                                         */
-    int n_seqs;               /* segments; rows seq_start[s] .. seq_start[s+1]-1 belong to s                      */
-    const int32_t *tokens;    /* [n_tokens]                                                                       */
-    const int32_t *positions; /* [n_tokens] position inside its own sequence (what RoPE sees)                     */
-    const int32_t *seq_start; /* [n_seqs + 1]                                                                     */
-    lf_kv **kv;               /* [n_seqs] cache of each sequence, or NULL: nothing cached                         */
-    const int32_t *targets;   /* [n_tokens], -1 = not scored; NULL outside training and scoring                   */
-    const int32_t *out_rows;  /* rows whose logits are wanted; NULL = none (training uses targets)                */
+    int n_tokens;             /* rows of every activation                                          */
+    int n_seqs;               /* segments; rows seq_start[s] .. seq_start[s+1]-1 belong to s       */
+    const int32_t *tokens;    /* [n_tokens]                                                        */
+    const int32_t *positions; /* [n_tokens] position inside its own sequence (what RoPE sees)      */
+    const int32_t *seq_start; /* [n_seqs + 1]                                                      */
+    lf_kv **kv;               /* [n_seqs] cache of each sequence, or NULL: nothing cached          */
+    const int32_t *targets;   /* [n_tokens], -1 = not scored; NULL outside training and scoring    */
+    const int32_t *out_rows;  /* rows whose logits are wanted; NULL = none (training uses targets) */
     int n_out_rows;
-    float loss_scale;         /* d loss / d nll of one target: 1 / (scored targets of the global batch)           */
+    float loss_scale; /* d loss / d nll of one target: 1 / (scored targets of the global batch) */
 } lf_batch;
 
 /* ---- weights: a tensor and the panels kernels read -------------------------------------------------------------------------- */
 typedef struct lf_weight {
-    lf_tensor t;        /* [out, in]                                                                              */
-    lf_panels forward;  /* B = W^T [in, out]: y = x W^T. data NULL when the weight enters no product              */
-    lf_panels backward; /* B = W [out, in]: dx = dy W. data NULL without training                                 */
+    lf_tensor t;        /* [out, in]                                                                 */
+    lf_panels forward;  /* B = W^T [in, out]: y = x W^T. data NULL when the weight enters no product */
+    lf_panels backward; /* B = W [out, in]: dx = dy W. data NULL without training                    */
 } lf_weight;
 
 /* Refreshes the panels from t.data. */
@@ -53,14 +53,14 @@ typedef struct lf_tape {
 typedef struct lf_ctx {
     lf_device *device;
     const lf_batch *batch;
-    lf_arena *meta;    /* tensor headers and records; real memory even when measuring                             */
-    lf_arena *step;    /* what backward needs: activations with a tape. Rewound per micro-batch                   */
-    lf_arena *scratch; /* rewound per block                                                                       */
-    lf_tape *tape;     /* NULL: inference                                                                         */
-    bool dry;          /* allocate and check, compute nothing: how memory is forecast                             */
-    float *stream[2];  /* two buffers by turns: the residual stream itself, or with a tape its gradient           */
-    int streams;       /* stream tensors made since lf__ctx_begin                                                 */
-    lf_error error;    /* sticky                                                                                  */
+    lf_arena *meta;    /* tensor headers and records; real memory even when measuring                   */
+    lf_arena *step;    /* what backward needs: activations with a tape. Rewound per micro-batch         */
+    lf_arena *scratch; /* rewound per block                                                             */
+    lf_tape *tape;     /* NULL: inference                                                               */
+    bool dry;          /* allocate and check, compute nothing: how memory is forecast                   */
+    float *stream[2];  /* two buffers by turns: the residual stream itself, or with a tape its gradient */
+    int streams;       /* stream tensors made since lf__ctx_begin                                       */
+    lf_error error;    /* sticky                                                                        */
 } lf_ctx;
 
 static inline bool lf__failed(const lf_ctx *ctx) { return ctx->error.code != LF_OK; }
@@ -106,16 +106,16 @@ lf_tensor *op_rmsnorm(lf_ctx *ctx, lf_rmsnorm a);
 
 /* y = x W^T (+ residual). */
 typedef struct lf_linear {
-    lf_tensor *x;        /* [n, in]                                                                                */
-    lf_weight *weight;   /* [out, in]                                                                              */
-    lf_tensor *residual; /* [n, out] added, or NULL                                                                */
-    lf_tensor *y;        /* where to put it (a block's output), or NULL: a new activation                          */
+    lf_tensor *x;        /* [n, in]                                                       */
+    lf_weight *weight;   /* [out, in]                                                     */
+    lf_tensor *residual; /* [n, out] added, or NULL                                       */
+    lf_tensor *y;        /* where to put it (a block's output), or NULL: a new activation */
 } lf_linear;
 lf_tensor *op_linear(lf_ctx *ctx, lf_linear a);
 
 /* Rotary positions on the first n_heads heads of every row, in place: no new tensor (Su et al. 2021, rotate-half). */
 typedef struct lf_rope {
-    lf_tensor *x;       /* [n, >= n_heads * head_dim] */
+    lf_tensor *x; /* [n, >= n_heads * head_dim] */
     int n_heads, head_dim;
     const float *table; /* [positions][head_dim / 2][2] cos, sin */
 } lf_rope;
@@ -135,10 +135,10 @@ lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a);
 typedef struct lf_attend {
     lf_tensor *qkv; /* [n, (n_heads + 2 n_kv_heads) * head_dim] */
     int n_heads, n_kv_heads, head_dim;
-    int layer;      /* of the cache */
+    int layer; /* of the cache */
     float scale;
-    lf_tensor *y;   /* [n, n_heads * head_dim] */
-    float *lse;     /* saved: [n, n_heads] */
+    lf_tensor *y; /* [n, n_heads * head_dim] */
+    float *lse;   /* saved: [n, n_heads] */
 } lf_attend;
 lf_tensor *op_attention(lf_ctx *ctx, lf_attend a);
 
@@ -152,7 +152,7 @@ lf_tensor *op_glu(lf_ctx *ctx, lf_glu a);
 /* op_glu(op_linear(x)) in one product: gate and up share a panel, SwiGLU is its epilogue. */
 typedef struct lf_gated {
     lf_tensor *x;
-    lf_weight *weight; /* [2f, in]: gate rows, then up rows; its panels are paired */
+    lf_weight *weight;  /* [2f, in]: gate rows, then up rows; its panels are paired */
     lf_tensor *gate_up; /* saved: [n, 2f] */
     lf_tensor *y;
 } lf_gated;

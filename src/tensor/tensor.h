@@ -20,12 +20,12 @@ int lf__dtype_find(const char *name);
 
 /* ---- tensors ---------------------------------------------------------------------------------------------------------------- */
 typedef struct lf_tensor {
-    const char *name;   /* for messages: "layers.3.qkv"                                                             */
-    int rows, cols;     /* row-major float32; a vector is one row                                                   */
+    const char *name; /* for messages: "layers.3.qkv"           */
+    int rows, cols;   /* row-major float32; a vector is one row */
     float *data;
-    float *grad;        /* same shape; NULL: not there (yet)                                                        */
-    bool needs_grad;    /* somebody behind it wants a gradient                                                      */
-    bool grad_written;  /* this step has put something into grad: the next writer adds (beta = 1)                   */
+    float *grad;       /* same shape; NULL: not there (yet)                                      */
+    bool needs_grad;   /* somebody behind it wants a gradient                                    */
+    bool grad_written; /* this step has put something into grad: the next writer adds (beta = 1) */
 } lf_tensor;
 
 static inline size_t lf__tensor_count(const lf_tensor *t) { return (size_t)t->rows * (size_t)t->cols; }

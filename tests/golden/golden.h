@@ -107,8 +107,13 @@ static inline golden_batch golden_batch_make(const int32_t *tokens, const int32_
         g.targets[i] = targets[i] < 0 ? -1 : targets[i];
         scored += g.targets[i] >= 0;
     }
-    g.batch = (lf_batch){.n_tokens = n, .n_seqs = n_seqs, .tokens = tokens, .positions = g.positions, .seq_start = g.seq_start,
-                         .targets = g.targets, .loss_scale = 1.0f / (float)scored};
+    g.batch = (lf_batch){.n_tokens = n,
+                         .n_seqs = n_seqs,
+                         .tokens = tokens,
+                         .positions = g.positions,
+                         .seq_start = g.seq_start,
+                         .targets = g.targets,
+                         .loss_scale = 1.0f / (float)scored};
     return g;
 }
 

@@ -99,19 +99,28 @@ static void check_curve(const char *isa)
     lf_safetensors st = golden_open(GOLDEN "adamw.safetensors");
     lf_device *dev = golden_device(isa, 2);
     lf_model *m = golden_model(dev, GOLDEN "llama");
-    lf_train_config c = {.steps = 20, .warmup_steps = 5, .lr = 0.01, .min_lr = 0.001, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95,
-                         .eps = 1e-8, .grad_clip = 1.0};
+    lf_train_config c = {.steps = 20,
+                         .warmup_steps = 5,
+                         .lr = 0.01,
+                         .min_lr = 0.001,
+                         .weight_decay = 0.1,
+                         .beta1 = 0.9,
+                         .beta2 = 0.95,
+                         .eps = 1e-8,
+                         .grad_clip = 1.0};
     lf_optimizer o;
     assert_int_equal(lf__optimizer_init(&o, m, &err), 0);
     const int32_t *tokens = golden_get(&st, "tokens", NULL), *targets = golden_get(&st, "targets", NULL);
     lf_model_ctx ctx = {0};
     size_t i;
     double worst = 0;
-    json_array_foreach(steps, i, step) {
+    json_array_foreach(steps, i, step)
+    {
         golden_batch g = golden_batch_make(tokens + i * 4 * 32, targets + i * 4 * 32, 4, 32, NULL, 0);
         if (i == 0 && lf__model_ctx_init(&ctx, m, &g.batch, true, &err)) fail_msg("%s", err.message);
         double loss = lf__model_loss(m, &ctx.ctx, &g.batch, NULL) * (double)g.batch.loss_scale, norm = lf__gradient_norm(m);
-        double want_loss = json_number_value(json_object_get(step, "loss")), want_norm = json_number_value(json_object_get(step, "grad_norm"));
+        double want_loss = json_number_value(json_object_get(step, "loss")),
+               want_norm = json_number_value(json_object_get(step, "grad_norm"));
         worst = fmax(worst, fabs(loss - want_loss) / want_loss);
         if (!(fabs(loss - want_loss) <= 1e-4 * want_loss) || !(fabs(norm - want_norm) <= 1e-4 * want_norm))
             fail_msg("%s: step %zu: loss %.7f (expected %.7f), norm %.7f (expected %.7f)", isa, i + 1, loss, want_loss, norm, want_norm);
@@ -124,7 +133,8 @@ static void check_curve(const char *isa)
         char name[128];
         snprintf(name, sizeof name, "final.%s", m->params[p].name);
         const lf_param *q = &m->params[p];
-        double e = relative_norm(q->weight->t.data + (size_t)q->row0 * (size_t)q->cols, golden_get(&st, name, NULL), (size_t)q->rows * (size_t)q->cols);
+        double e = relative_norm(q->weight->t.data + (size_t)q->row0 * (size_t)q->cols, golden_get(&st, name, NULL),
+                                 (size_t)q->rows * (size_t)q->cols);
         if (!(e <= 1e-4)) fail_msg("%s: %s after 20 steps: relative norm %.3g", isa, q->name, e);
     }
     print_message("adamw, 20 steps, %s: losses %.1e\n", isa, worst);

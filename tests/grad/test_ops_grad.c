@@ -9,10 +9,17 @@ static const struct {
     const char *name;
     int in, out;
 } kinds[KINDS] = {
-    [LINEAR] = {"linear", 24, 37},         [RESIDUAL] = {"linear + residual", 24, 24}, [NORM] = {"rmsnorm", 40, 1},
-    [QKV] = {"qkv", 24, 64},               [QKV_PARTS] = {"linear, rope", 24, 64},     [ATTENTION] = {"attention", 64, 64},
-    [GATED] = {"gated_mlp_in", 20, 54},    [GATED_PARTS] = {"linear, glu", 20, 54},    [GLU] = {"glu", 42, 42},
-    [CLASSIFIER] = {"classifier", 24, 51}, [EMBED] = {"embed", 24, 51},
+    [LINEAR] = {"linear", 24, 37},
+    [RESIDUAL] = {"linear + residual", 24, 24},
+    [NORM] = {"rmsnorm", 40, 1},
+    [QKV] = {"qkv", 24, 64},
+    [QKV_PARTS] = {"linear, rope", 24, 64},
+    [ATTENTION] = {"attention", 64, 64},
+    [GATED] = {"gated_mlp_in", 20, 54},
+    [GATED_PARTS] = {"linear, glu", 20, 54},
+    [GLU] = {"glu", 42, 42},
+    [CLASSIFIER] = {"classifier", 24, 51},
+    [EMBED] = {"embed", 24, 51},
 };
 
 typedef struct rig {
@@ -46,8 +53,13 @@ static void rig_init(rig *r, lf_device *dev, int which)
     for (int s = 0; s < 3; s++)
         for (int i = starts[s]; i < starts[s + 1]; i++)
             r->positions[i] = i - starts[s], r->tokens[i] = i * 5 % out, r->targets[i] = i % 4 ? i * 7 % out : -1;
-    r->batch = (lf_batch){.n_tokens = N, .n_seqs = 3, .tokens = r->tokens, .positions = r->positions, .seq_start = r->seq_start,
-                          .targets = r->targets, .loss_scale = 1.0f};
+    r->batch = (lf_batch){.n_tokens = N,
+                          .n_seqs = 3,
+                          .tokens = r->tokens,
+                          .positions = r->positions,
+                          .seq_start = r->seq_start,
+                          .targets = r->targets,
+                          .loss_scale = 1.0f};
     r->x = calloc((size_t)N * (size_t)in, sizeof(float));
     fill(r->x, (size_t)N * (size_t)in, 1, 1.0);
     r->w.t = (lf_tensor){.name = "w", .rows = out, .cols = in, .needs_grad = true};
@@ -85,7 +97,9 @@ static lf_tensor *forward(rig *r, lf_ctx *ctx, lf_tensor *x)
     case QKV:
         return op_qkv(ctx, (lf_qkv){.x = x, .weight = w, .n_heads = HEADS, .n_kv_heads = KV_HEADS, .head_dim = HEAD_DIM, .rope = r->rope});
     case QKV_PARTS:
-        return op_rope(ctx, (lf_rope){.x = op_linear(ctx, (lf_linear){.x = x, .weight = w}), .n_heads = HEADS + KV_HEADS, .head_dim = HEAD_DIM,
+        return op_rope(ctx, (lf_rope){.x = op_linear(ctx, (lf_linear){.x = x, .weight = w}),
+                                      .n_heads = HEADS + KV_HEADS,
+                                      .head_dim = HEAD_DIM,
                                       .table = r->rope});
     case ATTENTION:
         return op_attention(ctx, (lf_attend){.qkv = x, .n_heads = HEADS, .n_kv_heads = KV_HEADS, .head_dim = HEAD_DIM, .scale = 0.35f});

@@ -91,3 +91,11 @@ sampler:
   max_tokens: 20
 YAML
 }
+
+# json NAME FILE: one JSON value? Scalars become V, then arrays and objects of values become V, until nothing changes.
+json() {
+    local left
+    left=$(sed -zE 's/"([^"\\[:cntrl:]]|\\["\\\/bfnrt]|\\u[0-9a-fA-F]{4})*"/S/g; s/-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/V/g
+        s/true|false|null/V/g; s/[ \n\t\r]//g; :a; s/\[([SV](,[SV])*)?\]|\{(S:[SV](,S:[SV])*)?\}/V/g; ta' "$2")
+    equal "$1" V "$left"
+}

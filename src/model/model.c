@@ -16,6 +16,7 @@ const lf_arch *lf__arch_find(const char *model_type)
 
 int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
 {
+    int64_t head_dim = c->head_dim || c->num_attention_heads < 1 ? c->head_dim : c->hidden_size / c->num_attention_heads;
     const struct {
         const char *key;
         int64_t value, lo, hi;
@@ -26,7 +27,7 @@ int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
         {"num_hidden_layers", c->num_hidden_layers, 1, 1024},
         {"num_attention_heads", c->num_attention_heads, 1, 4096},
         {"num_key_value_heads", c->num_key_value_heads, 0, c->num_attention_heads},
-        {"head_dim", lf__model_head_dim(c), 2, 1024},
+        {"head_dim", head_dim, 2, 1024},
         {"max_position_embeddings", c->max_position_embeddings, 1, 1 << 24},
     };
     for (size_t i = 0; i < LF_COUNT(ranges); i++)
@@ -39,9 +40,15 @@ int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
     if (c->num_key_value_heads && c->num_attention_heads % c->num_key_value_heads)
         return lf_error_set(err, LF_E_CONFIG, "%s: num_key_value_heads (%" PRId64 ") does not divide num_attention_heads (%" PRId64 ")",
                             where, c->num_key_value_heads, c->num_attention_heads);
-    if (lf__model_head_dim(c) % 2)
-        return lf_error_set(err, LF_E_CONFIG, "%s: head_dim is %d; rotary positions turn pairs, so it must be even", where,
-                            lf__model_head_dim(c));
+    if (head_dim % 2)
+        return lf_error_set(err, LF_E_CONFIG, "%s: head_dim is %" PRId64 "; rotary positions turn pairs, so it must be even.", where,
+                            head_dim);
+    if (!(c->rms_norm_eps >= 0 && c->rms_norm_eps < 1))
+        return lf_error_set(err, LF_E_CONFIG, "%s: rms_norm_eps is %g; a number from 0 to 1 is possible.", where, c->rms_norm_eps);
+    if (!(c->rope_theta >= 1 && c->rope_theta <= 1e12))
+        return lf_error_set(err, LF_E_CONFIG, "%s: rope_theta is %g; 1 to 1e12 is possible.", where, c->rope_theta);
+    if (!(c->initializer_range >= 0 && c->initializer_range <= 10))
+        return lf_error_set(err, LF_E_CONFIG, "%s: initializer_range is %g; 0 to 10 is possible.", where, c->initializer_range);
     return 0;
 }
 

@@ -32,13 +32,16 @@ static int cache_key(uint64_t *key, const char *path, const lf_tokenizer *tokeni
     return rc;
 }
 
-/* Whole and undamaged: opening verifies every byte. */
+/* Whole and undamaged: opening verifies every byte. A split that is not there is no damage. */
 static bool usable(const char *dir)
 {
-    if (!lf__path_is_dir(dir)) return false;
-    lf_shards *s = lf_shards_open(dir, "train", NULL);
-    bool good = s != NULL;
-    lf_shards_close(&s);
+    bool good = lf__path_is_dir(dir);
+    for (int split = 0; split < LF_N_SPLITS && good; split++) {
+        lf_error why = {0};
+        lf_shards *s = lf_shards_open(dir, lf__split_name(split), &why);
+        good = s != NULL || (split == LF_SPLIT_VAL && why.code == LF_E_NOT_FOUND);
+        lf_shards_close(&s);
+    }
     return good;
 }
 

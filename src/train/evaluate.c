@@ -97,7 +97,8 @@ int lf__evaluate(lf_evaluator *e, lf_model *model, const lf_run_data *data, int6
     lf_split_info info = lf_shards_info(val);
     metrics->val_loss = sum.nll / (double)sum.targets;
     metrics->val_bpb = sum.bytes ? sum.nll / 0.69314718055994530942 / (double)sum.bytes : (double)NAN;
-    metrics->val_floor_bpb = info.bytes ? info.floor_bits / (double)info.bytes : (double)NAN; /* NaN bits stay NaN */
+    /* The floor is that of all documents: beside the loss of some of them it would be another text's. NaN bits stay NaN. */
+    metrics->val_floor_bpb = info.bytes && n_documents == all ? info.floor_bits / (double)info.bytes : (double)NAN;
     metrics->val_excess_bits = (metrics->val_bpb - metrics->val_floor_bpb) * (double)sum.bytes / (double)n_documents;
     return 0;
 }

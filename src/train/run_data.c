@@ -6,14 +6,15 @@
 
 #include "train/trainer.h"
 
-/* The tokenizer of raw text: the one named, the one this run already learned, or a new one learned from the text into <run>/tokenizer. */
+/* The tokenizer of raw text: the one named, the one this run already learned, or a new one learned from the text into <run>/tokenizer.
+ * A folder without config.yaml holds no run yet: a tokenizer there was learned by an attempt that failed, perhaps from another text. */
 static lf_tokenizer *tokenizer_for_text(const lf_config *c, const char *run_dir, const lf_train_hooks *hooks, lf_error *err)
 {
-    char dir[LF_PATH_MAX], **files;
+    char dir[LF_PATH_MAX], config[LF_PATH_MAX], **files;
     int n_files;
     if (c->data.tokenizer[0]) return lf_tokenizer_load(c->data.tokenizer, err);
-    if (lf__path_join(dir, run_dir, "tokenizer", err)) return NULL;
-    if (lf__path_is_dir(dir)) return lf_tokenizer_load(dir, err);
+    if (lf__path_join(dir, run_dir, "tokenizer", err) || lf__path_join(config, run_dir, "config.yaml", err)) return NULL;
+    if (lf__path_is_dir(dir) && lf__path_exists(config)) return lf_tokenizer_load(dir, err);
     if (lf_data_text_files(&files, &n_files, c->data.train, err)) return NULL;
     lf_tokenizer_train_options options = {.mode = c->data.tokenizer_mode,
                                           .vocab_size = (int)c->data.tokenizer_vocab_size,
@@ -72,8 +73,8 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
         lf_error_set(err, LF_E_CONFIG, "data.train is empty: a run needs token shards or a text file to train on");
         return lf_error_hint(err, "foundry train ... --data.train stories.txt");
     }
-    if (!lf__path_exists(c->data.train)) {
-        lf_error_set(err, LF_E_NOT_FOUND, "data.train: %s does not exist", c->data.train);
+    if (!lf__path_exists(c->data.train) && !strchr(c->data.train, ',')) { /* a list of .bin files is looked at when it is opened */
+        lf_error_set(err, LF_E_NOT_FOUND, "data.train: %s does not exist.", c->data.train);
         return lf_error_hint(err, "make some: foundry data synth --bytes 20M -o stories.txt");
     }
     if (lf__path_join(cache, run_dir, "data", err)) return -1;
@@ -87,14 +88,19 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
     }
     if (!own_val) {
         if (open_split(&d->val, d, c, c->data.val, "val", cache, hooks, 0, &none)) {
-            /* Raw text or foreign shards given as validation have only a train split: all of it is meant. */
+            /* Raw text or foreign shards given as validation have only a train split: all of it is meant. Damage is not that. */
+            if (none.code != LF_E_NOT_FOUND) {
+                if (err) *err = none;
+                goto fail;
+            }
             none = (lf_error){0};
             if (open_split(&d->val, d, c, c->data.val, "train", cache, hooks, 0, err)) goto fail;
         }
-        if (strcmp(lf_shards_fingerprint(d->train), lf_shards_fingerprint(d->val)) != 0) {
+        const char *made = lf_shards_fingerprint(d->train), *judged = lf_shards_fingerprint(d->val); /* foreign files do not say */
+        if (made[0] && judged[0] && strcmp(made, judged) != 0) {
             lf_error_set(err, LF_E_MISMATCH,
-                         "data.train and data.val were made by different tokenizers (fingerprints %.12s... and %.12s...)",
-                         lf_shards_fingerprint(d->train), lf_shards_fingerprint(d->val));
+                         "data.train and data.val were made by different tokenizers (fingerprints %.12s... and %.12s...).", made, judged);
+            lf_error_hint(err, "prepare one with the tokenizer of the other: foundry data prepare ... --tokenizer DIR");
             goto fail;
         }
     } else if (open_split(&d->val, d, c, c->data.train, "val", cache, hooks, c->data.val_fraction, &none)) {
@@ -120,6 +126,13 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
     if (c->model.bos_token_id < 0) c->model.bos_token_id = c->model.eos_token_id;
     if (check_ids(d->train, c->data.train, c->model.vocab_size, err)) goto fail;
     if (d->val && check_ids(d->val, own_val ? c->data.train : c->data.val, c->model.vocab_size, err)) goto fail;
+    if (d->tokenizer && c->model.vocab_size < lf_tokenizer_size(d->tokenizer)) {
+        lf_error_set(err, LF_E_MISMATCH,
+                     "model.vocab_size is %" PRId64 ", but the tokenizer of %s has %d tokens: some could never be read or said.",
+                     c->model.vocab_size, c->data.train, lf_tokenizer_size(d->tokenizer));
+        lf_error_hint(err, "set model.vocab_size to 0: the tokenizer's size is taken");
+        goto fail;
+    }
     return 0;
 fail:
     lf__run_data_close(d);

@@ -29,6 +29,15 @@ static int hash_file(const char *dir, const char *name, uint64_t *size, char hex
     return 0;
 }
 
+/* state.json vouches for itself: its "checksum" is that of all the rest in one spelling. "" when out of memory. */
+static void state_checksum(char out[17], const json_t *state)
+{
+    char *text = json_dumps(state, JSON_COMPACT | JSON_SORT_KEYS);
+    out[0] = '\0';
+    if (text) snprintf(out, 17, "%016" PRIx64, lf__hash64(text, strlen(text), 0));
+    free(text);
+}
+
 /* ---- saving -------------------------------------------------------------------------------------------------------------------------- */
 static int write_optimizer(const char *dir, const lf_model *model, const lf_optimizer *o, lf_error *err)
 {
@@ -59,27 +68,26 @@ static int write_optimizer(const char *dir, const lf_model *model, const lf_opti
 
 static int write_state(const char *dir, int64_t step, lf_error *err)
 {
-    char path[LF_PATH_MAX];
-    lf_buf text;
-    lf__buf_init(&text, 1 << 16);
-    lf__buf_printf(&text, "{\n  \"format\": 1,\n  \"step\": %" PRId64 ",\n  \"files\": {", step);
-    const char *comma = "\n";
+    char path[LF_PATH_MAX], hex[17];
+    json_t *files = json_object(), *state = json_pack("{s:i, s:I, s:o}", "format", 1, "step", (json_int_t)step, "files", files);
+    char *text = NULL;
+    int status = -1;
     for (size_t i = 0; i < LF_COUNT(listed); i++) {
         uint64_t size;
-        char hex[17];
-        if (lf__path_join(path, dir, listed[i], err)) goto fail;
+        if (lf__path_join(path, dir, listed[i], err)) goto done;
         if (!lf__path_exists(path)) continue; /* a model without a tokenizer */
-        if (hash_file(dir, listed[i], &size, hex, err)) goto fail;
-        lf__buf_printf(&text, "%s    \"%s\": {\"size\": %" PRIu64 ", \"hash\": \"%s\"}", comma, listed[i], size, hex);
-        comma = ",\n";
+        if (hash_file(dir, listed[i], &size, hex, err)) goto done;
+        json_object_set_new(files, listed[i], json_pack("{s:I, s:s}", "size", (json_int_t)size, "hash", hex));
     }
-    lf__buf_puts(&text, "\n  }\n}\n");
-    if (lf__path_join(path, dir, "trainer/state.json", err) || lf__write_file(path, text.data, text.len, err)) goto fail;
-    lf__buf_release(&text);
-    return 0;
-fail:
-    lf__buf_release(&text);
-    return -1;
+    if (state) state_checksum(hex, state), json_object_set_new(state, "checksum", json_string(hex));
+    if (!(text = state ? json_dumps(state, JSON_INDENT(2)) : NULL))
+        lf_error_set(err, LF_E_MEMORY, "%s: out of memory for state.json", dir);
+    else if (lf__path_join(path, dir, "trainer/state.json", err) == 0)
+        status = lf__write_file(path, text, strlen(text), err);
+done:
+    free(text);
+    json_decref(state);
+    return status;
 }
 
 static int fill(const char *tmp, int64_t step, const lf_model *model, const lf_optimizer *optimizer, const lf_config *config,
@@ -122,6 +130,15 @@ int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err)
         status = lf_error_set(err, LF_E_FORMAT, "%s: not the state of a checkpoint (\"step\" and \"files\" expected)", path);
     else
         *step = json_integer_value(at);
+    if (!status) {
+        char hex[17], said[17];
+        const char *checksum = json_string_value(json_object_get(state, "checksum"));
+        snprintf(said, sizeof said, "%.16s", checksum ? checksum : "missing");
+        json_object_del(state, "checksum");
+        state_checksum(hex, state);
+        if (strcmp(said, hex) != 0)
+            status = lf_error_set(err, LF_E_FORMAT, "%s: what it says is not what was saved (checksum %s, expected %s).", path, hex, said);
+    }
     for (size_t i = 0; i < LF_COUNT(listed) && !status; i++) {
         uint64_t size;
         char hex[17];
@@ -204,10 +221,20 @@ int lf__checkpoint_newest(char out[LF_PATH_MAX], const char *run_dir, lf_buf *no
     return 0;
 }
 
-void lf__checkpoint_rotate(const char *run_dir, int64_t keep)
+int64_t lf__checkpoint_highest(const char *run_dir)
 {
     int64_t *steps;
     size_t n = list_steps(run_dir, &steps);
+    int64_t highest = n ? steps[n - 1] : -1;
+    free(steps);
+    return highest;
+}
+
+void lf__checkpoint_rotate(const char *run_dir, int64_t keep, int64_t step)
+{
+    int64_t *steps;
+    size_t n = list_steps(run_dir, &steps);
+    while (n && steps[n - 1] > step) n--;
     for (size_t i = 0; keep > 0 && i + (size_t)keep < n; i++) {
         char dir[LF_PATH_MAX];
         step_dir(dir, run_dir, steps[i]);

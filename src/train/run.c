@@ -27,7 +27,8 @@ typedef struct run {
     lf_config config; /* resolved */
     char dir[LF_PATH_MAX];
     int lock;
-    bool created; /* the folder is ours and new: a failed set-up takes it away again */
+    bool created;                 /* the folder is ours and new: a failed set-up takes it away again */
+    bool had_tokenizer, had_data; /* what stood in it before */
     lf_run_data data;
     lf_model *model;
     lf_optimizer optimizer;
@@ -122,8 +123,24 @@ static int open_folder(run *r, lf_error *err)
     if (lf__path_join(inner, r->dir, "checkpoints", err)) return -1;
     if (lf__path_is_dir(inner)) lf__remove_leftovers(inner);
     if (lf__path_join(inner, r->dir, "data", err)) return -1;
-    if (lf__path_is_dir(inner)) lf__remove_leftovers(inner);
+    r->had_data = lf__path_exists(inner);
+    if (r->had_data) lf__remove_leftovers(inner);
+    if (lf__path_join(inner, r->dir, "tokenizer", err)) return -1;
+    r->had_tokenizer = lf__path_exists(inner);
     return 0;
+}
+
+/* A set-up that failed leaves the folder as it found it. */
+static void undo_folder(const run *r)
+{
+    char inner[LF_PATH_MAX];
+    if (r->created) {
+        lf__remove_tree(r->dir, NULL);
+        return;
+    }
+    if (r->lock < 0) return; /* another process holds it: nothing in it is ours */
+    if (!r->had_data && lf__path_join(inner, r->dir, "data", NULL) == 0) lf__remove_tree(inner, NULL);
+    if (!r->had_tokenizer && lf__path_join(inner, r->dir, "tokenizer", NULL) == 0) lf__remove_tree(inner, NULL);
 }
 
 /* What "auto" came to when the folder's run began: the data, which decides it now, is not read before the configs agree. */
@@ -146,12 +163,11 @@ static const char *value_of(const lf_config *c, const char *key, char *out, size
     return "";
 }
 
-/* A folder that holds another run is never overwritten: every fixed key must be as it was. Asked twice: before anything is written into
- * the folder, and when the data has resolved what was left open. */
-static int compare_with_folder(run *r, bool resolved, lf_error *err)
+/* Every fixed key must be as dir/name, the config of `what`, has it. Where there is no such file, nothing is compared. */
+static int compare_with(run *r, const char *dir, const char *name, const char *what, bool resolved, lf_error *err)
 {
     char path[LF_PATH_MAX], was[LF_CONFIG_PATH_MAX], is[LF_CONFIG_PATH_MAX];
-    if (lf__path_join(path, r->dir, "config.yaml", err)) return -1;
+    if (lf__path_join(path, dir, name, err)) return -1;
     if (!lf__path_exists(path)) return 0;
     lf_config *both = lf__calloc(2, sizeof *both, err), *before = both, *now = both + 1;
     if (!both) return -1;
@@ -161,18 +177,25 @@ static int compare_with_folder(run *r, bool resolved, lf_error *err)
     if (!status && !resolved) adopt_resolved(now, before);
     const char *key = status ? NULL : lf_config_fixed_difference(before, now);
     if (key) {
-        lf_error_set(err, LF_E_MISMATCH, "%s: its run was begun with %s = %s, not %s; a run that exists is never overwritten", r->dir, key,
-                     value_of(before, key, was, sizeof was), value_of(now, key, is, sizeof is));
+        lf_error_set(err, LF_E_MISMATCH, "%s: its run was begun with %s = %s, not %s; %s.", dir, key,
+                     value_of(before, key, was, sizeof was), value_of(now, key, is, sizeof is), what);
         lf_error_hint(err, "continue it with its own config: foundry train %s, or choose a new folder: --run.dir runs/another", path);
         status = -1;
     }
-    if (!status && resolved && before->train.steps != r->config.train.steps) {
+    if (!status && resolved && before->train.steps != r->config.train.steps && !strstr(r->note.len ? r->note.data : "", "train.steps")) {
         lf__buf_printf(&r->note,
                        "%strain.steps changed from %" PRId64 " to %" PRId64 ": the learning-rate schedule is that of the new length.",
                        r->note.len ? " " : "", before->train.steps, r->config.train.steps);
     }
     free(both);
     return status;
+}
+
+/* A folder that holds another run is never overwritten. Asked twice: before anything is written into it, and when the data has resolved
+ * what was left open. */
+static int compare_with_folder(run *r, bool resolved, lf_error *err)
+{
+    return compare_with(r, r->dir, "config.yaml", "a run that exists is never overwritten", resolved, err);
 }
 
 /* Ids mean nothing under another tokenizer: the one beside the weights in dir must be the one of the data. */
@@ -193,14 +216,70 @@ static int compare_tokenizers(const run *r, const char *dir, const char *what, l
     return status;
 }
 
-/* Starts from the weights of another model: same shape, same tokenizer. */
+/* Keys that no tensor's shape shows and that change what the weights compute. */
+static int compare_arithmetic(const run *r, const char *dir, lf_error *err)
+{
+    static const char *const keys[] = {"model.num_attention_heads", "model.num_key_value_heads", "model.head_dim",
+                                       "model.rope_theta",          "model.rms_norm_eps",        "model.tie_word_embeddings"};
+    char path[LF_PATH_MAX], was[LF_CONFIG_PATH_MAX], is[LF_CONFIG_PATH_MAX];
+    lf_config *from = lf__calloc(1, sizeof *from, err);
+    if (!from) return -1;
+    lf_config_init(from);
+    int status = lf__path_join(path, dir, "config.json", err) || lf_config_load(from, path, err) ? -1 : 0;
+    lf_model_config *m = &from->model;
+    if (!status && !m->num_key_value_heads) m->num_key_value_heads = m->num_attention_heads;
+    if (!status) m->head_dim = lf__model_head_dim(m);
+    for (size_t i = 0; i < LF_COUNT(keys) && !status; i++) {
+        if (strcmp(value_of(from, keys[i], was, sizeof was), value_of(&r->config, keys[i], is, sizeof is)) == 0) continue;
+        lf_error_set(err, LF_E_MISMATCH, "model.init_from: %s has %s = %s, this run %s: the weights would mean something else.", path,
+                     keys[i] + strlen("model."), was, is);
+        status = lf_error_hint(err, "--%s %s", keys[i], was);
+    }
+    free(from);
+    return status;
+}
+
+/* Starts from the weights of another model: same shape, same arithmetic, same tokenizer. */
 static int init_from(run *r, lf_error *err)
 {
     char dir[LF_PATH_MAX];
     const char *from = r->config.model.init_from;
     if (lf_checkpoint_find(dir, sizeof dir, from, NULL, err)) return -1;
     if (compare_tokenizers(r, dir, "model.init_from: ", err)) return -1;
-    return lf__model_read(r->model, dir, err);
+    if (lf__model_read(r->model, dir, err)) return -1; /* shapes first: they say more */
+    return compare_arithmetic(r, dir, err);
+}
+
+static bool lies_in(const char *path, const char *dir)
+{
+    char *inner = realpath(path, NULL), *outer = realpath(dir, NULL);
+    size_t n = outer ? strlen(outer) : 0;
+    bool inside = inner && outer && strncmp(inner, outer, n) == 0 && inner[n] == '/';
+    free(inner);
+    free(outer);
+    return inside;
+}
+
+/* A checkpoint named by its path begins the folder's run, or continues it: of the same recipe. Once the folder has gone further, that is
+ * what goes on (the same command again); to go back within one run is refused, what came later would be taken for its future. */
+static int find_named(run *r, char dir[LF_PATH_MAX], lf_error *err)
+{
+    int64_t step, highest = lf__checkpoint_highest(r->dir);
+    char state[LF_PATH_MAX];
+    if (lf_checkpoint_find(dir, LF_PATH_MAX, r->config.run.resume, NULL, err)) return -1;
+    if (lf__path_join(state, dir, "trainer/state.json", err)) return -1;
+    if (!lf__path_exists(state)) {
+        lf_error_set(err, LF_E_NOT_FOUND, "%s: a model, but not the checkpoint of a run: it has no trainer/state.json to resume from.",
+                     dir);
+        return lf_error_hint(err, "begin a new run with its weights: --model.init_from %s", dir);
+    }
+    if (compare_with(r, dir, "trainer/config.yaml", "a run goes on with the recipe it began with", true, err)) return -1;
+    if (lf__checkpoint_verify(dir, &step, err)) return -1;
+    if (highest <= step) return 0;
+    if (!lies_in(dir, r->dir)) return lf__checkpoint_newest(dir, r->dir, &r->note, err);
+    lf_error_set(err, LF_E_BUSY, "%s holds step-%06" PRId64 ", which is later than step %" PRId64 " of %s; nothing is overwritten.", r->dir,
+                 highest, step, dir);
+    return lf_error_hint(err, "--resume auto, or go on from there in a new folder: --run.dir runs/another --resume %s", dir);
 }
 
 /* Weights and moments of the checkpoint to go on from; first_step stays 0 when there is none. */
@@ -216,7 +295,7 @@ static int resume(run *r, lf_error *err)
             lf_error_set(err, LF_E_BUSY, "%s already holds a run, and run.resume is \"never\"", r->dir);
             return lf_error_hint(err, "choose a new folder: --run.dir runs/another, or go on with --resume auto");
         }
-    } else if (lf_checkpoint_find(dir, sizeof dir, how, NULL, err))
+    } else if (find_named(r, dir, err))
         return -1;
     if (!dir[0]) return 0;
     if (compare_tokenizers(r, dir, "", err)) return -1;
@@ -357,7 +436,7 @@ static int save(run *r, int64_t step, lf_error *err)
         lf__first_bad_tensor(r->model); /* an update may overflow; the next loss would say so, after a good checkpoint was lost */
     if (bad) return diverged(err, "Step %" PRId64 ": its update left NaN or infinity in %s; the weights are not saved.", step, bad);
     if (lf__checkpoint_save(dir, r->dir, step, r->model, &r->optimizer, &r->config, r->data.tokenizer, err)) return -1;
-    lf__checkpoint_rotate(r->dir, r->config.train.keep_last);
+    lf__checkpoint_rotate(r->dir, r->config.train.keep_last, step);
     if (r->hooks->on_checkpoint) r->hooks->on_checkpoint(step, dir, lf__now() - start, r->hooks->user);
     return 0;
 }
@@ -385,6 +464,7 @@ static bool due(int64_t every, int64_t t) { return every > 0 && t % every == 0; 
 static int loop(run *r, lf_error *err)
 {
     const lf_train_config *c = &r->config.train;
+    if (r->first_step >= c->steps && lf__checkpoint_highest(r->dir) < 0) return save(r, r->first_step, err); /* resumed from elsewhere */
     for (int64_t t = r->first_step + 1; t <= c->steps; t++) {
         lf_train_metrics m;
         bool last = t == c->steps;
@@ -393,7 +473,7 @@ static int loop(run *r, lf_error *err)
         if (r->hooks->on_step) r->hooks->on_step(&m, r->hooks->user);
         if ((last || due(c->eval_every, t)) && evaluate(r, &m, last, err)) return -1;
         if (lf__metrics_write(r->metrics, r->dir, &m, err)) return -1;
-        if ((last || due(c->sample_every, t)) && sample(r, t, err)) return -1;
+        if (((last && c->sample_every) || due(c->sample_every, t)) && sample(r, t, err)) return -1;
         bool stop = !last && r->hooks->should_stop && r->hooks->should_stop(r->hooks->user);
         if ((last || stop || due(c->checkpoint_every, t)) && save(r, t, err)) return -1;
         if (stop) {
@@ -439,11 +519,8 @@ int lf_train_run(lf_device *device, const lf_config *config, const lf_train_hook
         r->began = lf__now();
         status = loop(r, &cause);
     }
-    char dir[LF_PATH_MAX];
-    snprintf(dir, sizeof dir, "%s", r->dir);
-    bool remove = !begun && r->created;
+    if (!begun) undo_folder(r); /* still under the lock */
     tear_down(r);
-    if (remove) lf__remove_tree(dir, NULL);
     free(r);
     return status ? report(err, &cause) : 0;
 }

@@ -21,7 +21,7 @@ double lf__learning_rate(const lf_train_config *c, int64_t t);
 double lf__gradient_norm(const lf_model *model);
 /* Step t = 1..: clips to c->grad_clip (0 = off) given the norm, updates every weight, packs the panels, clears the gradient marks. */
 void lf__optimizer_step(lf_optimizer *o, lf_model *model, const lf_train_config *c, int64_t t, double norm);
-/* The name of the first parameter whose gradient (or, failing that, value) is not finite; NULL when all are. */
+/* The name of the first parameter whose value (or, failing that, gradient) is not finite; NULL when all are. */
 const char *lf__first_bad_tensor(const lf_model *model);
 
 /* ---- run_data.c: what a run reads ------------------------------------------------------------------------------------------------ */
@@ -55,8 +55,11 @@ int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *optimize
 int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err);
 /* The newest whole checkpoint of a run: its folder into out, or "" when there is none. Rejected ones are listed in note. */
 int lf__checkpoint_newest(char out[LF_PATH_MAX], const char *run_dir, lf_buf *note, lf_error *err);
-/* Removes all but the newest `keep` (0 = keeps all). */
-void lf__checkpoint_rotate(const char *run_dir, int64_t keep);
+/* Removes all but the newest `keep` up to `step`, the one just written. Later ones are damaged (auto passed over them): they count for
+ * nothing and stay until the run comes by again. */
+void lf__checkpoint_rotate(const char *run_dir, int64_t keep, int64_t step);
+/* The highest step of a checkpoint folder of a run, whole or not; -1 when there is none. */
+int64_t lf__checkpoint_highest(const char *run_dir);
 
 /* ---- metrics.c ----------------------------------------------------------------------------------------------------------------------- */
 /* Opens <run>/metrics.jsonl for appending, after cutting everything past `step`. */

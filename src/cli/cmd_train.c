@@ -257,9 +257,20 @@ static int finish(ui *u, int rc, const lf_error *err, int argc, char *const *arg
 {
     char a[32], b[32];
     cli_live_clear();
+    if (rc && err->code == LF_E_INTERRUPTED && !*u->run_dir) { /* while the data was prepared: there is no run yet */
+        fprintf(stderr, "\nstopped before the first step; nothing was saved. To begin again, the same command.\n");
+        return CLI_INTERRUPTED;
+    }
     if (rc && err->code == LF_E_INTERRUPTED) {
         fprintf(stderr, "\nstopped at step %s, everything is saved. To go on:\n  foundry train", cli_human_count(a, (double)u->steps_done));
-        for (int i = 1; i < argc; i++) fputc(' ', stderr), print_quoted(stderr, argv[i]);
+        for (int i = 1; i < argc; i++) {
+            size_t n = strcspn(argv[i], "=");
+            if ((n == 8 && !strncmp(argv[i], "--resume", n)) || (n == 12 && !strncmp(argv[i], "--run.resume", n))) {
+                i += argv[i][n] != '='; /* from here on it is "auto" */
+                continue;
+            }
+            fputc(' ', stderr), print_quoted(stderr, argv[i]);
+        }
         fputc('\n', stderr);
         return CLI_INTERRUPTED;
     }

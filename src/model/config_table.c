@@ -118,7 +118,7 @@ const lf_option lf__config_options[] = {
     INT("train.checkpoint_every", train.checkpoint_every, "500", 0, 1000000000, 'r',
         "steps between checkpoints; 0 = only at the end", "每隔多少步保存检查点；0 = 只在结束时"),
     INT("train.log_every", train.log_every, "10", 1, 1000000000, 'r',
-        "steps between lines of metrics.jsonl", "每隔多少步写一行 metrics.jsonl"),
+        "steps between progress lines where there is no terminal (metrics.jsonl has every step)", "不在终端时每隔多少步输出一行进度（metrics.jsonl 每步一行）"),
     INT("train.keep_last", train.keep_last, "3", 1, 1000000, 'r',
         "how many checkpoints to keep", "保留最近多少个检查点"),
     /* ---- run ---- */

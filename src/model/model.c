@@ -41,14 +41,14 @@ int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
         return lf_error_set(err, LF_E_CONFIG, "%s: num_key_value_heads (%" PRId64 ") does not divide num_attention_heads (%" PRId64 ")",
                             where, c->num_key_value_heads, c->num_attention_heads);
     if (head_dim % 2)
-        return lf_error_set(err, LF_E_CONFIG, "%s: head_dim is %" PRId64 "; rotary positions turn pairs, so it must be even.", where,
+        return lf_error_set(err, LF_E_CONFIG, "%s: head_dim is %" PRId64 "; rotary positions turn pairs, so it must be even", where,
                             head_dim);
     if (!(c->rms_norm_eps >= 0 && c->rms_norm_eps < 1))
-        return lf_error_set(err, LF_E_CONFIG, "%s: rms_norm_eps is %g; a number from 0 to 1 is possible.", where, c->rms_norm_eps);
+        return lf_error_set(err, LF_E_CONFIG, "%s: rms_norm_eps is %g; a number from 0 to 1 is possible", where, c->rms_norm_eps);
     if (!(c->rope_theta >= 1 && c->rope_theta <= 1e12))
-        return lf_error_set(err, LF_E_CONFIG, "%s: rope_theta is %g; 1 to 1e12 is possible.", where, c->rope_theta);
+        return lf_error_set(err, LF_E_CONFIG, "%s: rope_theta is %g; 1 to 1e12 is possible", where, c->rope_theta);
     if (!(c->initializer_range >= 0 && c->initializer_range <= 10))
-        return lf_error_set(err, LF_E_CONFIG, "%s: initializer_range is %g; 0 to 10 is possible.", where, c->initializer_range);
+        return lf_error_set(err, LF_E_CONFIG, "%s: initializer_range is %g; 0 to 10 is possible", where, c->initializer_range);
     return 0;
 }
 

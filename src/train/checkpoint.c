@@ -137,7 +137,7 @@ int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err)
         json_object_del(state, "checksum");
         state_checksum(hex, state);
         if (strcmp(said, hex) != 0)
-            status = lf_error_set(err, LF_E_FORMAT, "%s: what it says is not what was saved (checksum %s, expected %s).", path, hex, said);
+            status = lf_error_set(err, LF_E_FORMAT, "%s: what it says is not what was saved (checksum %s, expected %s)", path, hex, said);
     }
     for (size_t i = 0; i < LF_COUNT(listed) && !status; i++) {
         uint64_t size;

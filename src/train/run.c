@@ -177,8 +177,8 @@ static int compare_with(run *r, const char *dir, const char *name, const char *w
     if (!status && !resolved) adopt_resolved(now, before);
     const char *key = status ? NULL : lf_config_fixed_difference(before, now);
     if (key) {
-        lf_error_set(err, LF_E_MISMATCH, "%s: its run was begun with %s = %s, not %s; %s.", dir, key,
-                     value_of(before, key, was, sizeof was), value_of(now, key, is, sizeof is), what);
+        lf_error_set(err, LF_E_MISMATCH, "%s: its run was begun with %s = %s, not %s; %s", dir, key, value_of(before, key, was, sizeof was),
+                     value_of(now, key, is, sizeof is), what);
         lf_error_hint(err, "continue it with its own config: foundry train %s, or choose a new folder: --run.dir runs/another", path);
         status = -1;
     }
@@ -231,7 +231,7 @@ static int compare_arithmetic(const run *r, const char *dir, lf_error *err)
     if (!status) m->head_dim = lf__model_head_dim(m);
     for (size_t i = 0; i < LF_COUNT(keys) && !status; i++) {
         if (strcmp(value_of(from, keys[i], was, sizeof was), value_of(&r->config, keys[i], is, sizeof is)) == 0) continue;
-        lf_error_set(err, LF_E_MISMATCH, "model.init_from: %s has %s = %s, this run %s: the weights would mean something else.", path,
+        lf_error_set(err, LF_E_MISMATCH, "model.init_from: %s has %s = %s, this run %s: the weights would mean something else", path,
                      keys[i] + strlen("model."), was, is);
         status = lf_error_hint(err, "--%s %s", keys[i], was);
     }
@@ -269,15 +269,14 @@ static int find_named(run *r, char dir[LF_PATH_MAX], lf_error *err)
     if (lf_checkpoint_find(dir, LF_PATH_MAX, r->config.run.resume, NULL, err)) return -1;
     if (lf__path_join(state, dir, "trainer/state.json", err)) return -1;
     if (!lf__path_exists(state)) {
-        lf_error_set(err, LF_E_NOT_FOUND, "%s: a model, but not the checkpoint of a run: it has no trainer/state.json to resume from.",
-                     dir);
+        lf_error_set(err, LF_E_NOT_FOUND, "%s: a model, but not the checkpoint of a run: it has no trainer/state.json to resume from", dir);
         return lf_error_hint(err, "begin a new run with its weights: --model.init_from %s", dir);
     }
     if (compare_with(r, dir, "trainer/config.yaml", "a run goes on with the recipe it began with", true, err)) return -1;
     if (lf__checkpoint_verify(dir, &step, err)) return -1;
     if (highest <= step) return 0;
     if (!lies_in(dir, r->dir)) return lf__checkpoint_newest(dir, r->dir, &r->note, err);
-    lf_error_set(err, LF_E_BUSY, "%s holds step-%06" PRId64 ", which is later than step %" PRId64 " of %s; nothing is overwritten.", r->dir,
+    lf_error_set(err, LF_E_BUSY, "%s holds step-%06" PRId64 ", which is later than step %" PRId64 " of %s; nothing is overwritten", r->dir,
                  highest, step, dir);
     return lf_error_hint(err, "--resume auto, or go on from there in a new folder: --run.dir runs/another --resume %s", dir);
 }

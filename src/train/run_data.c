@@ -74,7 +74,7 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
         return lf_error_hint(err, "foundry train ... --data.train stories.txt");
     }
     if (!lf__path_exists(c->data.train) && !strchr(c->data.train, ',')) { /* a list of .bin files is looked at when it is opened */
-        lf_error_set(err, LF_E_NOT_FOUND, "data.train: %s does not exist.", c->data.train);
+        lf_error_set(err, LF_E_NOT_FOUND, "data.train: %s does not exist", c->data.train);
         return lf_error_hint(err, "make some: foundry data synth --bytes 20M -o stories.txt");
     }
     if (lf__path_join(cache, run_dir, "data", err)) return -1;
@@ -99,7 +99,7 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
         const char *made = lf_shards_fingerprint(d->train), *judged = lf_shards_fingerprint(d->val); /* foreign files do not say */
         if (made[0] && judged[0] && strcmp(made, judged) != 0) {
             lf_error_set(err, LF_E_MISMATCH,
-                         "data.train and data.val were made by different tokenizers (fingerprints %.12s... and %.12s...).", made, judged);
+                         "data.train and data.val were made by different tokenizers (fingerprints %.12s... and %.12s...)", made, judged);
             lf_error_hint(err, "prepare one with the tokenizer of the other: foundry data prepare ... --tokenizer DIR");
             goto fail;
         }
@@ -128,7 +128,7 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
     if (d->val && check_ids(d->val, own_val ? c->data.train : c->data.val, c->model.vocab_size, err)) goto fail;
     if (d->tokenizer && c->model.vocab_size < lf_tokenizer_size(d->tokenizer)) {
         lf_error_set(err, LF_E_MISMATCH,
-                     "model.vocab_size is %" PRId64 ", but the tokenizer of %s has %d tokens: some could never be read or said.",
+                     "model.vocab_size is %" PRId64 ", but the tokenizer of %s has %d tokens: some could never be read or said",
                      c->model.vocab_size, c->data.train, lf_tokenizer_size(d->tokenizer));
         lf_error_hint(err, "set model.vocab_size to 0: the tokenizer's size is taken");
         goto fail;

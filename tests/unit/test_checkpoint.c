@@ -237,11 +237,11 @@ static void rotation_spares_the_last(void **state)
     assert_ok(lf__path_join(other, parent, "best", err));
     assert_ok(lf__make_dirs(other, err));
     static const struct {
-        int64_t keep;
+        int64_t keep, step;
         size_t left;
-    } rounds[] = {{0, 5}, {9, 5}, {4, 5}, {3, 4}, {1, 2}, {1, 2}};
+    } rounds[] = {{0, 3000, 5}, {9, 3000, 5}, {4, 3000, 5}, {1, 3, 5}, {3, 3000, 4}, {1, 300, 3}, {1, 300, 3}, {1, 3000, 2}};
     for (size_t i = 0; i < LF_COUNT(rounds); i++) {
-        lf__checkpoint_rotate(run, rounds[i].keep);
+        lf__checkpoint_rotate(run, rounds[i].keep, rounds[i].step); /* what lies after step counts for nothing */
         assert_ok(lf__list_dir(parent, &names, &n, err));
         assert_int_equal(n, rounds[i].left);
         lf__names_free(&names, n);

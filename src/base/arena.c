@@ -124,10 +124,3 @@ void *lf__arena_push(lf_arena *arena, size_t bytes)
     arena->peak = LF_MAX(arena->peak, end);
     return p;
 }
-
-void *lf__arena_push_zero(lf_arena *arena, size_t bytes)
-{
-    void *p = lf__arena_push(arena, bytes);
-    if (p && !arena->measuring) memset(p, 0, bytes);
-    return p;
-}

@@ -24,6 +24,10 @@ static inline bool lf__add_size(size_t *out, size_t a, size_t b) { return !__bui
 static inline bool lf__mul_size(size_t *out, size_t a, size_t b) { return !__builtin_mul_overflow(a, b, out); }
 static inline size_t lf__round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
+/* ---- error.c ------------------------------------------------------------------------------------------------------------ */
+/* Hands an inner failure on with its hint; an error that is already set is kept. Returns -1. */
+int lf__error_pass(lf_error *err, const lf_error *cause);
+
 /* ---- arena.c: memory with a named lifetime ------------------------------------------------------------------------------
  * A bump allocator over one reservation. Pushes are 64-byte aligned. Rewinding gives everything after a mark back.
  * A measuring arena hands out addresses that must not be touched and only counts: the forecast runs the same code as the work.
@@ -46,9 +50,8 @@ int lf__arena_init(lf_arena *arena, const char *name, size_t size, lf_error *err
 int lf__arena_init_measuring(lf_arena *arena, const char *name, lf_error *err);
 void lf__arena_release(lf_arena *arena);
 /* Never NULL for a measuring arena; NULL and `overflowed` set when it does not fit. Contents: zero on the first use of the bytes, and
- * after a rewind whatever was there: callers that need zeros use lf__arena_push_zero. */
+ * after a rewind whatever was there. */
 void *lf__arena_push(lf_arena *arena, size_t bytes);
-void *lf__arena_push_zero(lf_arena *arena, size_t bytes);
 static inline size_t lf__arena_mark(const lf_arena *arena) { return arena->used; }
 static inline void lf__arena_rewind(lf_arena *arena, size_t mark) { arena->used = mark; }
 
@@ -97,10 +100,8 @@ int lf__parse_double(const char *text, const char *what, double lo, double hi, d
 int lf__parse_bool(const char *text, const char *what, bool *out, lf_error *err); /* true/false/yes/no/on/off/1/0 */
 /* The nearest of `names` (NULL-terminated) within a third of its length in edits, or NULL: for "did you mean". */
 const char *lf__nearest(const char *name, const char *const *names);
-/* "1.2 MB", "3m 20s", "12,345": human forms into out (returns out). */
+/* "1.2 MB" into out (returned). */
 char *lf__human_bytes(char out[32], double bytes);
-char *lf__human_time(char out[32], double seconds);
-char *lf__human_count(char out[32], int64_t n);
 double lf__now(void); /* monotonic seconds */
 /* vsnprintf in the C locale: a decimal point is a point, whatever locale the host program has set. */
 int lf__vsnprintf(char *out, size_t size, const char *format, va_list args) LF_PRINTF(3, 0);
@@ -194,10 +195,9 @@ lf_writer *lf__writer_open(const char *path, lf_error *err);
 int lf__writer_add(lf_writer *w, const void *bytes, size_t n); /* 0 or -1 (sticky) */
 int lf__writer_printf(lf_writer *w, const char *format, ...) LF_PRINTF(2, 3);
 int lf__writer_rewrite(lf_writer *w, uint64_t offset, const void *bytes, size_t n); /* patch bytes already written (headers) */
-uint64_t lf__writer_offset(const lf_writer *w);
-int lf__writer_commit(lf_writer **w, lf_error *err);                              /* takes *w, success or not */
-void lf__writer_discard(lf_writer **w);                                           /* takes *w */
-int lf__write_file(const char *path, const void *bytes, size_t n, lf_error *err); /* all of the above at once */
+int lf__writer_commit(lf_writer **w, lf_error *err);                                /* takes *w, success or not */
+void lf__writer_discard(lf_writer **w);                                             /* takes *w */
+int lf__write_file(const char *path, const void *bytes, size_t n, lf_error *err);   /* all of the above at once */
 
 /* A folder that appears whole: write files into the returned temporary folder ("<parent>/.<name>.tmp-<pid>"), then commit = fsync every
  * file and the folder, rename, fsync the parent. With `replace`, an existing target is swapped out and removed after the rename. */
@@ -252,7 +252,6 @@ typedef struct lf_option {
 } lf_option;
 /* All tables end with a row whose key is NULL. */
 const lf_option *lf__option_find(const lf_option *table, const char *key);
-int lf__options_set_defaults(const lf_option *table, void *target, lf_error *err);
 /* Parses and range-checks text into the field. where = "configs/a.yaml:12" or "command line": the error reads
  * "<where>: train.lr: expected a number from 0 to 10, got \"fast\"". An unknown key names the nearest known one. */
 int lf__option_set(const lf_option *table, void *target, const char *key, const char *text, const char *where, lf_error *err);

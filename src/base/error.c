@@ -52,6 +52,12 @@ void lf_error_reset(lf_error *err)
     err->message[0] = err->hint[0] = '\0';
 }
 
+int lf__error_pass(lf_error *err, const lf_error *cause)
+{
+    if (err && err->code == LF_OK) *err = *cause;
+    return -1;
+}
+
 const char *lf_code_name(lf_code code)
 {
     switch (code) {

@@ -3,8 +3,6 @@
 #include "base/base.h"
 
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { DEPTH_MAX = 64 };
 

@@ -13,13 +13,6 @@ const lf_option *lf__option_find(const lf_option *table, const char *key)
     return NULL;
 }
 
-int lf__options_set_defaults(const lf_option *table, void *target, lf_error *err)
-{
-    for (const lf_option *row = table; row->key; row++)
-        if (lf__option_set(table, target, row->key, row->fallback, "default", err)) return -1;
-    return 0;
-}
-
 /* An unknown key: the nearest one of the table, if any is near. */
 static int unknown(const lf_option *table, const char *key, const char *where, lf_error *err)
 {

@@ -5,7 +5,6 @@
  *   runs/a/.model.bin.tmp-4711  --commit-->  runs/a/model.bin */
 #include "base/base.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -222,8 +221,6 @@ int lf__writer_rewrite(lf_writer *w, uint64_t offset, const void *bytes, size_t 
     return 0;
 }
 
-uint64_t lf__writer_offset(const lf_writer *w) { return w->flushed + w->used; }
-
 int lf__writer_commit(lf_writer **writer, lf_error *err)
 {
     lf_writer *w = *writer;
@@ -237,8 +234,7 @@ int lf__writer_commit(lf_writer **writer, lf_error *err)
     bool failed = w->err.code != LF_OK;
     if (failed) {
         unlink(w->tmp);
-        lf_error_set(err, w->err.code, "%s", w->err.message);
-        if (w->err.hint[0]) lf_error_hint(err, "%s", w->err.hint);
+        lf__error_pass(err, &w->err);
     } else {
         parent_of(dir, w->path);
         failed = sync_dir(dir, err) != 0;

@@ -207,40 +207,6 @@ char *lf__human_bytes(char out[32], double bytes)
     return out;
 }
 
-char *lf__human_time(char out[32], double seconds)
-{
-    if (!isfinite(seconds) || seconds < 0) {
-        format_into(out, 32, "-");
-    } else if (seconds < 0.9995) {
-        format_into(out, 32, seconds < 0.0009995 ? "%.0f us" : "%.0f ms", seconds * (seconds < 0.0009995 ? 1e6 : 1e3));
-    } else if (seconds < 59.95) {
-        format_into(out, 32, "%.1fs", seconds);
-    } else {
-        int64_t s = seconds < 9e15 ? (int64_t)(seconds + 0.5) : INT64_C(9000000000000000);
-        if (s < 3600)
-            format_into(out, 32, "%dm %02ds", (int)(s / 60), (int)(s % 60));
-        else if (s < 86400)
-            format_into(out, 32, "%dh %02dm", (int)(s / 3600), (int)(s / 60 % 60));
-        else
-            format_into(out, 32, "%" PRId64 "d %02dh", s / 86400, (int)(s / 3600 % 24));
-    }
-    return out;
-}
-
-char *lf__human_count(char out[32], int64_t n)
-{
-    char digits[24];
-    int len = format_into(digits, sizeof digits, "%" PRIu64, n < 0 ? 0 - (uint64_t)n : (uint64_t)n);
-    char *p = out;
-    if (n < 0) *p++ = '-';
-    for (int i = 0; i < len; i++) {
-        if (i && (len - i) % 3 == 0) *p++ = ',';
-        *p++ = digits[i];
-    }
-    *p = '\0';
-    return out;
-}
-
 double lf__now(void)
 {
     struct timespec t;

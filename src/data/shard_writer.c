@@ -2,7 +2,6 @@
  * Not a tokenizer and not an index writer. A sink owns its open file and one block of memory; one thread per sink. */
 #include "data/data.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -377,7 +377,7 @@ int lf_synth_write(const char *path, const lf_synth_options *options, lf_synth_r
         goto out;
     lf_error stop = {0};
     if (write_stories(&o, &j, options, threads, &stop) && stop.code) {
-        rc = lf_error_set(err, stop.code, "%s", stop.message);
+        rc = lf__error_pass(err, &stop);
         goto out;
     }
     o.report.bits_per_byte = o.report.bits / (double)LF_MAX(o.report.bytes, 1);

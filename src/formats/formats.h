@@ -35,6 +35,5 @@ typedef struct lf_st_decl {
     int64_t shape[8];
 } lf_st_decl;
 lf_writer *lf__safetensors_begin(const char *path, const lf_st_decl *decls, size_t n, lf_error *err);
-size_t lf__safetensors_dtype_bytes(const char *dtype); /* 0 = unknown */
 
 #endif

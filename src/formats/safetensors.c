@@ -19,7 +19,8 @@ static const struct {
 } dtypes[] = {{"F32", 4}, {"BF16", 2}, {"F16", 2}, {"F64", 8}, {"I64", 8},  {"I32", 4},     {"I16", 2},     {"I8", 1},
               {"U64", 8}, {"U32", 4},  {"U16", 2}, {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"C64", 8}};
 
-size_t lf__safetensors_dtype_bytes(const char *dtype)
+/* 0: unknown. */
+static size_t dtype_bytes(const char *dtype)
 {
     for (size_t i = 0; i < LF_COUNT(dtypes); i++)
         if (strcmp(dtypes[i].name, dtype) == 0) return dtypes[i].bytes;
@@ -76,7 +77,7 @@ static int read_tensor(const reader *r, lf_st_tensor *t, const char *name, json_
         !json_is_integer(json_array_get(offsets, 1)))
         return bad(r, name, "data_offsets: expected two whole numbers");
     *t = (lf_st_tensor){.name = name, .dtype = json_string_value(dtype)};
-    size_t item = lf__safetensors_dtype_bytes(t->dtype);
+    size_t item = dtype_bytes(t->dtype);
     if (!item) return lf_error_set(r->err, LF_E_UNSUPPORTED, "%s: tensor \"%.128s\": unknown dtype \"%.32s\"", r->path, name, t->dtype);
     if (json_array_size(shape) > DIMS_MAX) return bad(r, name, "shape: more than 8 dimensions");
     t->n_dims = (int)json_array_size(shape);
@@ -202,7 +203,7 @@ static int build_header(lf_buf *b, const char *path, const lf_st_decl *decls, si
     lf__buf_puts(b, "{\"__metadata__\":{\"format\":\"pt\"}");
     for (size_t i = 0; i < n; i++) {
         const lf_st_decl *d = &decls[i];
-        size_t item = lf__safetensors_dtype_bytes(d->dtype), bytes = 0, end = 0;
+        size_t item = dtype_bytes(d->dtype), bytes = 0, end = 0;
         for (size_t j = 0; j < i; j++)
             if (strcmp(decls[j].name, d->name) == 0) return lf_error_set(err, LF_E_ARGUMENT, "%s: tensor \"%.128s\" twice", path, d->name);
         if (!item || d->n_dims < 0 || d->n_dims > DIMS_MAX || !shape_bytes(&bytes, d->shape, d->n_dims, item) ||

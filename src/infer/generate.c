@@ -114,10 +114,7 @@ static int feed(session *s, const int32_t *tokens, int n, float **logits, lf_err
         int32_t seq_start[2] = {0, rows}, last = rows - 1;
         lf_kv *kv = &s->room.kv;
         lf_batch batch = batch_of(s, tokens + at, rows, seq_start, &kv, &last);
-        if (lf__model_forward(s->model, &s->work.ctx, &batch, logits)) {
-            if (err && err->code == LF_OK) *err = s->work.ctx.error;
-            return -1;
-        }
+        if (lf__model_forward(s->model, &s->work.ctx, &batch, logits)) return lf__error_pass(err, &s->work.ctx.error);
         kv->length += rows;
     }
     return 0;

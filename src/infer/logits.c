@@ -52,7 +52,7 @@ int lf_model_logits(lf_model *m, float *logits, const int32_t *tokens, int n, in
         batch.tokens = tokens + at;
         for (int i = 0; i < take; i++) positions[i] = at + i;
         if (lf__model_forward(m, &ctx.ctx, &batch, &z)) {
-            lf_error_set(err, ctx.ctx.error.code, "%s", ctx.ctx.error.message);
+            lf__error_pass(err, &ctx.ctx.error);
             goto done;
         }
         memcpy(logits + (size_t)at * (size_t)c->vocab_size, z, (size_t)take * (size_t)c->vocab_size * sizeof *z);

@@ -1,6 +1,5 @@
 /* model.c - a model as its users see it: made, counted, run. The arithmetic is in arch_*.c, memory in params.c, files in model_files.c. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "model/model.h"
@@ -137,7 +136,7 @@ int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool
     size_t need_step = step.peak, need_scratch = scratch.peak;
     lf__arena_release(&step);
     lf__arena_release(&scratch);
-    if (lf__failed(&dry)) return lf_error_set(err, dry.error.code, "%s", dry.error.message);
+    if (lf__failed(&dry)) return lf__error_pass(err, &dry.error);
     if (lf__arena_init(&c->step, "step", LF_MAX(need_step, LF_ALIGN), err) || lf__arena_init(&c->scratch, "scratch", need_scratch, err))
         return -1;
     c->ctx = (lf_ctx){.device = m->device, .meta = &c->meta, .step = &c->step, .scratch = &c->scratch, .tape = training ? &c->tape : NULL};

@@ -93,7 +93,6 @@ void lf__model_clear_grads(lf_model *m);
 /* ---- model_files.c ------------------------------------------------------------------------------------------------------------------ */
 /* Fills m from dir/model.safetensors: every tensor there, of the right shape, and no other. */
 int lf__model_read(lf_model *m, const char *dir, lf_error *err);
-int lf__model_write(const lf_model *m, const char *path, lf_error *err);
 
 /* ---- model.c --------------------------------------------------------------------------------------------------------------------------
  */

@@ -66,7 +66,7 @@ int lf__model_read(lf_model *m, const char *dir, lf_error *err)
     return 0;
 }
 
-int lf__model_write(const lf_model *m, const char *path, lf_error *err)
+static int write_weights(const lf_model *m, const char *path, lf_error *err)
 {
     lf_st_decl *decls = lf__calloc((size_t)m->n_params, sizeof *decls, err);
     if (!decls) return -1;
@@ -113,7 +113,7 @@ int lf_model_save(const lf_model *m, const char *dir, lf_error *err)
     int status = lf__path_join(path, dir, "config.json", err) || lf_config_save_hf(config, path, err) ? -1 : 0;
     free(config);
     if (status) return -1;
-    if (lf__path_join(path, dir, "model.safetensors", err) || lf__model_write(m, path, err)) return -1;
+    if (lf__path_join(path, dir, "model.safetensors", err) || write_weights(m, path, err)) return -1;
     int n = snprintf(generation, sizeof generation, "{\n  \"do_sample\": true");
     if (m->config.eos_token_id >= 0)
         n += snprintf(generation + n, sizeof generation - (size_t)n, ",\n  \"bos_token_id\": %" PRId64 ",\n  \"eos_token_id\": %" PRId64,

@@ -8,7 +8,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 typedef struct loader {
     const char *path; /* for messages: the file that is being read */

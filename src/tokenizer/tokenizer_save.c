@@ -4,8 +4,6 @@
  * A character vocabulary is a BPE without merges over the text itself: no pre-tokenizer, and the decoder "Fuse" joins the tokens. */
 #include "tokenizer/tokenizer.h"
 
-#include <string.h>
-
 /* A token's key as a JSON string: bytes in the alphabet for bpe, the text itself for characters and special tokens. */
 static void put_key(lf_buf *out, lf_buf *key, const lf_tokenizer *t, uint32_t id)
 {

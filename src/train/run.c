@@ -97,13 +97,6 @@ static lf_batch micro_batch(step_batch *b, int w, float loss_scale)
 }
 
 /* ---- set-up ------------------------------------------------------------------------------------------------------------------ */
-static int report(lf_error *err, const lf_error *cause)
-{
-    lf_error_set(err, cause->code, "%s", cause->message);
-    if (cause->hint[0]) lf_error_hint(err, "%s", cause->hint);
-    return -1;
-}
-
 static int open_folder(run *r, lf_error *err)
 {
     lf_config *c = &r->config;
@@ -397,7 +390,7 @@ static int train_step(run *r, int64_t t, lf_train_metrics *m, lf_error *err)
     for (int w = 0; w < r->batch.windows; w += r->batch.micro_windows) {
         lf_batch micro = micro_batch(&r->batch, w, 1.0f / (float)scored);
         nll += lf__model_loss(r->model, &r->ctx.ctx, &micro, NULL);
-        if (lf__failed(&r->ctx.ctx)) return report(err, &r->ctx.ctx.error);
+        if (lf__failed(&r->ctx.ctx)) return lf__error_pass(err, &r->ctx.ctx.error);
     }
     *m = (lf_train_metrics){.step = t,
                             .steps = c->steps,
@@ -521,5 +514,5 @@ int lf_train_run(lf_device *device, const lf_config *config, const lf_train_hook
     if (!begun) undo_folder(r); /* still under the lock */
     tear_down(r);
     free(r);
-    return status ? report(err, &cause) : 0;
+    return status ? lf__error_pass(err, &cause) : 0;
 }

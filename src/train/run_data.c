@@ -1,7 +1,5 @@
 /* run_data.c - what a run reads: token shards (its own, foreign, or made on the fly from raw text) and the tokenizer that fits them. */
 #include <inttypes.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "train/trainer.h"
@@ -83,7 +81,7 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
     if (open_split(&d->train, d, c, c->data.train, "train", cache, hooks, own_val ? c->data.val_fraction : 0, err)) goto fail;
     lf_error none = {0};
     if (!text && !(d->tokenizer = tokenizer_for_shards(c, d->train, &none)) && none.code) {
-        if (err) *err = none;
+        lf__error_pass(err, &none);
         goto fail;
     }
     if (!own_val) {
@@ -105,7 +103,7 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
         }
     } else if (open_split(&d->val, d, c, c->data.train, "val", cache, hooks, c->data.val_fraction, &none)) {
         if (none.code != LF_E_NOT_FOUND) {
-            if (err) *err = none;
+            lf__error_pass(err, &none);
             goto fail;
         }
         d->val = NULL; /* a folder without a validation split: nothing to evaluate on */

@@ -200,7 +200,6 @@ static void writer_commits_whole_files(void **state)
     big[2999999] = '\0';
     assert_int_equal(lf__writer_printf(w, "%s", big), 0); /* longer than the buffer */
     assert_int_equal(lf__writer_add(w, big, 1000), 0);
-    assert_int_equal(lf__writer_offset(w), 4 + 7 + 2999999 + 1000);
     assert_int_equal(lf__writer_rewrite(w, 0, "head", 4), 0);
     assert_int_equal(lf__writer_add(w, "tail", 4), 0);
     assert_int_equal(lf__writer_commit(&w, &err), 0);

@@ -196,20 +196,6 @@ static void human_numbers(void **state)
     assert_string_equal(lf__human_bytes(out, 1234567), "1.2 MB");
     assert_string_equal(lf__human_bytes(out, 999960), "1.0 MB");
     assert_string_equal(lf__human_bytes(out, 1.8e19), "18.0 EB");
-    assert_string_equal(lf__human_time(out, 0.0000123), "12 us");
-    assert_string_equal(lf__human_time(out, 0.25), "250 ms");
-    assert_string_equal(lf__human_time(out, 12.34), "12.3s");
-    assert_string_equal(lf__human_time(out, 59.97), "1m 00s");
-    assert_string_equal(lf__human_time(out, 200), "3m 20s");
-    assert_string_equal(lf__human_time(out, 7500), "2h 05m");
-    assert_string_equal(lf__human_time(out, 90000), "1d 01h");
-    assert_string_equal(lf__human_time(out, NAN), "-");
-    assert_string_equal(lf__human_time(out, INFINITY), "-");
-    assert_string_equal(lf__human_count(out, 0), "0");
-    assert_string_equal(lf__human_count(out, 999), "999");
-    assert_string_equal(lf__human_count(out, 12345), "12,345");
-    assert_string_equal(lf__human_count(out, -1234567), "-1,234,567");
-    assert_string_equal(lf__human_count(out, INT64_MIN), "-9,223,372,036,854,775,808");
 }
 
 static void utf8_round_trips(void **state)

@@ -1,6 +1,5 @@
 /* device.c - opening and closing a CPU device: picks the rung of the ladder, starts the workers, owns the packing buffers.
  * Everything a kernel call needs is allocated here, once. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* ref_kernels.c - the scalar rung: every kernel in plain C. It is the definition that the vector rungs are tested against and is never
  * optimized. Products are chains of multiply and add in float, like the fast ones; sums over a row are taken in double. */
 #include <math.h>
-#include <string.h>
 
 #include "backend/cpu/kernels.h"
 

@@ -70,7 +70,8 @@ rm shards-gone/train_000000.bin
 truncate -s 300 shards-jsoncut/shards.json
 sed -i 's/"tokens": 1/"tokens": 2/' shards-jsonflip/shards.json
 flip shards-tokflip/tokenizer/tokenizer.json $(($(wc -c <tok/tokenizer.json) - 17))
-copies tok-cut tok-empty tok-noise tok-array
+copies tok-cut tok-empty tok-noise tok-array tok-long
+echo more >>tok-long/tokenizer.json
 truncate -s 4000 tok-cut/tokenizer.json
 : >tok-empty/tokenizer.json
 cp noise.bin tok-noise/tokenizer.json
@@ -209,7 +210,7 @@ bad "corpus too small, on the fly with its tokenizer" 1 'short.txt|train.seq_len
 bad "tokenizer missing" 1 'none' $F data prepare s.txt -t none -o new
 bad "tokenizer: a folder without one" 1 'folder' $F data prepare s.txt -t folder -o new
 bad "tokenizer: not a tokenizer" 1 's.txt' $F tokenizer info s.txt
-for kind in cut empty noise array; do
+for kind in cut long empty noise array; do
     bad "tokenizer.json $kind" 1 "tok-$kind/tokenizer.json" $F data prepare s.txt -t tok-$kind -o new
     bad "tokenizer.json $kind: encode" 1 "tok-$kind/tokenizer.json" $F tokenizer encode tok-$kind hello
 done

@@ -40,7 +40,7 @@ equal "another seed is another model" different "$(
 # ---- killed and resumed -------------------------------------------------------------------------------------------------------
 rounds=0 targets=
 for at in $(for _ in 1 2 3 4 5; do echo $((RANDOM % 39 + 1)); done | sort -n); do
-    start killed
+    start killed --threads $((RANDOM % 3 + 1))
     wait_for killed "$at"
     sleep "0.00$((RANDOM % 9))"
     kill -9 "$child" 2>/dev/null && rounds=$((rounds + 1))
@@ -110,6 +110,24 @@ wait "$child"
 code=$?
 [ $code -gt 3 ] && ok "a second SIGINT ends it at once (exit $code)" || not_ok "a second SIGINT ends it at once" "an exit code above 3" "$code"
 [ ! -e slow/checkpoints ] && ok "and it saves nothing" || not_ok "a second SIGINT saves nothing" "no checkpoints" "$(ls slow/checkpoints)"
+
+# --resume PATH: of another run, or of this one when nothing later would be lost.
+run train tiny.yaml --run.dir one --resume one/checkpoints/step-000028 >path.txt 2>&1
+equal "--resume PATH before the newest checkpoint: exit code" 1 $?
+says "--resume PATH before the newest checkpoint: says which" "step-000040" path.txt
+rm -rf path && cp -r one path && rm -r path/checkpoints/step-000040
+run train tiny.yaml --run.dir path --resume path/checkpoints/step-000035 >path.txt 2>&1
+equal "--resume PATH: the same weights" "$straight" "$(final path)"
+equal "--resume PATH: the same losses, each step once" "$(curve one)" "$(curve path)"
+run train tiny.yaml --run.dir other --resume one/checkpoints/step-000035 >other.txt 2>&1
+equal "--resume PATH of another run: the same weights" "$straight" "$(final other)"
+start never --train.steps 400 --train.checkpoint_every 0 --resume never
+wait_for never 30
+kill -INT "$child"
+wait "$child"
+resume=$(sed -n 's/^ *\(foundry train .*\)$/\1/p' never.txt | tail -n 1)
+(eval "run ${resume#foundry}") >again.txt 2>&1
+equal "--resume never, interrupted: the printed command goes on" "0 $(final long)" "$? $(final never)"
 
 # ---- two processes ------------------------------------------------------------------------------------------------------------
 start busy --train.steps 100000 --train.eval_every 0 --train.sample_every 0 --train.checkpoint_every 0

@@ -199,9 +199,9 @@ static void complain(const char *message, const char *hint)
 {
     cli_live_clear();
     fflush(stdout);
-    fprintf(stderr, "%s%s%s %s\n", cli_color(stderr, CLI_RED), cli_say("error:", "错误："), cli_color(stderr, CLI_PLAIN), message);
+    fprintf(stderr, "%s%s%s%s\n", cli_color(stderr, CLI_RED), cli_say("error: ", "错误："), cli_color(stderr, CLI_PLAIN), message);
     if (hint && *hint)
-        fprintf(stderr, "%s%s%s %s\n", cli_color(stderr, CLI_CYAN), cli_say("hint:", "提示："), cli_color(stderr, CLI_PLAIN), hint);
+        fprintf(stderr, "%s%s%s%s\n", cli_color(stderr, CLI_CYAN), cli_say("hint: ", "提示："), cli_color(stderr, CLI_PLAIN), hint);
 }
 
 int cli_fail(const lf_error *err)
@@ -269,6 +269,16 @@ double cli_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* What the library calls its long work, and its units. */
+static const char *in_language(const char *word)
+{
+    static const char *const words[][2] = {
+        {"stories", "生成"}, {"reading", "读取"}, {"merging", "合并"}, {"prepare", "准备"}, {"merges", "次"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i][0], word) == 0) return cli_say(word, words[i][1]);
+    return word;
+}
+
 /* "10.4 MB", "1,234 merges" */
 static char *amount(char out[64], double n, const char *unit, bool name)
 {
@@ -276,7 +286,7 @@ static char *amount(char out[64], double n, const char *unit, bool name)
     if (strcmp(unit, "bytes") == 0)
         snprintf(out, 64, "%s", cli_human_bytes(number, n));
     else
-        snprintf(out, 64, "%s%s%.24s", cli_human_count(number, n), name ? " " : "", name ? unit : "");
+        snprintf(out, 64, "%s%s%.24s", cli_human_count(number, n), name ? " " : "", name ? in_language(unit) : "");
     return out;
 }
 
@@ -309,7 +319,7 @@ int cli_progress(const char *what, double done, double total, const char *unit, 
     }
     double seconds = now - bar->began, rate = end || bar->rate <= 0 ? (seconds > 0.01 ? done / seconds : 0) : bar->rate;
     char text[768], a[64], b[64], c[64], t[32], cells[160];
-    int at = snprintf(text, sizeof text, "%s  ", bar->what);
+    int at = snprintf(text, sizeof text, "%s  ", in_language(bar->what));
     if (total > 0) {
         double share = done < total ? done / total : 1;
         int room = cli_width() - 60;

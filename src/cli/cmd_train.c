@@ -43,7 +43,12 @@ typedef struct ui {
 } ui;
 
 /* ---- lines -------------------------------------------------------------------------------------------------------------------- */
-static void label(const char *name) { fprintf(stderr, "%s%-9s%s", cli_color(stderr, CLI_CYAN), name, cli_color(stderr, CLI_PLAIN)); }
+static void label(const char *name, const char *name_zh)
+{
+    fputs(cli_color(stderr, CLI_CYAN), stderr);
+    cli_pad(stderr, cli_say(name, name_zh), 9);
+    fputs(cli_color(stderr, CLI_PLAIN), stderr);
+}
 
 /* "4.1M", or with a gap "18.2 M" for the unit that follows. */
 static char *short_count(char out[32], double n, const char *gap)
@@ -63,28 +68,32 @@ static void on_start(const lf_train_start *s, void *user)
     cli_live_clear();
     snprintf(u->run_dir, sizeof u->run_dir, "%s", s->run_dir);
     u->steps_done = s->resumed_from > 0 ? s->resumed_from : 0;
-    label("run");
-    fprintf(stderr, "%s, ", s->run_dir);
+    label("run", "运行");
+    fprintf(stderr, cli_say("%s, ", "%s，"), s->run_dir);
     if (s->resumed_from >= t->steps)
-        fprintf(stderr, "finished: %s steps are done; raise --train.steps to go on\n", cli_human_count(a, (double)t->steps));
+        fprintf(stderr,
+                cli_say("finished: %s steps are done; raise --train.steps to go on\n", "已完成：%s 步；要继续请增大 --train.steps\n"),
+                cli_human_count(a, (double)t->steps));
     else if (s->resumed_from >= 0)
-        fprintf(stderr, "resumed from step %s of %s\n", cli_human_count(a, (double)s->resumed_from), cli_human_count(b, (double)t->steps));
+        fprintf(stderr, cli_say("resumed from step %s of %s\n", "从第 %s 步继续，共 %s 步\n"), cli_human_count(a, (double)s->resumed_from),
+                cli_human_count(b, (double)t->steps));
     else
-        fprintf(stderr, "a fresh start, %s steps\n", cli_human_count(a, (double)t->steps));
-    label("model");
-    fprintf(stderr, "%s parameters, %sFLOP per token\n", cli_human_count(a, (double)s->parameters),
+        fprintf(stderr, cli_say("a fresh start, %s steps\n", "全新开始，共 %s 步\n"), cli_human_count(a, (double)t->steps));
+    label("model", "模型");
+    fprintf(stderr, cli_say("%s parameters, %sFLOP per token\n", "%s 个参数，每词元 %sFLOP\n"), cli_human_count(a, (double)s->parameters),
             short_count(b, s->flops_per_token, " "));
-    label("data");
+    label("data", "数据");
     double asked = (double)t->steps * (double)s->tokens_per_step;
-    fprintf(stderr, "%s tokens + %s to validate; %s a step, %.2f epochs\n", cli_human_count(a, (double)s->train_tokens),
-            cli_human_count(b, (double)s->val_tokens), cli_human_count(c, (double)s->tokens_per_step),
-            s->train_tokens ? asked / (double)s->train_tokens : 0);
-    label("machine");
-    fprintf(stderr, "%s, %d thread%s, %s of memory\n", s->isa, s->threads, s->threads == 1 ? "" : "s",
+    fprintf(stderr, cli_say("%s tokens + %s to validate; %s a step, %.2f epochs\n", "训练 %s 个词元，验证 %s 个；每步 %s 个，共 %.2f 遍\n"),
+            cli_human_count(a, (double)s->train_tokens), cli_human_count(b, (double)s->val_tokens),
+            cli_human_count(c, (double)s->tokens_per_step), s->train_tokens ? asked / (double)s->train_tokens : 0);
+    label("machine", "机器");
+    const char *threads = s->threads == 1 ? cli_say("thread", "个线程") : cli_say("threads", "个线程");
+    fprintf(stderr, cli_say("%s, %d %s, %s of memory\n", "%s，%d %s，内存 %s\n"), s->isa, s->threads, threads,
             cli_human_bytes(d, (double)s->arena_bytes));
     if (s->note && *s->note) {
-        label("note");
-        fprintf(stderr, "%s\n", s->note);
+        label("note", "说明");
+        cli_wrap(stderr, s->note, 9, 9);
     }
     fputc('\n', stderr);
 }
@@ -104,7 +113,7 @@ static void status_line(const ui *u, const lf_train_metrics *m, char *out, size_
     static const int order[] = {0, 1, 4, 5, 3, 6, 2}; /* as they are read */
     int limit = terminal ? cli_width() - 1 : 1 << 20, keep = 0, used = -2, cells = 0;
     while (keep < n && used + 2 + (int)strlen(parts[keep]) <= limit) used += 2 + (int)strlen(parts[keep++]);
-    if (terminal && u->unicode && limit - used >= 12) cells = limit - used - 8 < 20 ? limit - used - 8 : 20;
+    if (terminal && u->unicode && limit - used >= 16) cells = limit - used - 8 < 20 ? limit - used - 8 : 20;
     size_t at = 0;
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         if (order[i] >= keep) continue;
@@ -142,14 +151,16 @@ static void on_eval(const lf_train_metrics *m, void *user)
     (void)user;
     bool narrow = cli_is_terminal(stderr) && cli_width() < 92;
     cli_live_clear();
-    fprintf(stderr, "%sstep %" PRId64 "%s  val %s%.4f%s  ppl %.3g", cli_color(stderr, CLI_BOLD), m->step, cli_color(stderr, CLI_PLAIN),
-            cli_color(stderr, CLI_GREEN), m->val_loss, cli_color(stderr, CLI_PLAIN), exp(m->val_loss));
-    if (!isnan(m->val_bpb)) fprintf(stderr, "  %.4f %s", m->val_bpb, narrow ? "bpb" : "bits/byte");
+    fprintf(stderr, cli_say("%sstep %" PRId64 "%s  val %s%.4f%s  ppl %.3g", "%s第 %" PRId64 " 步%s  验证 %s%.4f%s  困惑度 %.3g"),
+            cli_color(stderr, CLI_BOLD), m->step, cli_color(stderr, CLI_PLAIN), cli_color(stderr, CLI_GREEN), m->val_loss,
+            cli_color(stderr, CLI_PLAIN), exp(m->val_loss));
+    if (!isnan(m->val_bpb)) fprintf(stderr, "  %.4f %s", m->val_bpb, narrow ? "bpb" : cli_say("bits/byte", "比特/字节"));
     if (!isnan(m->val_floor_bpb) && m->val_floor_bpb > 0) {
-        fprintf(stderr, " = %s%.3f x floor%s", cli_color(stderr, CLI_GREEN), m->val_bpb / m->val_floor_bpb, cli_color(stderr, CLI_PLAIN));
-        if (!narrow) fprintf(stderr, " %.4f", m->val_floor_bpb);
+        fprintf(stderr, cli_say(" = %s%.3f x floor%s", " = 下界的 %s%.3f 倍%s"), cli_color(stderr, CLI_GREEN),
+                m->val_bpb / m->val_floor_bpb, cli_color(stderr, CLI_PLAIN));
+        if (!narrow) fprintf(stderr, cli_say(" %.4f", "（下界 %.4f）"), m->val_floor_bpb);
     }
-    if (!isnan(m->val_excess_bits)) fprintf(stderr, "  %+.1f bits/story", m->val_excess_bits);
+    if (!isnan(m->val_excess_bits)) fprintf(stderr, cli_say("  %+.1f bits/story", "  每个故事 %+.1f 比特"), m->val_excess_bits);
     fputc('\n', stderr);
 }
 
@@ -158,7 +169,8 @@ static void on_checkpoint(int64_t step, const char *dir, double seconds, void *u
     char t[32];
     (void)user, (void)step;
     cli_live_clear();
-    fprintf(stderr, "%ssaved %s (%s)%s\n", cli_color(stderr, CLI_DIM), dir, cli_human_time(t, seconds), cli_color(stderr, CLI_PLAIN));
+    fprintf(stderr, cli_say("%ssaved %s (%s)%s\n", "%s已保存 %s（%s）%s\n"), cli_color(stderr, CLI_DIM), dir, cli_human_time(t, seconds),
+            cli_color(stderr, CLI_PLAIN));
 }
 
 /* ---- samples ------------------------------------------------------------------------------------------------------------------ */
@@ -211,8 +223,8 @@ static void on_sample(int64_t step, lf_model *model, const lf_tokenizer *tokeniz
             int rc = lf_generate(model, tokenizer, p, n, &u->config->sampler, to_stream, kept, NULL, &err);
             fclose(kept);
             if (rc && !u->sample_failed)
-                fprintf(stderr, "%swarning:%s no sample of \"%.*s\": %s\n", cli_color(stderr, CLI_YELLOW), cli_color(stderr, CLI_PLAIN),
-                        (int)n, p, err.message);
+                fprintf(stderr, cli_say("%swarning:%s no sample of \"%.*s\": %s\n", "%s警告：%s没有“%.*s”的样本：%s\n"),
+                        cli_color(stderr, CLI_YELLOW), cli_color(stderr, CLI_PLAIN), (int)n, p, err.message);
             u->sample_failed |= rc != 0;
             if (!rc && file) fprintf(file, "%s%s\n", p == prompts ? "" : LF_END_TOKEN "\n", text);
             if (!rc) quote(u, text);
@@ -222,8 +234,8 @@ static void on_sample(int64_t step, lf_model *model, const lf_tokenizer *tokeniz
         if (!*p || cli_interrupted()) break;
     }
     if (!file || fclose(file))
-        fprintf(stderr, "%swarning:%s %s: cannot write the samples: %s\n", cli_color(stderr, CLI_YELLOW), cli_color(stderr, CLI_PLAIN),
-                path, strerror(errno));
+        fprintf(stderr, cli_say("%swarning:%s %s: cannot write the samples: %s\n", "%s警告：%s%s：无法写出样本：%s\n"),
+                cli_color(stderr, CLI_YELLOW), cli_color(stderr, CLI_PLAIN), path, strerror(errno));
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------------------ */
@@ -258,11 +270,15 @@ static int finish(ui *u, int rc, const lf_error *err, int argc, char *const *arg
     char a[32], b[32];
     cli_live_clear();
     if (rc && err->code == LF_E_INTERRUPTED && !*u->run_dir) { /* while the data was prepared: there is no run yet */
-        fprintf(stderr, "\nstopped before the first step; nothing was saved. To begin again, the same command.\n");
+        fprintf(stderr, cli_say("\nstopped before the first step; nothing was saved. To begin again, the same command.\n",
+                                "\n在第一步之前停止，没有保存任何内容。再次运行同一命令即可重新开始。\n"));
         return CLI_INTERRUPTED;
     }
     if (rc && err->code == LF_E_INTERRUPTED) {
-        fprintf(stderr, "\nstopped at step %s, everything is saved. To go on:\n  foundry train", cli_human_count(a, (double)u->steps_done));
+        fprintf(stderr,
+                cli_say("\nstopped at step %s, everything is saved. To go on:\n  foundry train",
+                        "\n已停在第 %s 步，全部已保存。继续：\n  foundry train"),
+                cli_human_count(a, (double)u->steps_done));
         for (int i = 1; i < argc; i++) {
             size_t n = strcspn(argv[i], "=");
             if ((n == 8 && !strncmp(argv[i], "--resume", n)) || (n == 12 && !strncmp(argv[i], "--run.resume", n))) {
@@ -276,11 +292,12 @@ static int finish(ui *u, int rc, const lf_error *err, int argc, char *const *arg
     }
     if (rc) return cli_fail(err);
     if (u->last.step)
-        fprintf(stderr, "done: %s steps, %s tokens, %s\n", cli_human_count(a, (double)u->last.steps),
-                short_count(b, (double)u->last.tokens, ""), cli_human_time((char[32]){0}, u->last.seconds));
+        fprintf(stderr, cli_say("done: %s steps, %s tokens, %s\n", "完成：%s 步，%s 个词元，%s\n"),
+                cli_human_count(a, (double)u->last.steps), short_count(b, (double)u->last.tokens, ""),
+                cli_human_time((char[32]){0}, u->last.seconds));
     if (*u->run_dir) {
         draw_curve(u);
-        fprintf(stderr, "next: foundry generate ");
+        fprintf(stderr, "%s", cli_say("next: foundry generate ", "下一步：foundry generate "));
         print_quoted(stderr, u->run_dir);
         size_t n = strcspn(u->config->sampler.prompts, "|");
         char prompt[LF_CONFIG_PATH_MAX];

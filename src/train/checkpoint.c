@@ -210,7 +210,7 @@ int lf__checkpoint_newest(char out[LF_PATH_MAX], const char *run_dir, lf_buf *no
             snprintf(out, LF_PATH_MAX, "%s", dir);
             break;
         }
-        if (note) lf__buf_printf(note, "%sCheckpoint step-%06" PRId64 " was passed over: %s", note->len ? " " : "", steps[n], why.message);
+        if (note) lf__buf_printf(note, "%scheckpoint step-%06" PRId64 " was passed over: %s", note->len ? "; " : "", steps[n], why.message);
         if (n == 0) {
             free(steps);
             lf_error_set(err, why.code, "no checkpoint of %s is whole; the last one tried: %s", run_dir, why.message);

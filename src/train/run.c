@@ -177,8 +177,8 @@ static int compare_with(run *r, const char *dir, const char *name, const char *w
     }
     if (!status && resolved && before->train.steps != r->config.train.steps && !strstr(r->note.len ? r->note.data : "", "train.steps")) {
         lf__buf_printf(&r->note,
-                       "%strain.steps changed from %" PRId64 " to %" PRId64 ": the learning-rate schedule is that of the new length.",
-                       r->note.len ? " " : "", before->train.steps, r->config.train.steps);
+                       "%strain.steps changed from %" PRId64 " to %" PRId64 ": the learning-rate schedule is that of the new length",
+                       r->note.len ? "; " : "", before->train.steps, r->config.train.steps);
     }
     free(both);
     return status;

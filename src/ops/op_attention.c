@@ -28,7 +28,10 @@ static group prepare_group(lf_ctx *ctx, const lf_attend *a, float *own, int firs
     size_t block = lf__kv_head_floats(a->head_dim) * (size_t)a->n_kv_heads;
     int limit = max_blocks(batch->n_tokens);
     group g = {.first = first, .last = first};
-    g.seq_block = lf__ctx_push(ctx, ctx->meta, ((size_t)(batch->n_seqs - first) + 1) * sizeof *g.seq_block);
+    int n_seqs =
+        batch->n_seqs - first; /* a sequence has a block at least: without the limit many groups would take meta's room by squares */
+    if (own) n_seqs = LF_MIN(n_seqs, limit);
+    g.seq_block = lf__ctx_push(ctx, ctx->meta, ((size_t)n_seqs + 1) * sizeof *g.seq_block);
     if (lf__failed(ctx)) return g;
     g.seq_block[0] = 0;
     for (int n = 0; g.last < batch->n_seqs; g.last++) {

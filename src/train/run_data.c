@@ -109,9 +109,14 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
         d->val = NULL; /* a folder without a validation split: nothing to evaluate on */
     }
 
-    int32_t end = d->tokenizer ? lf_tokenizer_end(d->tokenizer) : -1;
+    int32_t end = d->tokenizer ? lf_tokenizer_end(d->tokenizer) : (int32_t)c->model.eos_token_id;
     if (lf_shards_end_token(d->train) < 0 && end >= 0) lf_shards_set_end_token(d->train, end);
     if (d->val && lf_shards_end_token(d->val) < 0 && end >= 0) lf_shards_set_end_token(d->val, end);
+    if (c->data.document_mask && lf_shards_end_token(d->train) < 0) {
+        lf_error_set(err, LF_E_CONFIG, "data.document_mask is true, but nothing says which token ends a document of %s", c->data.train);
+        lf_error_hint(err, "name it: --model.eos_token_id N, or its tokenizer: --data.tokenizer DIR");
+        goto fail;
+    }
     if (!c->model.vocab_size) {
         if (!d->tokenizer) {
             lf_error_set(err, LF_E_CONFIG, "model.vocab_size is 0 (the tokenizer's), but %s comes without a tokenizer", c->data.train);

@@ -32,6 +32,16 @@ equal "the floor stands only beside the loss of all documents" "val_loss 2, floo
     "val_loss $(grep -c val_loss floor/metrics.jsonl), floor $(grep -c val_floor_bpb floor/metrics.jsonl)"
 train --run.dir silent --train.steps 5 --train.sample_every 0
 [ ! -e silent/samples ] && ok "sample_every 0: no samples" || not_ok "sample_every 0: no samples" "none" "$(ls silent/samples)"
+train --run.dir mask --train.steps 5 --data.document_mask true
+train --run.dir mask-foreign --train.steps 5 --data.train foreign --model.vocab_size 400 --model.eos_token_id 399 --data.document_mask true
+equal "foreign shards whose end token is named: the same losses" "$(curve mask | sed 's/, "val.*//')" \
+    "$(curve mask-foreign | sed 's/, "val.*//')"
+refused "documents that nobody can tell apart" "which token ends a document" --data.train foreign --model.vocab_size 400 \
+    --data.document_mask true
+for i in $(seq 4000); do printf 'a\n<|endoftext|>\nb\n<|endoftext|>\n'; done >short-docs.txt
+train --run.dir short-docs --data.train short-docs.txt --data.tokenizer_mode char --data.document_mask true --train.steps 2 \
+    --train.warmup_steps 0 --train.batch_tokens 8192 --model.num_hidden_layers 40 --model.hidden_size 4 --model.intermediate_size 4
+equal "documents of one character" "0 " "$? $(grep error: said)"
 
 # ---- the folder -----------------------------------------------------------------------------------------------------------------
 mkdir used && echo precious >used/letter && head -c 3000 s.txt >short.txt

@@ -74,7 +74,7 @@ cp -r one/checkpoints/step-000020 model && rm -r model/trainer
 refused "a model is no checkpoint" "--model.init_from model" --resume model
 cp -r one lied && sed -i 's/"step": 20/"step": 18/' lied/checkpoints/step-000020/trainer/state.json
 train --run.dir lied --train.steps 22
-says "another step in state.json" "state.json: what it says is not what was saved" said
+tr -s ' \n' ' ' <said >flat && says "another step in state.json" "state.json: what it says is not what was saved" flat
 says "the one before is taken" "resumed from step 14" said
 cp -r one last && flip last/checkpoints/step-000020/model.safetensors 50000
 train --run.dir last --train.steps 19 --train.keep_last 1

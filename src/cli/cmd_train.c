@@ -93,7 +93,10 @@ static void on_start(const lf_train_start *s, void *user)
             cli_human_bytes(d, (double)s->arena_bytes));
     if (s->note && *s->note) {
         label("note", "说明");
-        cli_wrap(stderr, s->note, 9, 9);
+        if (cli_is_terminal(stderr))
+            cli_wrap(stderr, s->note, 9, 9);
+        else
+            fprintf(stderr, "%s\n", s->note); /* one line, for whoever reads the log with grep */
     }
     fputc('\n', stderr);
 }

@@ -66,12 +66,13 @@ static int write_optimizer(const char *dir, const lf_model *model, const lf_opti
     return lf__writer_commit(&w, err);
 }
 
-static int write_state(const char *dir, int64_t step, lf_error *err)
+static int write_state(const char *dir, int64_t step, const char *data, lf_error *err)
 {
     char path[LF_PATH_MAX], hex[17];
     json_t *files = json_object(), *state = json_pack("{s:i, s:I, s:o}", "format", 1, "step", (json_int_t)step, "files", files);
     char *text = NULL;
     int status = -1;
+    if (state && data) json_object_set_new(state, "data", json_string(data));
     for (size_t i = 0; i < LF_COUNT(listed); i++) {
         uint64_t size;
         if (lf__path_join(path, dir, listed[i], err)) goto done;
@@ -91,7 +92,7 @@ done:
 }
 
 static int fill(const char *tmp, int64_t step, const lf_model *model, const lf_optimizer *optimizer, const lf_config *config,
-                const lf_tokenizer *tokenizer, lf_error *err)
+                const lf_tokenizer *tokenizer, const char *data, lf_error *err)
 {
     char path[LF_PATH_MAX];
     if (lf__path_join(path, tmp, "trainer", err) || lf__make_dirs(path, err)) return -1;
@@ -99,18 +100,18 @@ static int fill(const char *tmp, int64_t step, const lf_model *model, const lf_o
     if (tokenizer && lf_tokenizer_save(tokenizer, tmp, err)) return -1;
     if (lf__path_join(path, tmp, "trainer/config.yaml", err) || lf_config_save(config, path, "en", err)) return -1;
     if (write_optimizer(tmp, model, optimizer, err)) return -1;
-    return write_state(tmp, step, err);
+    return write_state(tmp, step, data, err);
 }
 
 int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step, const lf_model *model, const lf_optimizer *optimizer,
-                        const lf_config *config, const lf_tokenizer *tokenizer, lf_error *err)
+                        const lf_config *config, const lf_tokenizer *tokenizer, const char *data, lf_error *err)
 {
     char parent[LF_PATH_MAX], tmp[LF_PATH_MAX], name[32];
     snprintf(name, sizeof name, "step-%06" PRId64, step);
     if (lf__path_join(parent, run_dir, "checkpoints", err) || lf__make_dirs(parent, err) || lf__path_join(dir, parent, name, err))
         return -1;
     if (lf__dir_begin(tmp, dir, err)) return -1;
-    if (fill(tmp, step, model, optimizer, config, tokenizer, err) || lf__dir_commit(tmp, dir, true, err)) {
+    if (fill(tmp, step, model, optimizer, config, tokenizer, data, err) || lf__dir_commit(tmp, dir, true, err)) {
         lf__remove_tree(tmp, NULL);
         return -1;
     }
@@ -302,11 +303,28 @@ static int read_moment(const lf_safetensors *st, const char *path, char which, c
     return 0;
 }
 
-int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *o, int64_t *step, lf_error *err)
+/* The windows of a step are places in the data: in other data they are other windows. */
+static int compare_data(const char *dir, const char *data, lf_error *err)
+{
+    char path[LF_PATH_MAX];
+    json_t *state = lf__path_join(path, dir, "trainer/state.json", err) ? NULL : lf__json_load(path, 1 << 20, err);
+    if (!state) return -1;
+    const char *was = json_string_value(json_object_get(state, "data"));
+    int status = 0;
+    if (was && data && strcmp(was, data) != 0) {
+        lf_error_set(err, LF_E_MISMATCH, "%s was trained on other data than what data.train holds now (mark %s, now %s)", dir, was, data);
+        status = lf_error_hint(
+            err, "bring the old data back, or begin a new run with these weights: --run.dir runs/another --model.init_from %s", dir);
+    }
+    json_decref(state);
+    return status;
+}
+
+int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *o, int64_t *step, const char *data, lf_error *err)
 {
     char path[LF_PATH_MAX];
     lf_safetensors st;
-    if (lf__checkpoint_verify(dir, step, err) || lf__model_read(model, dir, err)) return -1;
+    if (lf__checkpoint_verify(dir, step, err) || compare_data(dir, data, err) || lf__model_read(model, dir, err)) return -1;
     if (lf__path_join(path, dir, "trainer/optimizer.safetensors", err) || lf__safetensors_open(&st, path, err)) return -1;
     int status = 0;
     for (int i = 0; i < model->n_params && !status; i++) {

@@ -30,6 +30,7 @@ typedef struct run {
     bool created;                 /* the folder is ours and new: a failed set-up takes it away again */
     bool had_tokenizer, had_data; /* what stood in it before */
     lf_run_data data;
+    char data_mark[17];
     lf_model *model;
     lf_optimizer optimizer;
     lf_model_ctx ctx;
@@ -291,7 +292,7 @@ static int resume(run *r, lf_error *err)
         return -1;
     if (!dir[0]) return 0;
     if (compare_tokenizers(r, dir, "", err)) return -1;
-    return lf__checkpoint_load(dir, r->model, &r->optimizer, &r->first_step, err);
+    return lf__checkpoint_load(dir, r->model, &r->optimizer, &r->first_step, r->data_mark, err);
 }
 
 static int set_up_model(run *r, lf_error *err)
@@ -316,7 +317,7 @@ static int set_up(run *r, lf_error *err)
 {
     lf_config *c = &r->config;
     if (lf_config_check(c, err) || open_folder(r, err) || compare_with_folder(r, false, err)) return -1;
-    if (lf__run_data_open(&r->data, c, r->dir, r->hooks, err)) return -1;
+    if (lf__run_data_open(&r->data, c, r->dir, r->hooks, err) || lf__run_data_mark(r->data_mark, &r->data, err)) return -1;
     if (!c->train.seq_len) c->train.seq_len = c->model.max_position_embeddings;
     c->model.head_dim = lf__model_head_dim(&c->model); /* as the folder's config.yaml has it: resolved */
     if (!c->model.num_key_value_heads) c->model.num_key_value_heads = c->model.num_attention_heads;
@@ -427,7 +428,7 @@ static int save(run *r, int64_t step, lf_error *err)
     const char *bad =
         lf__first_bad_tensor(r->model); /* an update may overflow; the next loss would say so, after a good checkpoint was lost */
     if (bad) return diverged(err, "Step %" PRId64 ": its update left NaN or infinity in %s; the weights are not saved.", step, bad);
-    if (lf__checkpoint_save(dir, r->dir, step, r->model, &r->optimizer, &r->config, r->data.tokenizer, err)) return -1;
+    if (lf__checkpoint_save(dir, r->dir, step, r->model, &r->optimizer, &r->config, r->data.tokenizer, r->data_mark, err)) return -1;
     lf__checkpoint_rotate(r->dir, r->config.train.keep_last, step);
     if (r->hooks->on_checkpoint) r->hooks->on_checkpoint(step, dir, lf__now() - start, r->hooks->user);
     return 0;

@@ -32,6 +32,8 @@ typedef struct lf_run_data {
 /* Opens (or prepares under run_dir) what config names and fills in what depends on it: model.vocab_size, end tokens. */
 int lf__run_data_open(lf_run_data *d, lf_config *config, const char *run_dir, const lf_train_hooks *hooks, lf_error *err);
 void lf__run_data_close(lf_run_data *d);
+/* Which text this is, in 16 hexadecimal digits: how many tokens, whose tokenizer, and both ends of them. */
+int lf__run_data_mark(char out[17], const lf_run_data *d, lf_error *err);
 
 /* ---- evaluate.c -------------------------------------------------------------------------------------------------------------------- */
 typedef struct lf_evaluator {
@@ -49,8 +51,9 @@ int lf__evaluate(lf_evaluator *e, lf_model *model, const lf_run_data *data, int6
 /* ---- checkpoint.c ------------------------------------------------------------------------------------------------------------------ */
 /* Writes dir (out) = <run>/checkpoints/step-000200: model folder + trainer/{state.json, optimizer.safetensors, config.yaml}. */
 int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step, const lf_model *model, const lf_optimizer *optimizer,
-                        const lf_config *config, const lf_tokenizer *tokenizer, lf_error *err);
-int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *optimizer, int64_t *step, lf_error *err);
+                        const lf_config *config, const lf_tokenizer *tokenizer, const char *data, lf_error *err);
+/* data: the mark of what it was trained on, compared on load; NULL: not known. */
+int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *optimizer, int64_t *step, const char *data, lf_error *err);
 /* Is dir whole? Sizes and hashes of its files against state.json. 0, or -1 with the first thing that is wrong. */
 int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err);
 /* The newest whole checkpoint of a run: its folder into out, or "" when there is none. Rejected ones are listed in note. */

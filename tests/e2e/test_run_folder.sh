@@ -53,6 +53,14 @@ train --run.dir used --data.train s.txt --data.tokenizer_mode char --train.steps
 equal "a tokenizer that no run owns is not taken: exit code" 0 $?
 says "a tokenizer that no run owns is not taken" '"Fuse"' used/tokenizer/tokenizer.json
 grep -q precious used/letter && ok "other files stay" || not_ok "other files stay" "precious" "$(ls used)"
+cp s.txt text.txt && train --run.dir text --data.train text.txt --train.steps 14
+touch text.txt && train --run.dir text --data.train text.txt --train.steps 16
+equal "raw text that was only touched: exit code" 0 $?
+head -c 250000 s.txt >text.txt
+train --run.dir text --data.train text.txt --train.steps 18
+equal "raw text that was edited: exit code" 1 $?
+says "raw text that was edited" "was trained on other data" said
+equal "raw text that was edited: the run is as it was" "16" "$(grep -c step text/metrics.jsonl)"
 
 # ---- where to go on -------------------------------------------------------------------------------------------------------------
 refused "the checkpoint of another recipe" "begun with train.lr = 0.003, not 0.001" --resume one/checkpoints/step-000014 --train.lr 1e-3

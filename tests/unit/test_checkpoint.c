@@ -57,7 +57,7 @@ static const char *new_run(const char *name, const int64_t *steps)
     assert_ok(lf__make_dirs(run, err));
     assert_ok(lf__optimizer_init(&o, m, err));
     for (size_t i = 0; i < m->n_floats; i++) o.m[i] = 2 * m->data[i], o.v[i] = 3 * m->data[i];
-    for (; *steps; steps++) assert_ok(lf__checkpoint_save(dir, run, *steps, m, &o, &config, NULL, err));
+    for (; *steps; steps++) assert_ok(lf__checkpoint_save(dir, run, *steps, m, &o, &config, NULL, NULL, err));
     lf__optimizer_release(&o);
     lf_model_free(&m);
     return run;
@@ -164,7 +164,7 @@ static void what_was_saved_comes_back(void **state)
     lf_optimizer o;
     assert_ok(lf__optimizer_init(&o, m, err));
     assert_memory_not_equal(saved->data, m->data, m->n_floats * sizeof(float));
-    assert_ok(lf__checkpoint_load(dir, m, &o, &step, err));
+    assert_ok(lf__checkpoint_load(dir, m, &o, &step, NULL, err));
     assert_int_equal(step, 7);
     assert_memory_equal(saved->data, m->data, m->n_floats * sizeof(float));
     for (size_t i = 0; i < m->n_floats; i++)
@@ -176,7 +176,7 @@ static void what_was_saved_comes_back(void **state)
     m = new_model(2);
     config.model.intermediate_size = 24;
     assert_ok(lf__optimizer_init(&o, m, err));
-    assert_not_ok(lf__checkpoint_load(dir, m, &o, &step, err), "shape");
+    assert_not_ok(lf__checkpoint_load(dir, m, &o, &step, NULL, err), "shape");
     lf__optimizer_release(&o);
     lf_model_free(&m);
     lf_model_free(&saved);

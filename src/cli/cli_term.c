@@ -97,20 +97,31 @@ void cli_pad(FILE *f, const char *text, int width)
     fprintf(f, "%s%*s", text, width > cli_columns(text) ? width - cli_columns(text) : 0, "");
 }
 
+/* Chinese breaks between any two characters, but no line begins with closing punctuation or ends with an opening one. */
+static bool one_of(int32_t c, const char *signs)
+{
+    for (int32_t sign; *signs;) {
+        signs += decode(signs, &sign);
+        if (sign == c) return true;
+    }
+    return false;
+}
+
 void cli_wrap(FILE *f, const char *text, int indent, int at)
 {
     int width = cli_width() < 120 ? cli_width() : 120;
     while (*text) {
-        /* a unit that stays together: a word with the blanks before it, or one wide character */
+        /* a unit that stays together: a word with the blanks before it, or one wide character with its punctuation */
         const char *end = text;
-        int32_t c = 0;
+        int32_t c = 0, before = 0;
         while (*end == ' ') end++;
         const char *word = end;
         while (*end && *end != ' ' && *end != '\n') {
             int n = decode(end, &c);
-            if (char_columns(c) == 2 && end > word) break;
-            end += n;
-            if (char_columns(c) == 2) break;
+            bool closing = one_of(c, "，。；：、！？）”》…"), bound = one_of(before, "（“《");
+            bool wide = char_columns(c) == 2 || char_columns(before) == 2;
+            if (end > word && wide && !closing && !bound) break;
+            end += n, before = c;
         }
         char unit[512];
         snprintf(unit, sizeof unit, "%.*s", (int)(end - text), text);

@@ -93,6 +93,12 @@ mkdir ro && chmod 500 ro
 [ "$(id -u)" = 0 ] || expect 1 'ro' config init -o ro/a.yaml
 expect 1 'nowhere' config init -o nowhere/a.yaml
 
+# Chinese help: no line begins with closing punctuation.
+for page in generate train "data prepare" "tokenizer train" options; do
+    # shellcheck disable=SC2086
+    "$F" help --lang zh $page | grep -nE '^ *(，|。|；|：|、|）|”)' && { echo "FAILED: help --lang zh $page: a line begins with punctuation"; failed=1; }
+done
+
 # Doctor.
 expect 0 '[ok]' doctor
 expect 0 '"passed": true' doctor --json

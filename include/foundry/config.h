@@ -45,7 +45,9 @@ typedef struct lf_data_config {
 
 typedef struct lf_train_config {
     int64_t steps, batch_tokens, micro_batch_tokens, seq_len, warmup_steps;
+    char optimizer[LF_TEXT_MAX]; /* adamw|muon */
     double lr, min_lr, weight_decay, beta1, beta2, eps, grad_clip;
+    double muon_lr, momentum; /* muon_lr 0: lr, scaled so that its updates are as large as AdamW's */
     int64_t seed;
     int64_t eval_every, eval_documents, sample_every, checkpoint_every, log_every, keep_last;
 } lf_train_config;

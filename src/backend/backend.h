@@ -140,6 +140,10 @@ typedef struct lf_backend_ops {
 
     /* y = beta * y + x */
     void (*add)(lf_device *dev, float *y, const float *x, int64_t n, int beta);
+    /* y = a * x + b * y; b 0 does not read y. y may be x. */
+    void (*axpby)(lf_device *dev, float *y, const float *x, float a, float b, int64_t n);
+    /* y[i][i] += d, y [n, n] */
+    void (*add_diagonal)(lf_device *dev, float *y, float d, int n);
     /* y[i] = x[rows[i]] */
     void (*gather_rows)(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c);
     /* y = beta * y, then y[rows[i]] += x[i]; rows ascending, distinct */

@@ -1,7 +1,7 @@
 /* checkpoint.c - folders that are whole or not there: <run>/checkpoints/step-000200.
  *
  *   config.json model.safetensors generation_config.json tokenizer.json tokenizer_config.json    a Hugging Face model folder
- *   trainer/optimizer.safetensors   m.<name>, v.<name> of every parameter
+ *   trainer/optimizer.safetensors   what the optimizer keeps of every parameter: m.<name>, v.<name>
  *   trainer/config.yaml             the run's resolved config
  *   trainer/state.json              step, and size and hash of every file above: what makes a folder "whole"
  *
@@ -39,31 +39,50 @@ static void state_checksum(char out[17], const json_t *state)
 }
 
 /* ---- saving -------------------------------------------------------------------------------------------------------------------------- */
+/* One state of one parameter, as the file names it: "m.model.norm.weight". */
+typedef struct state_tensor {
+    char name[104];
+    const lf_param *param;
+    float *data;
+} state_tensor;
+
+/* Everything an optimizer keeps, first states of all parameters first. free() it; NULL when out of memory. */
+static state_tensor *list_states(const lf_model *model, const lf_optimizer *o, size_t *n, lf_error *err)
+{
+    state_tensor *list = lf__calloc(LF_STATES * (size_t)model->n_params, sizeof *list, err);
+    *n = 0;
+    for (int k = 0; k < LF_STATES && list; k++)
+        for (int i = 0; i < model->n_params; i++) {
+            const char *state = o->slots[i].rule->states[k];
+            if (!state) continue;
+            state_tensor *t = &list[(*n)++];
+            t->param = &model->params[i], t->data = o->slots[i].state[k];
+            snprintf(t->name, sizeof t->name, "%s.%s", state, t->param->name);
+        }
+    return list;
+}
+
 static int write_optimizer(const char *dir, const lf_model *model, const lf_optimizer *o, lf_error *err)
 {
     char path[LF_PATH_MAX];
-    size_t n = (size_t)model->n_params;
-    typedef char long_name[104];
-    lf_st_decl *decls = lf__calloc(2 * n, sizeof *decls, err);
-    long_name *names = lf__calloc(2 * n, sizeof *names, err);
+    size_t n;
+    state_tensor *list = list_states(model, o, &n, err);
+    lf_st_decl *decls = list ? lf__calloc(n, sizeof *decls, err) : NULL;
     lf_writer *w = NULL;
-    if (decls && names && lf__path_join(path, dir, "trainer/optimizer.safetensors", err) == 0) {
-        for (size_t i = 0; i < 2 * n; i++) {
-            const lf_param *p = &model->params[i % n];
-            snprintf(names[i], sizeof names[i], "%c.%s", i < n ? 'm' : 'v', p->name);
-            decls[i] = (lf_st_decl){.name = names[i], .dtype = "F32", .n_dims = 2, .shape = {p->rows, p->cols}};
-        }
-        w = lf__safetensors_begin(path, decls, 2 * n, err);
+    int status = -1;
+    if (decls && lf__path_join(path, dir, "trainer/optimizer.safetensors", err) == 0) {
+        for (size_t i = 0; i < n; i++)
+            decls[i] = (lf_st_decl){.name = list[i].name, .dtype = "F32", .n_dims = 2, .shape = {list[i].param->rows, list[i].param->cols}};
+        w = lf__safetensors_begin(path, decls, n, err);
+    }
+    if (w) {
+        for (size_t i = 0; i < n; i++)
+            lf__writer_add(w, list[i].data, (size_t)list[i].param->rows * (size_t)list[i].param->cols * sizeof(float));
+        status = lf__writer_commit(&w, err);
     }
     free(decls);
-    free(names);
-    if (!w) return -1;
-    for (size_t i = 0; i < 2 * n; i++) {
-        const lf_param *p = &model->params[i % n];
-        ptrdiff_t at = p->weight->t.data - model->data + (ptrdiff_t)p->row0 * p->cols;
-        lf__writer_add(w, (i < n ? o->m : o->v) + at, (size_t)p->rows * (size_t)p->cols * sizeof(float));
-    }
-    return lf__writer_commit(&w, err);
+    free(list);
+    return status;
 }
 
 static int write_state(const char *dir, int64_t step, const char *data, lf_error *err)
@@ -290,16 +309,14 @@ int lf_checkpoint_find(char *out, size_t size, const char *path, const char *whi
 }
 
 /* ---- loading ----------------------------------------------------------------------------------------------------------------- */
-static int read_moment(const lf_safetensors *st, const char *path, char which, const lf_param *p, float *at, lf_error *err)
+static int read_state(const lf_safetensors *st, const char *path, const state_tensor *into, lf_error *err)
 {
-    char name[104];
-    snprintf(name, sizeof name, "%c.%s", which, p->name);
-    const lf_st_tensor *t = lf__safetensors_find(st, name);
-    size_t bytes = (size_t)p->rows * (size_t)p->cols * sizeof(float);
+    const lf_st_tensor *t = lf__safetensors_find(st, into->name);
+    size_t bytes = (size_t)into->param->rows * (size_t)into->param->cols * sizeof(float);
     if (!t || strcmp(t->dtype, "F32") != 0 || t->bytes != bytes)
-        return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" with %zu bytes of F32 was expected, %s", path, name, bytes,
+        return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" with %zu bytes of F32 was expected, %s", path, into->name, bytes,
                             t ? "but it is of another shape" : "but it is not there");
-    memcpy(at, t->data, bytes);
+    memcpy(into->data, t->data, bytes);
     return 0;
 }
 
@@ -326,13 +343,11 @@ int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *o, int64
     lf_safetensors st;
     if (lf__checkpoint_verify(dir, step, err) || compare_data(dir, data, err) || lf__model_read(model, dir, err)) return -1;
     if (lf__path_join(path, dir, "trainer/optimizer.safetensors", err) || lf__safetensors_open(&st, path, err)) return -1;
-    int status = 0;
-    for (int i = 0; i < model->n_params && !status; i++) {
-        const lf_param *p = &model->params[i];
-        ptrdiff_t at = p->weight->t.data - model->data + (ptrdiff_t)p->row0 * p->cols;
-        status = read_moment(&st, path, 'm', p, o->m + at, err);
-        if (!status) status = read_moment(&st, path, 'v', p, o->v + at, err);
-    }
+    size_t n;
+    state_tensor *list = list_states(model, o, &n, err);
+    int status = list ? 0 : -1;
+    for (size_t i = 0; i < n && !status; i++) status = read_state(&st, path, &list[i], err);
+    free(list);
     lf__safetensors_close(&st);
     if (!status) lf__model_pack(model);
     return status;

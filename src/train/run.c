@@ -300,7 +300,7 @@ static int set_up_model(run *r, lf_error *err)
     lf_config *c = &r->config;
     if (lf__model_check(&c->model, "model", err)) return -1;
     r->model = lf__model_alloc(r->device, &c->model, true, false, err);
-    if (!r->model || lf__optimizer_init(&r->optimizer, r->model, err) || batch_init(&r->batch, &c->train, err)) return -1;
+    if (!r->model || lf__optimizer_init(&r->optimizer, r->model, &c->train, err) || batch_init(&r->batch, &c->train, err)) return -1;
     c->model = r->model->config;
 
     /* The shape that memory is reserved for: a full micro-batch of undivided windows. */
@@ -396,7 +396,7 @@ static int train_step(run *r, int64_t t, lf_train_metrics *m, lf_error *err)
     *m = (lf_train_metrics){.step = t,
                             .steps = c->steps,
                             .loss = nll / (double)scored,
-                            .lr = lf__learning_rate(c, t),
+                            .lr = lf__scheduled(c, c->lr, t),
                             .grad_norm = lf__gradient_norm(r->model),
                             .tokens = t * c->batch_tokens,
                             .val_loss = (double)NAN,

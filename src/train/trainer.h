@@ -7,22 +7,55 @@
 #include "foundry/train.h"
 #include "model/model.h"
 
-/* ---- optimizer.c: schedule, clipping, AdamW ------------------------------------------------------------------------------------ */
-/* Moments lie in one arena in the order of the model's weights: m of all, then v of all. */
+/* ---- optimizer.c: the table of optimizers, schedule, clipping ------------------------------------------------------------------- */
+#define LF_STATES 2 /* numbers that an optimizer keeps per weight, at most */
+
+/* One parameter on its way through one step. */
+typedef struct lf_update {
+    lf_device *device;
+    const lf_train_config *config;
+    const lf_param *param;
+    float *w;            /* [rows, cols] updated                      */
+    const float *g;      /* [rows, cols] before clipping              */
+    float *const *state; /* [LF_STATES], [rows, cols] each, updated   */
+    lf_arena *scratch;   /* rewind it                                 */
+    double grad_scale;   /* g is multiplied by it first (clipping)    */
+    double lr, weight_decay;
+    int64_t t; /* 1 = first */
+} lf_update;
+
+/* One optimizer. Adding one = a row in optimizer.c and a choice in the option table. */
+typedef struct lf_rule {
+    const char *name;
+    const char *states[LF_STATES];                       /* what it keeps per weight, as checkpoints name it: "m"       */
+    bool (*takes)(const lf_param *p);                    /* NULL: everything; what it does not take is AdamW's          */
+    void (*step)(const lf_update *u);                    /*                                                             */
+    void (*reserve)(lf_arena *arena, const lf_param *p); /* pushes the scratch of a step; NULL: none                    */
+} lf_rule;
+
+/* States of all parameters, in their order, then scratch: one arena. */
 typedef struct lf_optimizer {
     lf_arena arena;
-    float *m, *v; /* [model->n_floats] each */
+    struct lf_slot {
+        const lf_rule *rule;
+        float *state[LF_STATES]; /* [rows, cols] each, or NULL */
+    } * slots;                   /* [model->n_params] */
 } lf_optimizer;
-int lf__optimizer_init(lf_optimizer *o, const lf_model *model, lf_error *err);
+int lf__optimizer_init(lf_optimizer *o, const lf_model *model, const lf_train_config *c, lf_error *err);
 void lf__optimizer_release(lf_optimizer *o);
-/* Learning rate of step t = 1..steps: linear to lr over warmup_steps, then a cosine to min_lr at the last step. */
-double lf__learning_rate(const lf_train_config *c, int64_t t);
+/* A learning rate that is `peak` at its highest, at step t = 1..steps: linear over warmup_steps, then a cosine that ends in the same
+ * proportion to peak as min_lr to lr. */
+double lf__scheduled(const lf_train_config *c, double peak, int64_t t);
 /* Global norm of all gradients, before clipping. */
 double lf__gradient_norm(const lf_model *model);
 /* Step t = 1..: clips to c->grad_clip (0 = off) given the norm, updates every weight, packs the panels, clears the gradient marks. */
 void lf__optimizer_step(lf_optimizer *o, lf_model *model, const lf_train_config *c, int64_t t, double norm);
 /* The name of the first parameter whose value (or, failing that, gradient) is not finite; NULL when all are. */
 const char *lf__first_bad_tensor(const lf_model *model);
+
+/* ---- muon.c ------------------------------------------------------------------------------------------------------------------------ */
+void lf__muon_step(const lf_update *u);
+void lf__muon_reserve(lf_arena *arena, const lf_param *p);
 
 /* ---- run_data.c: what a run reads ------------------------------------------------------------------------------------------------ */
 typedef struct lf_run_data {

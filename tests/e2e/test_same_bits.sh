@@ -54,6 +54,22 @@ equal "killed -9 around steps$targets and resumed: the same losses, each step on
 [ "$rounds" -ge 4 ] && ok "$rounds of 5 kills met a living process" || not_ok "kills that met a living process" "at least 4 of 5" "$rounds"
 equal "nothing of the dead writers is left" 0 "$(leftovers killed)"
 
+# Every optimizer has a state of its own that must come back.
+for optimizer in muon; do
+    run train tiny.yaml --run.dir $optimizer-1 --train.optimizer $optimizer --threads 1 >optimizer.txt 2>&1 ||
+        not_ok "$optimizer: a straight run" "exit 0" "$(cat optimizer.txt)"
+    start $optimizer-3 --train.optimizer $optimizer --threads 3
+    wait_for $optimizer-3 $((RANDOM % 30 + 8))
+    kill -9 "$child" 2>/dev/null
+    wait "$child" 2>/dev/null
+    run train tiny.yaml --run.dir $optimizer-3 --train.optimizer $optimizer --threads 2 >optimizer.txt 2>&1
+    equal "$optimizer, killed -9 and resumed: the exit code" 0 $?
+    says "$optimizer, killed -9 and resumed: from a checkpoint" "resumed from step" optimizer.txt
+    equal "$optimizer, 3 threads, killed -9 and resumed with 2: the same weights" "$(final $optimizer-1)" "$(final $optimizer-3)"
+    equal "$optimizer, killed and resumed: the same losses" "$(curve $optimizer-1)" "$(curve $optimizer-3)"
+    equal "$optimizer is not adamw" different "$([ "$(final $optimizer-1)" = "$straight" ] && echo the same || echo different)"
+done
+
 # A checkpoint after every step, killed at any moment, and (odd rounds) as soon as a checkpoint in the making is seen.
 torn=0 broken=
 for round in $(seq 30); do

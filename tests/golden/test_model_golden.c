@@ -91,15 +91,21 @@ static void test_variants(void **state)
         for (size_t v = 0; v < LF_COUNT(variants); v++) check_variant(&variants[v], rungs[r], 1 + (int)(v & 1));
 }
 
-/* Twenty steps of AdamW with warm-up, cosine and clipping. */
-static void check_curve(const char *isa)
+/* Twenty steps of an optimizer with warm-up, cosine and clipping. The batches are those of AdamW's file. */
+static void check_curve(const char *optimizer, const char *isa, int threads)
 {
     lf_error err = {0};
-    json_t *curve = lf__json_load(GOLDEN "adamw.json", 1 << 20, &err), *steps = json_object_get(curve, "steps"), *step;
+    char path[LF_PATH_MAX];
+    snprintf(path, sizeof path, GOLDEN "%s.json", optimizer);
+    json_t *curve = lf__json_load(path, 1 << 20, &err), *steps = json_object_get(curve, "steps"), *step;
     lf_safetensors st = golden_open(GOLDEN "adamw.safetensors");
-    lf_device *dev = golden_device(isa, 2);
+    snprintf(path, sizeof path, GOLDEN "%s.safetensors", optimizer);
+    lf_safetensors last = golden_open(path);
+    lf_device *dev = golden_device(isa, threads);
     lf_model *m = golden_model(dev, GOLDEN "llama");
     lf_train_config c = {.steps = 20,
+                         .muon_lr = 0.04,
+                         .momentum = 0.95,
                          .warmup_steps = 5,
                          .lr = 0.01,
                          .min_lr = 0.001,
@@ -109,11 +115,12 @@ static void check_curve(const char *isa)
                          .eps = 1e-8,
                          .grad_clip = 1.0};
     lf_optimizer o;
-    assert_int_equal(lf__optimizer_init(&o, m, &err), 0);
+    snprintf(c.optimizer, sizeof c.optimizer, "%s", optimizer);
+    assert_int_equal(lf__optimizer_init(&o, m, &c, &err), 0);
     const int32_t *tokens = golden_get(&st, "tokens", NULL), *targets = golden_get(&st, "targets", NULL);
     lf_model_ctx ctx = {0};
     size_t i;
-    double worst = 0;
+    double worst = 0, worst_weights = 0;
     json_array_foreach(steps, i, step)
     {
         golden_batch g = golden_batch_make(tokens + i * 4 * 32, targets + i * 4 * 32, 4, 32, NULL, 0);
@@ -123,9 +130,12 @@ static void check_curve(const char *isa)
                want_norm = json_number_value(json_object_get(step, "grad_norm"));
         worst = fmax(worst, fabs(loss - want_loss) / want_loss);
         if (!(fabs(loss - want_loss) <= 1e-4 * want_loss) || !(fabs(norm - want_norm) <= 1e-4 * want_norm))
-            fail_msg("%s: step %zu: loss %.7f (expected %.7f), norm %.7f (expected %.7f)", isa, i + 1, loss, want_loss, norm, want_norm);
+            fail_msg("%s %s: step %zu: loss %.7f (expected %.7f), norm %.7f (expected %.7f)", optimizer, isa, i + 1, loss, want_loss, norm,
+                     want_norm);
         double lr = json_number_value(json_object_get(step, "lr"));
-        assert_true(fabs(lf__learning_rate(&c, (int64_t)i + 1) - lr) <= 1e-12);
+        assert_true(fabs(lf__scheduled(&c, c.lr, (int64_t)i + 1) - lr) <= 1e-12);
+        if ((lr = json_number_value(json_object_get(step, "muon_lr"))))
+            assert_true(fabs(lf__scheduled(&c, c.muon_lr, (int64_t)i + 1) - lr) <= 1e-12);
         lf__optimizer_step(&o, m, &c, (int64_t)i + 1, norm);
         golden_batch_free(&g);
     }
@@ -133,23 +143,28 @@ static void check_curve(const char *isa)
         char name[128];
         snprintf(name, sizeof name, "final.%s", m->params[p].name);
         const lf_param *q = &m->params[p];
-        double e = relative_norm(q->weight->t.data + (size_t)q->row0 * (size_t)q->cols, golden_get(&st, name, NULL),
+        double e = relative_norm(q->weight->t.data + (size_t)q->row0 * (size_t)q->cols, golden_get(&last, name, NULL),
                                  (size_t)q->rows * (size_t)q->cols);
-        if (!(e <= 1e-4)) fail_msg("%s: %s after 20 steps: relative norm %.3g", isa, q->name, e);
+        if (!(e <= 1e-4)) fail_msg("%s %s: %s after 20 steps: relative norm %.3g", optimizer, isa, q->name, e);
+        worst_weights = fmax(worst_weights, e);
     }
-    print_message("adamw, 20 steps, %s: losses %.1e\n", isa, worst);
+    print_message("%s, 20 steps, %s: losses %.1e, weights %.1e\n", optimizer, isa, worst, worst_weights);
     lf__model_ctx_release(&ctx);
     lf__optimizer_release(&o);
     lf_model_free(&m);
     lf_device_close(&dev);
     lf__safetensors_close(&st);
+    lf__safetensors_close(&last);
     json_decref(curve);
 }
 
 static void test_curve(void **state)
 {
     (void)state;
-    for (int r = 0; r < n_rungs; r++) check_curve(rungs[r]);
+    for (int r = 0; r < n_rungs; r++) {
+        check_curve("adamw", rungs[r], 2);
+        check_curve("muon", rungs[r], 1 + r % 2);
+    }
 }
 
 /* The cache: all at once, by sevens, one by one: the same bits, and the oracle's numbers. */

@@ -190,6 +190,27 @@ static void flat_oracle(const void *params, float *work, double *out)
     out[4 * n + 1] = -1, out[4 * n + 2] = (double)(n - 1), out[4 * n + 3] = (double)(n / 3);
 }
 
+/* ---- axpby, add_diagonal: out = y, scaled in place, square ---- */
+static void linear_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rows_shape *s = params;
+    int64_t n = (int64_t)s->n * s->c;
+    int side = LF_MIN(s->n, s->c);
+    float *x = fill(work, n, 1, s->a), *y = fill(out, 2 * n + side * side, 2, 1.0f);
+    dev->ops->axpby(dev, y, x, -0.3f, s->beta ? 0.7f : 0.0f, n);
+    dev->ops->axpby(dev, y + n, y + n, 5.0f, 0.0f, n);
+    dev->ops->add_diagonal(dev, y + 2 * n, -4.0f, side);
+}
+static void linear_oracle(const void *params, float *work, double *out)
+{
+    const rows_shape *s = params;
+    int64_t n = (int64_t)s->n * s->c;
+    int side = LF_MIN(s->n, s->c);
+    float *x = fill(work, n, 1, s->a), *y = fill(work + n, 2 * n + side * side, 2, 1.0f);
+    for (int64_t i = 0; i < n; i++) out[i] = (double)-0.3f * x[i] + (s->beta ? (double)0.7f * y[i] : 0.0), out[n + i] = 5.0 * y[n + i];
+    for (int i = 0; i < side * side; i++) out[2 * n + i] = y[2 * n + i] - (i % (side + 1) ? 0.0 : 4.0);
+}
+
 /* ---- embed, gather, scatter: out = y, gathered, dtable, scattered ---- */
 enum { TABLE = 61 };
 static void embed_lists(const rows_shape *s, int32_t *tokens, int32_t *rows)
@@ -234,6 +255,8 @@ static void rmsnorm(void **state) { (void)state, check_all("rmsnorm", norm_run, 
 static void swiglu(void **state) { (void)state, check_all("swiglu", swiglu_run, swiglu_oracle, 4, 4, 2e-6); }
 static void cross_entropy(void **state) { (void)state, check_all("cross-entropy", ce_run, ce_oracle, 1, 2, 2e-6); }
 static void flat(void **state) { (void)state, check_all("adamw, add, sums", flat_run, flat_oracle, 5, 5, 2e-6); }
+
+static void linear(void **state) { (void)state, check_all("axpby, diagonal", linear_run, linear_oracle, 4, 3, 2e-7); }
 
 static void rope(void **state)
 {
@@ -354,8 +377,9 @@ static void speed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rmsnorm), cmocka_unit_test(rope),  cmocka_unit_test(swiglu),      cmocka_unit_test(cross_entropy),
-        cmocka_unit_test(flat),    cmocka_unit_test(embed), cmocka_unit_test(exponential), cmocka_unit_test(speed),
+        cmocka_unit_test(rmsnorm),       cmocka_unit_test(rope),        cmocka_unit_test(swiglu),
+        cmocka_unit_test(cross_entropy), cmocka_unit_test(flat),        cmocka_unit_test(linear),
+        cmocka_unit_test(embed),         cmocka_unit_test(exponential), cmocka_unit_test(speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,6 +207,7 @@ typedef struct range_job {
     int64_t *found; /* one per worker */
     int64_t n;
     int beta;
+    float a, b;
 } range_job;
 
 static void add_worker(void *arg, int tid, int n_threads)
@@ -221,6 +222,26 @@ static void add(lf_device *dev, float *y, const float *x, int64_t n, int beta)
 {
     range_job job = {.k = dev->kernels, .y = y, .x = x, .n = n, .beta = beta};
     lf__cpu_run(dev, add_worker, &job, (double)n);
+}
+
+static void axpby_worker(void *arg, int tid, int n_threads)
+{
+    const range_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_HALF, tid, n_threads, &lo, &hi);
+    j->k->axpby(j->y + lo, j->x + lo, j->a, j->b, hi - lo);
+}
+
+static void axpby(lf_device *dev, float *y, const float *x, float a, float b, int64_t n)
+{
+    range_job job = {.k = dev->kernels, .y = y, .x = x, .a = a, .b = b, .n = n};
+    lf__cpu_run(dev, axpby_worker, &job, (double)n);
+}
+
+static void add_diagonal(lf_device *dev, float *y, float d, int n)
+{
+    LF_UNUSED(dev);
+    for (int i = 0; i < n; i++) y[(ptrdiff_t)i * n + i] += d;
 }
 
 static void sum_squares_worker(void *arg, int tid, int n_threads)
@@ -296,6 +317,8 @@ void lf__cpu_ops_rows(lf_backend_ops *ops)
     ops->swiglu_backward = swiglu_backward;
     ops->cross_entropy = cross_entropy;
     ops->add = add;
+    ops->axpby = axpby;
+    ops->add_diagonal = add_diagonal;
     ops->sum_squares = sum_squares;
     ops->find_nonfinite = find_nonfinite;
     ops->adamw = adamw;

@@ -46,6 +46,7 @@ typedef struct lf_kernels {
     void (*swiglu_grad)(float *dgate, float *dup, float *h, const float *dh, const float *gate, const float *up, int f);
     float (*cross_entropy)(float *x, int target, int v, float scale, bool grad); /* returns -log softmax(x)[target] */
     void (*add)(float *y, const float *x, int64_t n, int beta);
+    void (*axpby)(float *y, const float *x, float a, float b, int64_t n);
     double (*sum_squares)(const float *x, int n); /* one chunk */
     bool (*all_finite)(const float *x, int64_t n);
     void (*adamw)(const lf_adamw *a, int64_t lo, int64_t hi);

@@ -111,6 +111,11 @@ static void add(float *y, const float *x, int64_t n, int beta)
     for (int64_t i = 0; i < n; i++) y[i] = beta ? y[i] + x[i] : x[i];
 }
 
+static void axpby(float *y, const float *x, float a, float b, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = b != 0.0f ? a * x[i] + b * y[i] : a * x[i];
+}
+
 static double sum_squares(const float *x, int n)
 {
     double sum = 0.0;
@@ -208,6 +213,7 @@ void lf__kernels_scalar(lf_kernels *k)
                       .swiglu_grad = swiglu_grad,
                       .cross_entropy = cross_entropy,
                       .add = add,
+                      .axpby = axpby,
                       .sum_squares = sum_squares,
                       .all_finite = all_finite,
                       .adamw = adamw,

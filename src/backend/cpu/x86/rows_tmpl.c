@@ -156,6 +156,16 @@ static void add(float *y, const float *x, int64_t n, int beta)
         EACH16(i, n, { v_store(y + i, v_load(x + i, lanes), lanes); });
 }
 
+static void axpby(float *y, const float *x, float a, float b, int64_t n)
+{
+    v16 va = v_set1(a);
+    v16 vb = v_set1(b);
+    if (b != 0.0f)
+        EACH16(i, n, { v_store(y + i, v_fma(va, v_load(x + i, lanes), v_mul(vb, v_load(y + i, lanes))), lanes); });
+    else
+        EACH16(i, n, { v_store(y + i, v_mul(va, v_load(x + i, lanes)), lanes); });
+}
+
 static double sum_squares(const float *x, int n)
 {
     v16 sum = v_set1(0.0f);
@@ -273,6 +283,7 @@ static void fill_row_kernels(lf_kernels *k)
     k->swiglu_grad = swiglu_grad;
     k->cross_entropy = cross_entropy;
     k->add = add;
+    k->axpby = axpby;
     k->sum_squares = sum_squares;
     k->all_finite = all_finite;
     k->adamw = adamw;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "foundry/error.h"
 
@@ -39,6 +40,11 @@ bool lf_isa_supported(const char *isa);
 
 /* Threads that the process may use (its affinity mask). */
 int lf_cpu_count(void);
+
+/* Bytes of memory: what this process can ever have (the machine's, or what its container allows), and what of it is not in use now.
+ * UINT64_MAX when the system does not say. */
+uint64_t lf_memory_total(void);
+uint64_t lf_memory_available(void);
 
 /* One line of the kernel self-test: a kernel family against the scalar reference. */
 typedef struct lf_selftest_line {

@@ -28,6 +28,13 @@ typedef struct lf_train_metrics {
     double val_excess_bits;           /* (val_bpb - floor) * bytes / documents: excess per document; NaN       */
 } lf_train_metrics;
 
+/* One arena of a run: memory with a named lifetime, reserved before the first step. */
+typedef struct lf_train_arena {
+    const char *name; /* "model", "gradient", "optimizer", "step" (what backward needs), "scratch", "meta", "evaluation ..." */
+    uint64_t bytes;
+} lf_train_arena;
+#define LF_TRAIN_ARENAS 12
+
 /* What a run starts with, for the first lines that a user reads. */
 typedef struct lf_train_start {
     const char *run_dir, *isa;
@@ -35,6 +42,8 @@ typedef struct lf_train_start {
     int64_t parameters, resumed_from; /* step, -1 when fresh */
     double flops_per_token;
     uint64_t train_tokens, val_tokens, arena_bytes; /* arena_bytes: all arenas together */
+    const lf_train_arena *arenas; /* [n_arenas] */
+    int n_arenas;
     int64_t tokens_per_step;
     const char *note; /* "" or a sentence: schedule extended, checkpoint skipped and why */
 } lf_train_start;

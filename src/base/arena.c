@@ -22,26 +22,6 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-/* One number at the start of a file such as a cgroup limit; UINT64_MAX when there is none ("max"). */
-static uint64_t read_limit(const char *path)
-{
-    unsigned long long n = 0;
-    FILE *f = fopen(path, "re");
-    if (!f) return UINT64_MAX;
-    int got = fscanf(f, "%20llu", &n);
-    fclose(f);
-    return got == 1 ? n : UINT64_MAX;
-}
-
-/* Bytes of memory this process can ever have: what the machine holds or what its container allows. */
-static uint64_t memory_total(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    uint64_t total = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
-    uint64_t v2 = read_limit("/sys/fs/cgroup/memory.max"), v1 = read_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes");
-    return LF_MIN(total, LF_MIN(v2, v1));
-}
-
 static void *reserve(size_t size, int protection)
 {
     void *p = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -53,7 +33,7 @@ int lf__arena_init(lf_arena *arena, const char *name, size_t size, lf_error *err
 {
     *arena = (lf_arena){.name = name};
     size_t page = (size_t)sysconf(_SC_PAGESIZE), total, align = size >= HUGE_PAGE ? HUGE_PAGE : page;
-    uint64_t memory = memory_total();
+    uint64_t memory = lf__memory_total();
     char *p = NULL;
     bool fits = lf__add_size(&total, size, 2 * align) && size <= memory;
     if (fits) {
@@ -78,6 +58,20 @@ int lf__arena_init(lf_arena *arena, const char *name, size_t size, lf_error *err
     arena->base = aligned;
     arena->size = size;
     return 0;
+}
+
+int lf__arena_init_as(lf_arena *arena, const lf_arena *like, const char *name, size_t size, lf_error *err)
+{
+    if (!like->measuring) return lf__arena_init(arena, name, size, err);
+    if (lf__arena_init_measuring(arena, name, err)) return -1;
+    arena->peak = size;
+    return 0;
+}
+
+size_t lf__arena_bytes(const lf_arena *arena)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return arena->measuring ? LF_MAX(lf__round_up(arena->peak, page), page) : arena->size;
 }
 
 /* Addresses that crash when they are touched: as large a range without access as the system gives. */

@@ -48,12 +48,21 @@ typedef struct lf_arena {
 /* Reserves `size` bytes (rounded up to pages, zero-filled on first touch). 0 or -1 (LF_E_MEMORY with both numbers). */
 int lf__arena_init(lf_arena *arena, const char *name, size_t size, lf_error *err);
 int lf__arena_init_measuring(lf_arena *arena, const char *name, lf_error *err);
+/* Real where `like` is real; where `like` measures, a measuring one whose peak is already `size`. */
+int lf__arena_init_as(lf_arena *arena, const lf_arena *like, const char *name, size_t size, lf_error *err);
+/* Bytes that are reserved, or would be for what a measuring arena has counted. */
+size_t lf__arena_bytes(const lf_arena *arena);
 void lf__arena_release(lf_arena *arena);
 /* Never NULL for a measuring arena; NULL and `overflowed` set when it does not fit. Contents: zero on the first use of the bytes, and
  * after a rewind whatever was there. */
 void *lf__arena_push(lf_arena *arena, size_t bytes);
 static inline size_t lf__arena_mark(const lf_arena *arena) { return arena->used; }
 static inline void lf__arena_rewind(lf_arena *arena, size_t mark) { arena->used = mark; }
+
+/* ---- memory.c: how much there is, in bytes; UINT64_MAX when the system does not say -------------------------------------- */
+uint64_t lf__memory_total(void);     /* what this process can ever have: the machine's, or what its container allows */
+uint64_t lf__memory_available(void); /* of that, not in use now: free or cached file pages                         */
+uint64_t lf__memory_anonymous(void); /* this process's own: resident, no file behind it                            */
 
 /* ---- heap.c: the only doors to malloc (outside arenas) ----------------------------------------------------------------- */
 /* count * size bytes, zeroed; NULL with LF_E_MEMORY on failure or overflow. Free with free(). */

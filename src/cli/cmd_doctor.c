@@ -35,47 +35,18 @@ static void add(report *r, status s, const char *name, const char *format, ...)
     va_end(list);
 }
 
-/* The number behind a name in /proc/meminfo (kB), in bytes; -1 when unknown. */
-static double meminfo(const char *name)
-{
-    char line[256];
-    double kb = -1;
-    FILE *f = fopen("/proc/meminfo", "r");
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':') kb = strtod(line + strlen(name) + 1, NULL);
-    if (f) fclose(f);
-    return kb < 0 ? -1 : kb * 1024;
-}
-
-/* One number in a file; -1 when there is none ("max"). */
-static double read_number(const char *path)
-{
-    char line[64], *end = line;
-    double value = -1;
-    FILE *f = fopen(path, "r");
-    if (f && fgets(line, sizeof line, f)) value = strtod(line, &end);
-    if (f) fclose(f);
-    return end == line ? -1 : value;
-}
-
 static void check_memory(report *r)
 {
     char a[32], b[32];
-    r->memory_total = meminfo("MemTotal"), r->memory_available = meminfo("MemAvailable");
-    double limit = read_number("/sys/fs/cgroup/memory.max"), used = read_number("/sys/fs/cgroup/memory.current");
-    bool limited = limit > 0 && limit < r->memory_total; /* a container sees the host's memory but may not use it */
-    if (limited) {
-        r->memory_total = limit;
-        if (used >= 0 && limit - used < r->memory_available) r->memory_available = limit - used;
-    }
-    if (r->memory_total < 0) {
-        add(r, WARN, "memory", "%s", cli_say("unknown: /proc/meminfo cannot be read", "未知：无法读取 /proc/meminfo"));
+    if (lf_memory_total() == UINT64_MAX || lf_memory_available() == UINT64_MAX) {
+        r->memory_total = r->memory_available = -1;
+        add(r, WARN, "memory", "%s", cli_say("unknown: the system does not say", "未知：系统没有提供"));
         return;
     }
-    bool little = r->memory_available < 1e9;
-    add(r, little ? WARN : OK, "memory", cli_say("%s available of %s%s%s", "可用 %s，共 %s%s%s"), cli_human_bytes(a, r->memory_available),
-        cli_human_bytes(b, r->memory_total), limited ? cli_say(" (limit of this container)", "（容器限制）") : "",
-        little ? cli_say(": small models only", "：只够小模型") : "");
+    r->memory_total = (double)lf_memory_total(), r->memory_available = (double)lf_memory_available();
+    add(r, r->memory_available < 1e9 ? WARN : OK, "memory", cli_say("%s available of %s%s", "可用 %s，共 %s%s"),
+        cli_human_bytes(a, r->memory_available), cli_human_bytes(b, r->memory_total),
+        r->memory_available < 1e9 ? cli_say(": small models only", "：只够小模型") : "");
 }
 
 static void check_disk(report *r)

@@ -137,7 +137,8 @@ int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool
     lf__arena_release(&step);
     lf__arena_release(&scratch);
     if (lf__failed(&dry)) return lf__error_pass(err, &dry.error);
-    if (lf__arena_init(&c->step, "step", LF_MAX(need_step, LF_ALIGN), err) || lf__arena_init(&c->scratch, "scratch", need_scratch, err))
+    if (lf__arena_init_as(&c->step, &m->weights, "step", LF_MAX(need_step, LF_ALIGN), err) ||
+        lf__arena_init_as(&c->scratch, &m->weights, "scratch", need_scratch, err))
         return -1;
     c->ctx = (lf_ctx){.device = m->device, .meta = &c->meta, .step = &c->step, .scratch = &c->scratch, .tape = training ? &c->tape : NULL};
     return 0;

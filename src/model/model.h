@@ -108,7 +108,8 @@ typedef struct lf_model_ctx {
     lf_arena meta, step, scratch;
     lf_tape tape;
 } lf_model_ctx;
-/* The batch's shape is what counts: n_tokens rows in n_seqs equal sequences; targets when scoring; kv when cached. */
+/* The batch's shape is what counts: n_tokens rows in n_seqs equal sequences; targets when scoring; kv when cached. For a dry model the
+ * arenas stay measuring: what they would take, and nothing to run in. */
 int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool training, lf_error *err);
 void lf__model_ctx_release(lf_model_ctx *c);
 

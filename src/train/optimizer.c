@@ -72,7 +72,7 @@ int lf__optimizer_init(lf_optimizer *o, const lf_model *model, const lf_train_co
     push_all(o, model, &measure);
     size_t need = measure.peak;
     lf__arena_release(&measure);
-    if (lf__arena_init(&o->arena, "optimizer", need, err)) return -1;
+    if (lf__arena_init_as(&o->arena, &model->weights, "optimizer", need, err)) return -1;
     push_all(o, model, &o->arena);
     return 0;
 }

@@ -12,15 +12,6 @@
 
 #include "train/trainer.h"
 
-/* The windows of one optimizer step, side by side, and the part of them that is a micro-batch. */
-typedef struct step_batch {
-    int windows, seq_len, micro_windows;   /* windows of a step; of one micro-batch */
-    int32_t *tokens, *targets, *positions; /* [windows * seq_len] */
-    int32_t *starts;                       /* [windows * seq_len] restarts of each window, window-relative */
-    int *n_starts;                         /* [windows] */
-    int32_t *seq_start;                    /* [micro_windows * seq_len + 1] of the micro-batch in work */
-} step_batch;
-
 typedef struct run {
     lf_device *device;
     const lf_train_hooks *hooks;
@@ -31,71 +22,12 @@ typedef struct run {
     bool had_tokenizer, had_data; /* what stood in it before */
     lf_run_data data;
     char data_mark[17];
-    lf_model *model;
-    lf_optimizer optimizer;
-    lf_model_ctx ctx;
-    lf_evaluator evaluator;
-    step_batch batch;
-    lf_loader loader;
+    lf_trainer trainer;
     FILE *metrics;
     lf_buf note;
     double began;
     int64_t first_step; /* steps done before this process */
 } run;
-
-/* ---- batches ----------------------------------------------------------------------------------------------------------------- */
-static int batch_init(step_batch *b, const lf_train_config *t, lf_error *err)
-{
-    enum { default_micro_tokens = 8192 }; /* keeps activations of small models near the caches; any size gives the same model */
-    size_t n = (size_t)t->batch_tokens;
-    int64_t micro = t->micro_batch_tokens ? t->micro_batch_tokens : default_micro_tokens;
-    b->seq_len = (int)t->seq_len;
-    b->windows = (int)(t->batch_tokens / t->seq_len);
-    b->micro_windows = (int)LF_MIN(LF_MAX(micro / t->seq_len, 1), b->windows);
-    int32_t *ints = lf__calloc(4 * n + (size_t)b->micro_windows * (size_t)b->seq_len + 1, sizeof *ints, err);
-    b->tokens = ints;
-    b->n_starts = lf__calloc((size_t)b->windows, sizeof *b->n_starts, err);
-    if (!ints || !b->n_starts) return -1;
-    b->targets = ints + n, b->positions = ints + 2 * n, b->starts = ints + 3 * n, b->seq_start = ints + 4 * n;
-    return 0;
-}
-
-static void batch_release(step_batch *b)
-{
-    free(b->tokens);
-    free(b->n_starts);
-}
-
-/* Windows of step t = 1.. (window k of the run is a function of k alone). Returns how many targets are scored, or -1. */
-static int64_t batch_load(step_batch *b, const lf_loader *loader, int64_t t, lf_error *err)
-{
-    int64_t scored = 0;
-    for (int w = 0; w < b->windows; w++) {
-        size_t at = (size_t)w * (size_t)b->seq_len;
-        uint64_t k = (uint64_t)(t - 1) * (uint64_t)b->windows + (uint64_t)w;
-        b->n_starts[w] = lf_loader_window(loader, k, b->tokens + at, b->targets + at, b->positions + at, b->starts + at, err);
-        if (b->n_starts[w] < 0) return -1;
-        for (int i = 0; i < b->seq_len; i++) scored += b->targets[at + (size_t)i] >= 0;
-    }
-    return scored;
-}
-
-/* Windows [w, w + micro_windows) as a ragged batch. */
-static lf_batch micro_batch(step_batch *b, int w, float loss_scale)
-{
-    int count = LF_MIN(b->micro_windows, b->windows - w), n_seqs = 0;
-    size_t at = (size_t)w * (size_t)b->seq_len;
-    for (int i = 0; i < count; i++)
-        for (int s = 0; s < b->n_starts[w + i]; s++) b->seq_start[n_seqs++] = i * b->seq_len + b->starts[at + (size_t)(i * b->seq_len + s)];
-    b->seq_start[n_seqs] = count * b->seq_len;
-    return (lf_batch){.n_tokens = count * b->seq_len,
-                      .n_seqs = n_seqs,
-                      .tokens = b->tokens + at,
-                      .positions = b->positions + at,
-                      .seq_start = b->seq_start,
-                      .targets = b->targets + at,
-                      .loss_scale = loss_scale};
-}
 
 /* ---- set-up ------------------------------------------------------------------------------------------------------------------ */
 static int open_folder(run *r, lf_error *err)
@@ -240,7 +172,7 @@ static int init_from(run *r, lf_error *err)
     const char *from = r->config.model.init_from;
     if (lf_checkpoint_find(dir, sizeof dir, from, NULL, err)) return -1;
     if (compare_tokenizers(r, dir, "model.init_from: ", err)) return -1;
-    if (lf__model_read(r->model, dir, err)) return -1; /* shapes first: they say more */
+    if (lf__model_read(r->trainer.model, dir, err)) return -1; /* shapes first: they say more */
     return compare_arithmetic(r, dir, err);
 }
 
@@ -292,25 +224,7 @@ static int resume(run *r, lf_error *err)
         return -1;
     if (!dir[0]) return 0;
     if (compare_tokenizers(r, dir, "", err)) return -1;
-    return lf__checkpoint_load(dir, r->model, &r->optimizer, &r->first_step, r->data_mark, err);
-}
-
-static int set_up_model(run *r, lf_error *err)
-{
-    lf_config *c = &r->config;
-    if (lf__model_check(&c->model, "model", err)) return -1;
-    r->model = lf__model_alloc(r->device, &c->model, true, false, err);
-    if (!r->model || lf__optimizer_init(&r->optimizer, r->model, &c->train, err) || batch_init(&r->batch, &c->train, err)) return -1;
-    c->model = r->model->config;
-
-    /* The shape that memory is reserved for: a full micro-batch of undivided windows. */
-    step_batch *b = &r->batch;
-    for (int w = 0; w < b->windows; w++) b->n_starts[w] = 1;
-    for (int i = 0; i < b->windows * b->seq_len; i++) b->positions[i] = i % b->seq_len;
-    lf_batch shape = micro_batch(b, 0, 1.0f);
-    if (lf__model_ctx_init(&r->ctx, r->model, &shape, true, err)) return -1;
-    if (r->data.val && lf__evaluator_init(&r->evaluator, r->model, LF_MAX(shape.n_tokens, b->seq_len), b->seq_len, err)) return -1;
-    return 0;
+    return lf__checkpoint_load(dir, r->trainer.model, &r->trainer.optimizer, &r->first_step, r->data_mark, err);
 }
 
 static int set_up(run *r, lf_error *err)
@@ -318,28 +232,13 @@ static int set_up(run *r, lf_error *err)
     lf_config *c = &r->config;
     if (lf_config_check(c, err) || open_folder(r, err) || compare_with_folder(r, false, err)) return -1;
     if (lf__run_data_open(&r->data, c, r->dir, r->hooks, err) || lf__run_data_mark(r->data_mark, &r->data, err)) return -1;
-    if (!c->train.seq_len) c->train.seq_len = c->model.max_position_embeddings;
-    c->model.head_dim = lf__model_head_dim(&c->model); /* as the folder's config.yaml has it: resolved */
-    if (!c->model.num_key_value_heads) c->model.num_key_value_heads = c->model.num_attention_heads;
+    lf__config_resolve(c);
     if (lf_config_check(c, err) || compare_with_folder(r, true, err)) return -1;
-    r->loader = (lf_loader){.shards = r->data.train,
-                            .seq_len = (int)c->train.seq_len,
-                            .seed = (uint64_t)c->train.seed,
-                            .end_token = lf_shards_end_token(r->data.train),
-                            .document_mask = c->data.document_mask};
-    uint64_t windows = lf_loader_windows(&r->loader), wanted = (uint64_t)(c->train.batch_tokens / c->train.seq_len);
-    if (windows < wanted) {
-        lf_error_set(err, LF_E_LIMIT,
-                     "%s: its %" PRIu64 " training tokens make %" PRIu64 " windows of train.seq_len = %" PRId64
-                     ", too few for one batch of train.batch_tokens = %" PRId64 " (%" PRIu64 " windows)",
-                     c->data.train, lf_shards_tokens(r->data.train), windows, c->train.seq_len, c->train.batch_tokens, wanted);
-        return lf_error_hint(err, "use more text, a smaller --train.batch_tokens or a shorter --train.seq_len");
-    }
-    if (set_up_model(r, err)) return -1;
+    if (lf__trainer_init(&r->trainer, r->device, c, &r->data, false, err)) return -1;
     if (resume(r, err)) return -1;
     if (!r->first_step) {
-        if (c->model.init_from[0] ? init_from(r, err) : (lf__model_init_weights(r->model, (uint64_t)c->train.seed), 0)) return -1;
-        lf__model_pack(r->model);
+        if (c->model.init_from[0] ? init_from(r, err) : (lf__model_init_weights(r->trainer.model, (uint64_t)c->train.seed), 0)) return -1;
+        lf__model_pack(r->trainer.model);
     }
     char path[LF_PATH_MAX];
     if (lf__path_join(path, r->dir, "config.yaml", err) || lf_config_save(c, path, "en", err)) return -1;
@@ -350,71 +249,13 @@ static int set_up(run *r, lf_error *err)
 static void tear_down(run *r)
 {
     if (r->metrics) fclose(r->metrics);
-    lf__evaluator_release(&r->evaluator);
-    lf__model_ctx_release(&r->ctx);
-    batch_release(&r->batch);
-    lf__optimizer_release(&r->optimizer);
-    lf_model_free(&r->model);
+    lf__trainer_release(&r->trainer);
     lf__run_data_close(&r->data);
     lf__buf_release(&r->note);
     if (r->lock >= 0) lf__unlock(&r->lock);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------------------- */
-/* printf's "-nan" is a riddle. */
-static const char *say(char out[32], double x)
-{
-    snprintf(out, 32, "%.6g", x);
-    return isnan(x) ? "NaN" : isinf(x) ? "infinite" : out;
-}
-
-static int diverged(lf_error *err, const char *format, ...) LF_PRINTF(2, 3);
-static int diverged(lf_error *err, const char *format, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    lf_error_set(err, LF_E_NUMERIC, "%s", text);
-    return lf_error_hint(err, "the last checkpoint is untouched; try a lower --train.lr or a longer --train.warmup_steps");
-}
-
-static int train_step(run *r, int64_t t, lf_train_metrics *m, lf_error *err)
-{
-    char a[32], b[32];
-    double start = lf__now();
-    const lf_train_config *c = &r->config.train;
-    int64_t scored = batch_load(&r->batch, &r->loader, t, err);
-    if (scored < 0) return -1;
-    double nll = 0;
-    for (int w = 0; w < r->batch.windows; w += r->batch.micro_windows) {
-        lf_batch micro = micro_batch(&r->batch, w, 1.0f / (float)scored);
-        nll += lf__model_loss(r->model, &r->ctx.ctx, &micro, NULL);
-        if (lf__failed(&r->ctx.ctx)) return lf__error_pass(err, &r->ctx.ctx.error);
-    }
-    *m = (lf_train_metrics){.step = t,
-                            .steps = c->steps,
-                            .loss = nll / (double)scored,
-                            .lr = lf__scheduled(c, c->lr, t),
-                            .grad_norm = lf__gradient_norm(r->model),
-                            .tokens = t * c->batch_tokens,
-                            .val_loss = (double)NAN,
-                            .val_bpb = (double)NAN,
-                            .val_floor_bpb = (double)NAN,
-                            .val_excess_bits = (double)NAN};
-    if (!isfinite(m->loss) || !isfinite(m->grad_norm)) {
-        const char *bad = lf__first_bad_tensor(r->model);
-        return diverged(err, "Step %" PRId64 ": the loss is %s and the gradient norm %s; the first tensor with NaN or infinity is %s.", t,
-                        say(a, m->loss), say(b, m->grad_norm), bad ? bad : "an activation");
-    }
-    lf__optimizer_step(&r->optimizer, r->model, c, t, m->grad_norm);
-    double seconds = lf__now() - start;
-    m->tokens_per_second = (double)c->batch_tokens / seconds;
-    m->gflops = m->tokens_per_second * lf_model_flops_per_token(r->model, (int)c->seq_len) * 1e-9;
-    return 0;
-}
-
 static void clock_in(const run *r, lf_train_metrics *m)
 {
     m->seconds = lf__now() - r->began;
@@ -426,9 +267,10 @@ static int save(run *r, int64_t step, lf_error *err)
     double start = lf__now();
     char dir[LF_PATH_MAX];
     const char *bad =
-        lf__first_bad_tensor(r->model); /* an update may overflow; the next loss would say so, after a good checkpoint was lost */
-    if (bad) return diverged(err, "Step %" PRId64 ": its update left NaN or infinity in %s; the weights are not saved.", step, bad);
-    if (lf__checkpoint_save(dir, r->dir, step, r->model, &r->optimizer, &r->config, r->data.tokenizer, r->data_mark, err)) return -1;
+        lf__first_bad_tensor(r->trainer.model); /* an update may overflow; the next loss would say so, after a good checkpoint was lost */
+    if (bad) return lf__diverged(err, "Step %" PRId64 ": its update left NaN or infinity in %s; the weights are not saved.", step, bad);
+    if (lf__checkpoint_save(dir, r->dir, step, r->trainer.model, &r->trainer.optimizer, &r->config, r->data.tokenizer, r->data_mark, err))
+        return -1;
     lf__checkpoint_rotate(r->dir, r->config.train.keep_last, step);
     if (r->hooks->on_checkpoint) r->hooks->on_checkpoint(step, dir, lf__now() - start, r->hooks->user);
     return 0;
@@ -437,7 +279,7 @@ static int save(run *r, int64_t step, lf_error *err)
 static int evaluate(run *r, lf_train_metrics *m, bool last, lf_error *err)
 {
     if (!r->data.val) return 0;
-    if (lf__evaluate(&r->evaluator, r->model, &r->data, last ? 0 : r->config.train.eval_documents, m, err)) return -1;
+    if (lf__evaluate(&r->trainer.evaluator, r->trainer.model, &r->data, last ? 0 : r->config.train.eval_documents, m, err)) return -1;
     clock_in(r, m);
     if (r->hooks->on_eval) r->hooks->on_eval(m, r->hooks->user);
     return 0;
@@ -448,7 +290,7 @@ static int sample(run *r, int64_t step, lf_error *err)
     char dir[LF_PATH_MAX];
     if (!r->hooks->on_sample || !r->data.tokenizer) return 0;
     if (lf__path_join(dir, r->dir, "samples", err) || lf__make_dirs(dir, err)) return -1;
-    r->hooks->on_sample(step, r->model, r->data.tokenizer, dir, r->hooks->user);
+    r->hooks->on_sample(step, r->trainer.model, r->data.tokenizer, dir, r->hooks->user);
     return 0;
 }
 
@@ -461,7 +303,7 @@ static int loop(run *r, lf_error *err)
     for (int64_t t = r->first_step + 1; t <= c->steps; t++) {
         lf_train_metrics m;
         bool last = t == c->steps;
-        if (train_step(r, t, &m, err)) return -1;
+        if (lf__trainer_step(&r->trainer, t, &m, err)) return -1;
         clock_in(r, &m);
         if (r->hooks->on_step) r->hooks->on_step(&m, r->hooks->user);
         if ((last || due(c->eval_every, t)) && evaluate(r, &m, last, err)) return -1;
@@ -481,17 +323,21 @@ static int loop(run *r, lf_error *err)
 static void announce(run *r)
 {
     if (!r->hooks->on_start) return;
-    size_t arenas = r->model->weights.size + r->model->grads.size + r->optimizer.arena.size + r->ctx.step.size + r->ctx.scratch.size +
-                    r->ctx.meta.size + r->evaluator.ctx.scratch.size + r->evaluator.ctx.meta.size;
+    lf_train_arena arenas[LF_TRAIN_ARENAS];
+    uint64_t bytes = 0;
+    int n_arenas = lf__trainer_arenas(&r->trainer, arenas);
+    for (int i = 0; i < n_arenas; i++) bytes += arenas[i].bytes;
     lf_train_start start = {.run_dir = r->dir,
                             .isa = lf_device_isa(r->device),
                             .threads = lf_device_threads(r->device),
-                            .parameters = lf_model_parameters(r->model),
+                            .parameters = lf_model_parameters(r->trainer.model),
                             .resumed_from = r->first_step ? r->first_step : -1,
-                            .flops_per_token = lf_model_flops_per_token(r->model, (int)r->config.train.seq_len),
+                            .flops_per_token = lf_model_flops_per_token(r->trainer.model, (int)r->config.train.seq_len),
                             .train_tokens = lf_shards_tokens(r->data.train),
                             .val_tokens = r->data.val ? lf_shards_tokens(r->data.val) : 0,
-                            .arena_bytes = arenas,
+                            .arena_bytes = bytes,
+                            .arenas = arenas,
+                            .n_arenas = n_arenas,
                             .tokens_per_step = r->config.train.batch_tokens,
                             .note = r->note.len ? r->note.data : ""};
     r->hooks->on_start(&start, r->hooks->user);

@@ -81,6 +81,45 @@ void lf__evaluator_release(lf_evaluator *e);
  * fields of metrics. */
 int lf__evaluate(lf_evaluator *e, lf_model *model, const lf_run_data *data, int64_t documents, lf_train_metrics *metrics, lf_error *err);
 
+/* ---- step.c: the memory of a run, and one optimizer step in it ----------------------------------------------------------------------- */
+/* The windows of one step, side by side, and the part of them that is a micro-batch. */
+typedef struct lf_step_batch {
+    int windows, seq_len, micro_windows;   /* windows of a step; of one micro-batch */
+    int32_t *tokens, *targets, *positions; /* [windows * seq_len] */
+    int32_t *starts;                       /* [windows * seq_len] restarts of each window, window-relative */
+    int *n_starts;                         /* [windows] */
+    int32_t *seq_start;                    /* [micro_windows * seq_len + 1] of the micro-batch in work */
+} lf_step_batch;
+
+typedef struct lf_trainer {
+    lf_device *device;
+    const lf_config *config; /* resolved, borrowed */
+    lf_model *model;
+    lf_optimizer optimizer;
+    lf_model_ctx ctx;
+    lf_evaluator evaluator;
+    lf_step_batch batch;
+    lf_loader loader; /* shards NULL: there is no data, windows are random tokens */
+} lf_trainer;
+/* Fills in what the keys leave to each other: window length, width of a head, heads of keys and values. */
+void lf__config_resolve(lf_config *c);
+/* Reserves everything a run computes in; the weights are zero. data->train NULL: random tokens; data->val NULL: no evaluation. dry: nothing
+ * is reserved, the arenas only count (a plan). Refused when the arenas together are more than the machine has. Release it after a failure,
+ * too. */
+int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const lf_run_data *data, bool dry, lf_error *err);
+void lf__trainer_release(lf_trainer *t);
+/* Every arena of a trainer, real or dry; returns how many. */
+int lf__trainer_arenas(const lf_trainer *t, lf_train_arena out[LF_TRAIN_ARENAS]);
+/* Loads the windows of step t = 1..; returns how many targets are scored, or -1. */
+int64_t lf__trainer_load(lf_trainer *t, int64_t step, lf_error *err);
+/* Forward and backward of the micro-batch that begins at window w: adds to the gradients, and the losses of its targets to *nll. Returns
+ * how many windows that were, or -1. */
+int lf__trainer_micro_step(lf_trainer *t, int w, int64_t scored, double *nll, lf_error *err);
+/* All of it: load, micro-batches, norm, update. Fills what a step knows of its metrics. */
+int lf__trainer_step(lf_trainer *t, int64_t step, lf_train_metrics *m, lf_error *err);
+/* LF_E_NUMERIC with the usual hint. Returns -1. */
+int lf__diverged(lf_error *err, const char *format, ...) LF_PRINTF(2, 3);
+
 /* ---- checkpoint.c ------------------------------------------------------------------------------------------------------------------ */
 /* Writes dir (out) = <run>/checkpoints/step-000200: model folder + trainer/{state.json, optimizer.safetensors, config.yaml}. */
 int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step, const lf_model *model, const lf_optimizer *optimizer,

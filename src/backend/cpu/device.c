@@ -18,6 +18,8 @@ bool lf_isa_supported(const char *isa)
 }
 
 int lf_cpu_count(void) { return lf__cpu_count(); }
+uint64_t lf_memory_total(void) { return lf__memory_total(); }
+uint64_t lf_memory_available(void) { return lf__memory_available(); }
 int lf_device_threads(const lf_device *device) { return lf__pool_threads(device->pool); }
 const char *lf_device_isa(const lf_device *device) { return device->isa; }
 

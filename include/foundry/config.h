@@ -29,6 +29,7 @@ typedef struct lf_model_config {
     int64_t max_position_embeddings; /* context                               */
     double rms_norm_eps, rope_theta, initializer_range;
     bool tie_word_embeddings;
+    bool use_qk_norm;                   /* queries and keys of each head normalized before they are rotated */
     int64_t bos_token_id, eos_token_id; /* -1 = none / the tokenizer's */
     char init_from[LF_CONFIG_PATH_MAX]; /* start from these weights (model folder), fresh optimizer; "" = random */
 } lf_model_config;
@@ -75,9 +76,9 @@ typedef struct lf_config {
     lf_train_config train;
     lf_run_config run;
     lf_sample_config sampler;
-    lf_machine_config machine;    /* keys: threads, isa, threads.pin                        */
-    char name[LF_TEXT_MAX];       /* of the recipe: file name without its ending            */
-    char origin[96][LF_TEXT_MAX]; /* per row of the option table: where the value came from */
+    lf_machine_config machine;     /* keys: threads, isa, threads.pin                        */
+    char name[LF_TEXT_MAX];        /* of the recipe: file name without its ending            */
+    char origin[160][LF_TEXT_MAX]; /* per row of the option table: where the value came from */
 } lf_config;
 
 /* All defaults, origin "default". */

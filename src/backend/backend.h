@@ -92,6 +92,17 @@ typedef struct lf_attention_grad {
     bool accumulate;    /* add to dq, dk, dv instead of overwriting          */
 } lf_attention_grad;
 
+/* RMSNorm over each head of q and of k, in place: rows of x hold n_q heads of d, then n_k heads. */
+typedef struct lf_head_norm {
+    float *x; /* rows ldx apart; backward: the gradient */
+    ptrdiff_t ldx;
+    float *raw, *rstd;      /* [n, (n_q + n_k) * d] x as it was, [n, n_q + n_k]; forward writes them where not NULL, backward reads them */
+    const float *w_q, *w_k; /* [d] */
+    float *dw_q, *dw_k;     /* [d] backward; NULL: not wanted */
+    int n, n_q, n_k, d, beta_q, beta_k;
+    float eps;
+} lf_head_norm;
+
 typedef struct lf_adamw {
     float *w, *m, *v; /* [n] updated */
     const float *g;   /* [n] */
@@ -116,6 +127,9 @@ typedef struct lf_backend_ops {
                             float eps);
     void (*rmsnorm_backward)(lf_device *dev, float *dx, float *dw /* or NULL */, const float *dy, const float *x, const float *w,
                              const float *rstd, int n, int c, int beta_dx, int beta_dw);
+
+    void (*head_norm_forward)(lf_device *dev, const lf_head_norm *args);
+    void (*head_norm_backward)(lf_device *dev, const lf_head_norm *args);
 
     /* Rotates pairs (i, i + d/2) of every head in place by +angle (inverse: -angle). table [n_positions][d/2][2] = cos, sin. */
     void (*rope)(lf_device *dev, float *x, ptrdiff_t ldx, const int32_t *positions, const float *table, int n, int n_heads, int head_dim,

@@ -7,19 +7,21 @@
 
 /* clang-format off */
 static const lf_param_row rows[] = {
-    /* name                                            where             rows          cols          init            decay product          */
-    {"model.embed_tokens.weight",                      MODEL(embed),     LF_DIM_VOCAB, LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_TIED,   false},
-    {"model.layers.%d.input_layernorm.weight",         LAYER(attn_norm), LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   false},
-    {"model.layers.%d.self_attn.q_proj.weight",        LAYER(qkv),       LF_DIM_Q,     LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  false},
-    {"model.layers.%d.self_attn.k_proj.weight",        LAYER(qkv),       LF_DIM_KV,    LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  false},
-    {"model.layers.%d.self_attn.v_proj.weight",        LAYER(qkv),       LF_DIM_KV,    LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  false},
-    {"model.layers.%d.self_attn.o_proj.weight",        LAYER(attn_out),  LF_DIM_WIDTH, LF_DIM_Q,     LF_INIT_OUTPUT, true,  LF_PRODUCT_PLAIN,  false},
-    {"model.layers.%d.post_attention_layernorm.weight", LAYER(mlp_norm), LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   false},
-    {"model.layers.%d.mlp.gate_proj.weight",           LAYER(gate_up),   LF_DIM_FFN,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PAIRED, false},
-    {"model.layers.%d.mlp.up_proj.weight",             LAYER(gate_up),   LF_DIM_FFN,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PAIRED, false},
-    {"model.layers.%d.mlp.down_proj.weight",           LAYER(mlp_down),  LF_DIM_WIDTH, LF_DIM_FFN,   LF_INIT_OUTPUT, true,  LF_PRODUCT_PLAIN,  false},
-    {"model.norm.weight",                              MODEL(norm),      LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   false},
-    {"lm_head.weight",                                 MODEL(head),      LF_DIM_VOCAB, LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  true},
+    /* name                                            where             rows          cols          init            decay product            when */
+    {"model.embed_tokens.weight",                      MODEL(embed),     LF_DIM_VOCAB, LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_TIED,   LF_ALWAYS},
+    {"model.layers.%d.input_layernorm.weight",         LAYER(attn_norm), LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_ALWAYS},
+    {"model.layers.%d.self_attn.q_proj.weight",        LAYER(qkv),       LF_DIM_Q,     LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_ALWAYS},
+    {"model.layers.%d.self_attn.k_proj.weight",        LAYER(qkv),       LF_DIM_KV,    LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_ALWAYS},
+    {"model.layers.%d.self_attn.v_proj.weight",        LAYER(qkv),       LF_DIM_KV,    LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_ALWAYS},
+    {"model.layers.%d.self_attn.q_norm.weight",        LAYER(q_norm),    LF_DIM_ONE,   LF_DIM_HEAD,  LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_IF_QK_NORM},
+    {"model.layers.%d.self_attn.k_norm.weight",        LAYER(k_norm),    LF_DIM_ONE,   LF_DIM_HEAD,  LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_IF_QK_NORM},
+    {"model.layers.%d.self_attn.o_proj.weight",        LAYER(attn_out),  LF_DIM_WIDTH, LF_DIM_Q,     LF_INIT_OUTPUT, true,  LF_PRODUCT_PLAIN,  LF_ALWAYS},
+    {"model.layers.%d.post_attention_layernorm.weight", LAYER(mlp_norm), LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_ALWAYS},
+    {"model.layers.%d.mlp.gate_proj.weight",           LAYER(gate_up),   LF_DIM_FFN,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PAIRED, LF_ALWAYS},
+    {"model.layers.%d.mlp.up_proj.weight",             LAYER(gate_up),   LF_DIM_FFN,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PAIRED, LF_ALWAYS},
+    {"model.layers.%d.mlp.down_proj.weight",           LAYER(mlp_down),  LF_DIM_WIDTH, LF_DIM_FFN,   LF_INIT_OUTPUT, true,  LF_PRODUCT_PLAIN,  LF_ALWAYS},
+    {"model.norm.weight",                              MODEL(norm),      LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_ALWAYS},
+    {"lm_head.weight",                                 MODEL(head),      LF_DIM_VOCAB, LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_IF_UNTIED},
 };
 /* clang-format on */
 
@@ -33,7 +35,9 @@ static void block(lf_ctx *ctx, lf_tensor *y, lf_tensor *x, void *model, int laye
     float eps = (float)c->rms_norm_eps, scale = (float)(1.0 / __builtin_sqrt((double)head_dim));
 
     lf_tensor *h = op_rmsnorm(ctx, (lf_rmsnorm){.x = x, .weight = &w->attn_norm, .eps = eps});
-    h = op_qkv(ctx, (lf_qkv){.x = h, .weight = &w->qkv, .n_heads = heads, .n_kv_heads = kv_heads, .head_dim = head_dim, .rope = m->rope});
+    lf_qkv qkv = {.x = h, .weight = &w->qkv, .n_heads = heads, .n_kv_heads = kv_heads, .head_dim = head_dim, .rope = m->rope, .eps = eps};
+    if (c->use_qk_norm) qkv.q_norm = &w->q_norm, qkv.k_norm = &w->k_norm;
+    h = op_qkv(ctx, qkv);
     h = op_attention(ctx,
                      (lf_attend){.qkv = h, .n_heads = heads, .n_kv_heads = kv_heads, .head_dim = head_dim, .layer = layer, .scale = scale});
     lf_tensor *mid = op_linear(ctx, (lf_linear){.x = h, .weight = &w->attn_out, .residual = x});

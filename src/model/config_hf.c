@@ -1,8 +1,26 @@
-/* config_hf.c - the model section from and to a Hugging Face config.json. Foreign files are met with three tables: keys that we read, keys
- * whose value must be the one we compute with, keys that never change the arithmetic. What remains gets one warning. */
+/* config_hf.c - the model section from and to a Hugging Face config.json. Foreign files are met with four tables: model types and the
+ * switches they stand for, keys that we read, keys whose value must be the one we compute with, keys that never change the arithmetic. What
+ * remains gets one warning. */
 #include "model/config_table.h"
 
 #include <string.h>
+
+/* What a model type means in our switches (model.<key>): those it sets, and those its config.json may hold. The first row that can say
+ * everything a model does is the type it is saved as; no program but ours knows the last, so none computes something else. */
+typedef struct family {
+    const char *type, *architecture, *arch;
+    const char *sets;  /* "key=value key=value" */
+    const char *reads; /* "key key" */
+} family;
+
+static const family families[] = {
+    {"llama", "LlamaForCausalLM", "llama", "", ""},
+    {"qwen3", "Qwen3ForCausalLM", "llama", "use_qk_norm=true", ""},
+    {"foundry", "FoundryForCausalLM", "llama", "", "use_qk_norm"},
+};
+
+/* Every switch away from the plain architecture. */
+static const char *const switches[] = {"use_qk_norm"};
 
 /* Keys with our names: model.<name>. `needed`: no sensible guess exists. `fallback`: what transformers assumes when the key is absent. */
 static const struct {
@@ -113,25 +131,53 @@ static const lf_doc_entry *find(const lf_doc *doc, const char *key)
     return NULL;
 }
 
-static int check_type(const lf_doc *doc, const char *path, lf_error *err)
+/* Is key one of the words? */
+static bool says(const char *words, const char *key)
+{
+    size_t n = strlen(key);
+    for (const char *p = words; *p; p += strcspn(p, " "), p += *p == ' ')
+        if (strcspn(p, " ") == n && strncmp(p, key, n) == 0) return true;
+    return false;
+}
+
+/* The value that the family gives to key, or NULL. */
+static const char *set_by(const family *f, const char *key, char *out, size_t size)
+{
+    size_t n = strlen(key);
+    for (const char *p = f->sets; *p; p += strcspn(p, " "), p += *p == ' ') {
+        if (strncmp(p, key, n) != 0 || p[n] != '=') continue;
+        snprintf(out, size, "%.*s", (int)(strcspn(p, " ") - n - 1), p + n + 1);
+        return out;
+    }
+    return NULL;
+}
+
+static const family *find_family(const lf_doc *doc, const char *path, lf_error *err)
 {
     const lf_doc_entry *type = find(doc, "model_type");
     if (!type) {
         lf_error_set(err, LF_E_CONFIG, "%s: no \"model_type\": expected a Hugging Face configuration of a llama model", path);
-        return lf_error_hint(err, "our own configurations put these keys below \"model:\"; see foundry config init");
+        lf_error_hint(err, "our own configurations put these keys below \"model:\"; see foundry config init");
+        return NULL;
     }
-    if (strcmp(type->value, "llama") == 0) return 0;
-    lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: model_type: expected \"llama\", got \"%.64s\": this architecture is not implemented", path,
-                 type->line, type->value);
-    return lf_error_hint(err, "models of type llama can be read");
+    char list[256] = "";
+    for (size_t i = 0; i < LF_COUNT(families); i++) {
+        if (strcmp(type->value, families[i].type) == 0) return &families[i];
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", families[i].type);
+    }
+    lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: model_type: expected one of %s, got \"%.64s\": this architecture is not implemented", path,
+                 type->line, list, type->value);
+    lf_error_hint(err, "models of these types can be read: %s", list);
+    return NULL;
 }
 
-static int refuse_unsupported(const lf_doc *doc, const char *path, lf_error *err)
+static int refuse_unsupported(const lf_doc *doc, const family *f, const char *path, lf_error *err)
 {
     for (size_t i = 0; i < doc->n; i++) {
         const lf_doc_entry *e = &doc->entries[i];
         for (size_t row = 0; row < LF_COUNT(must_be); row++) {
             if (!covers(must_be[row].key, e->key) || e->is_null || one_of(must_be[row].values, e->value)) continue;
+            if (says(f->reads, e->key)) continue;
             const char *values = must_be[row].values;
             return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: %s: expected %s, got \"%.64s\": %s", path, e->line, e->key,
                                 *values ? values : "null or nothing", e->value, must_be[row].what);
@@ -140,15 +186,15 @@ static int refuse_unsupported(const lf_doc *doc, const char *path, lf_error *err
     return 0;
 }
 
-static void warn_unknown(const lf_doc *doc, const char *path)
+static void warn_unknown(const lf_doc *doc, const family *f, const char *path)
 {
     char list[400] = "";
     size_t at = 0;
     int n = 0;
     for (size_t i = 0; i < doc->n; i++) {
         const char *key = doc->entries[i].key;
-        bool known =
-            strncmp(key, "eos_token_id.", 13) == 0 || strncmp(key, "rope_scaling.", 13) == 0; /* a default rope may carry numbers */
+        bool known = strncmp(key, "eos_token_id.", 13) == 0 || strncmp(key, "rope_scaling.", 13) == 0 ||
+                     says(f->reads, key); /* a default rope may carry numbers */
         for (size_t row = 0; row < LF_COUNT(read_keys); row++) known |= strcmp(read_keys[row].name, key) == 0;
         for (size_t row = 0; row < LF_COUNT(must_be); row++) known |= covers(must_be[row].key, key);
         for (size_t row = 0; row < LF_COUNT(harmless); row++) known |= covers(harmless[row], key);
@@ -159,12 +205,28 @@ static void warn_unknown(const lf_doc *doc, const char *path)
     if (n) lf__log(LF_LOG_WARNING, "%s: %d %s not known here and ignored: %s", path, n, n == 1 ? "key is" : "keys are", list);
 }
 
+/* The switches: as the type sets them, else as the file has them, else off. */
+static int read_switches(lf_config *c, const lf_doc *doc, const family *f, const char *path, lf_error *err)
+{
+    char key[LF_TEXT_MAX], origin[LF_CONFIG_PATH_MAX + 32], value[LF_TEXT_MAX];
+    for (size_t i = 0; i < LF_COUNT(switches); i++) {
+        const lf_doc_entry *e = says(f->reads, switches[i]) ? find(doc, switches[i]) : NULL;
+        const char *set = set_by(f, switches[i], value, sizeof value);
+        snprintf(key, sizeof key, "model.%s", switches[i]);
+        if (e && e->is_null) e = NULL;
+        snprintf(origin, sizeof origin, "%.1000s:%d", path, (e ? e : find(doc, "model_type"))->line);
+        if (lf__config_set(c, key, e ? e->value : set ? set : lf__option_find(lf__config_options, key)->fallback, origin, err)) return -1;
+    }
+    return 0;
+}
+
 int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_error *err)
 {
     char key[LF_TEXT_MAX], origin[LF_CONFIG_PATH_MAX + 32];
-    if (check_type(doc, path, err) || refuse_unsupported(doc, path, err)) return -1;
+    const family *f = find_family(doc, path, err);
+    if (!f || refuse_unsupported(doc, f, path, err)) return -1;
     snprintf(origin, sizeof origin, "%.1000s:%d", path, find(doc, "model_type")->line);
-    if (lf__config_set(c, "model.model_type", "llama", origin, err)) return -1;
+    if (lf__config_set(c, "model.model_type", f->arch, origin, err) || read_switches(c, doc, f, path, err)) return -1;
     for (size_t row = 0; row < LF_COUNT(read_keys); row++) {
         const char *name = read_keys[row].name;
         const lf_doc_entry *e = find(doc, name);
@@ -181,17 +243,36 @@ int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_err
         if (lf__config_set(c, key, text, origin, err)) return -1;
     }
     if (c->model.vocab_size == 0) return lf_error_set(err, LF_E_CONFIG, "%s: vocab_size: expected at least 1, got 0", path);
-    warn_unknown(doc, path);
+    warn_unknown(doc, f, path);
     return 0;
 }
 
 /* ---- back --------------------------------------------------------------------------------------------------------------------- */
-static void add_number(lf_buf *b, const lf_config *c, const char *name, bool real)
+/* A key of the model section as JSON: our text is JSON's, but for names, and reals that look whole. */
+static void add_key(lf_buf *b, const lf_config *c, const char *name)
 {
-    char key[LF_TEXT_MAX], value[64];
+    char key[LF_TEXT_MAX], value[LF_TEXT_MAX];
     snprintf(key, sizeof key, "model.%s", name);
-    lf__option_get(lf__option_find(lf__config_options, key), c, value, sizeof value);
-    lf__buf_printf(b, "  \"%s\": %s%s,\n", name, value, real && !strpbrk(value, ".e") ? ".0" : "");
+    const lf_option *o = lf__option_find(lf__config_options, key);
+    lf__option_get(o, c, value, sizeof value);
+    bool whole = o->type == LF_OPT_DOUBLE && !strpbrk(value, ".e");
+    const char *quote = o->type == LF_OPT_CHOICE ? "\"" : "";
+    lf__buf_printf(b, "  \"%s\": %s%s%s%s,\n", name, quote, value, whole ? ".0" : "", quote);
+}
+
+/* Can a config.json of this family say what c computes? Every switch as the family sets it, or readable from the file, or off. */
+static bool expresses(const family *f, const lf_config *c)
+{
+    if (strcmp(f->arch, c->model.model_type) != 0) return false;
+    for (size_t i = 0; i < LF_COUNT(switches); i++) {
+        char key[LF_TEXT_MAX], value[LF_TEXT_MAX], set[LF_TEXT_MAX];
+        snprintf(key, sizeof key, "model.%s", switches[i]);
+        const lf_option *o = lf__option_find(lf__config_options, key);
+        const char *meant = set_by(f, switches[i], set, sizeof set);
+        if (!meant && says(f->reads, switches[i])) continue;
+        if (strcmp(lf__option_get(o, c, value, sizeof value), meant ? meant : o->fallback) != 0) return false;
+    }
+    return true;
 }
 
 int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err)
@@ -200,15 +281,18 @@ int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err)
     lf_model_config *m = &full.model;
     if (!m->num_key_value_heads) m->num_key_value_heads = m->num_attention_heads;
     if (!m->head_dim && m->num_attention_heads) m->head_dim = m->hidden_size / m->num_attention_heads;
+    size_t kind = 0;
+    while (kind + 1 < LF_COUNT(families) && !expresses(&families[kind], c)) kind++;
+    const family *f = &families[kind];
     lf_buf b;
     lf__buf_init(&b, 1 << 16);
-    lf__buf_puts(&b, "{\n  \"architectures\": [\"LlamaForCausalLM\"],\n  \"model_type\": \"llama\",\n");
-    static const char *const whole[] = {"vocab_size",          "hidden_size",         "intermediate_size", "num_hidden_layers",
-                                        "num_attention_heads", "num_key_value_heads", "head_dim",          "max_position_embeddings"};
-    static const char *const real[] = {"rms_norm_eps", "rope_theta", "initializer_range"};
-    for (size_t i = 0; i < LF_COUNT(whole); i++) add_number(&b, &full, whole[i], false);
-    for (size_t i = 0; i < LF_COUNT(real); i++) add_number(&b, &full, real[i], true);
-    lf__buf_printf(&b, "  \"tie_word_embeddings\": %s,\n", m->tie_word_embeddings ? "true" : "false");
+    lf__buf_printf(&b, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\",\n", f->architecture, f->type);
+    static const char *const keys[] = {"vocab_size",          "hidden_size",         "intermediate_size", "num_hidden_layers",
+                                       "num_attention_heads", "num_key_value_heads", "head_dim",          "max_position_embeddings",
+                                       "rms_norm_eps",        "rope_theta",          "initializer_range", "tie_word_embeddings"};
+    for (size_t i = 0; i < LF_COUNT(keys); i++) add_key(&b, &full, keys[i]);
+    for (size_t i = 0; i < LF_COUNT(switches); i++)
+        if (says(f->reads, switches[i])) add_key(&b, &full, switches[i]);
     for (int eos = 0; eos < 2; eos++) {
         int64_t id = eos ? m->eos_token_id : m->bos_token_id;
         lf__buf_printf(&b, "  \"%s_token_id\": ", eos ? "eos" : "bos");

@@ -61,6 +61,8 @@ const lf_option lf__config_options[] = {
         "standard deviation of the random weights at the start", "初始随机权重的标准差"),
     FLAG("model.tie_word_embeddings", model.tie_word_embeddings, "true", 'f',
         "one table for reading and for predicting tokens; saves weights in small models", "输入和输出共用一张词表，小模型可省参数"),
+    FLAG("model.use_qk_norm", model.use_qk_norm, "false", 'f',
+        "normalize the queries and keys of every head (as Qwen3): steadier at high learning rates", "对每个头的查询和键做归一化（同 Qwen3），高学习率下更稳定"),
     INT("model.bos_token_id", model.bos_token_id, "-1", -1, 16777215, 'f',
         "token that begins a text; -1 = none", "文本开始的词元；-1 = 没有"),
     INT("model.eos_token_id", model.eos_token_id, "-1", -1, 16777215, 'f',

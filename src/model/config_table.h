@@ -5,7 +5,7 @@
 #include "base/base.h"
 #include "foundry/config.h"
 
-extern const lf_option lf__config_options[]; /* ends with a row whose key is NULL; at most 96 rows (lf_config.origin) */
+extern const lf_option lf__config_options[]; /* ends with a row whose key is NULL; at most 160 rows (lf_config.origin) */
 
 /* Parses text into the row of key and remembers origin ("configs/a.yaml:12"), which also leads the error. */
 int lf__config_set(lf_config *c, const char *key, const char *text, const char *origin, lf_error *err);

@@ -10,7 +10,7 @@
 #include "ops/ops.h"
 
 /* ---- the parameter table ------------------------------------------------------------------------------------------------------ */
-typedef enum lf_dim { LF_DIM_ONE, LF_DIM_VOCAB, LF_DIM_WIDTH, LF_DIM_FFN, LF_DIM_Q, LF_DIM_KV } lf_dim;
+typedef enum lf_dim { LF_DIM_ONE, LF_DIM_VOCAB, LF_DIM_WIDTH, LF_DIM_FFN, LF_DIM_Q, LF_DIM_KV, LF_DIM_HEAD } lf_dim;
 typedef enum lf_init { LF_INIT_ONE, LF_INIT_NORMAL, LF_INIT_OUTPUT /* normal / sqrt(2 layers) */ } lf_init;
 typedef enum lf_product {
     LF_PRODUCT_NONE,
@@ -18,6 +18,9 @@ typedef enum lf_product {
     LF_PRODUCT_PAIRED,
     LF_PRODUCT_TIED /* only when the head is tied */
 } lf_product;
+
+/* When a row exists at all. */
+typedef enum lf_when { LF_ALWAYS, LF_IF_UNTIED, LF_IF_QK_NORM } lf_when;
 
 typedef struct lf_param_row {
     const char *name; /* as in files; %d is the layer */
@@ -27,12 +30,12 @@ typedef struct lf_param_row {
     lf_init init;
     bool decay;         /* weight decay applies                    */
     lf_product product; /* which panels kernels want               */
-    bool untied_only;   /* the row is absent when the head is tied */
+    lf_when when;
 } lf_param_row;
 
 /* ---- a model ------------------------------------------------------------------------------------------------------------------ */
 typedef struct lf_layer {
-    lf_weight attn_norm, qkv, attn_out, mlp_norm, gate_up, mlp_down;
+    lf_weight attn_norm, qkv, q_norm, k_norm, attn_out, mlp_norm, gate_up, mlp_down;
 } lf_layer;
 
 /* One parameter as files and optimizers see it: rows [row0, row0 + rows) of a weight. */

@@ -20,8 +20,19 @@ static int dim(const lf_model_config *c, lf_dim d)
     case LF_DIM_FFN: return (int)c->intermediate_size;
     case LF_DIM_Q: return (int)(c->num_attention_heads * c->head_dim);
     case LF_DIM_KV: return (int)(c->num_key_value_heads * c->head_dim);
+    case LF_DIM_HEAD: return (int)c->head_dim;
     }
     return 0;
+}
+
+static bool wanted(const lf_model_config *c, lf_when when)
+{
+    switch (when) {
+    case LF_ALWAYS: return true;
+    case LF_IF_UNTIED: return !c->tie_word_embeddings;
+    case LF_IF_QK_NORM: return c->use_qk_norm;
+    }
+    return true;
 }
 
 /* ---- the table, unrolled over the layers ---------------------------------------------------------------------------------------- */
@@ -52,7 +63,7 @@ static int count_params(const lf_model *m)
     int n = 0;
     for (int i = 0; i < m->arch->n_rows; i++) {
         const lf_param_row *row = &m->arch->rows[i];
-        if (!(row->untied_only && m->config.tie_word_embeddings)) n += row->per_layer ? (int)m->config.num_hidden_layers : 1;
+        if (wanted(&m->config, row->when)) n += row->per_layer ? (int)m->config.num_hidden_layers : 1;
     }
     return n;
 }
@@ -66,16 +77,16 @@ static int list_params(lf_model *m, lf_error *err)
     if (!m->layers || !m->params || !m->all) return -1;
     for (int i = 0; i < m->arch->n_rows; i++) {
         const lf_param_row *row = &m->arch->rows[i];
-        if (row->untied_only && m->config.tie_word_embeddings) continue;
         if (!row->per_layer) {
-            add_param(m, row, 0);
+            if (wanted(&m->config, row->when)) add_param(m, row, 0);
             continue;
         }
         /* All rows of a layer stay together: the run of per-layer rows is walked once per layer. */
         int end = i;
         while (end < m->arch->n_rows && m->arch->rows[end].per_layer) end++;
         for (int layer = 0; layer < (int)m->config.num_hidden_layers; layer++)
-            for (int r = i; r < end; r++) add_param(m, &m->arch->rows[r], layer);
+            for (int r = i; r < end; r++)
+                if (wanted(&m->config, m->arch->rows[r].when)) add_param(m, &m->arch->rows[r], layer);
         i = end - 1;
     }
     return 0;

@@ -3,11 +3,11 @@
  *   y = x W^T (+ residual)                     x [n, in]   W [out, in]   y [n, out]
  *   dx = dy W        dW = dy^T x        d residual = dy
  *
- *   qkv          = op_linear, then op_rope on the heads of q and k
+ *   qkv          = op_linear, then (optional) RMSNorm over each head of q and k, then op_rope on them
  *   gated_mlp_in = op_linear, then op_glu: gate and up sit in the two halves of a panel, so the tile that holds both makes h
  *
  * 2 n in out FLOPs forward, 4 n in out backward. W is read as panels packed once per optimizer step; x is packed per call for dW.
- * Saved: x, and gate | up for the derivative of SwiGLU (h is made again: no FLOPs worth saving). */
+ * Saved: x, q | k before their norms, and gate | up for the derivative of SwiGLU (h is made again: no FLOPs worth saving). */
 #include "ops/ops.h"
 
 /* dx (+)= dy W and dW (+)= dy^T x, for whoever has dy. */
@@ -92,12 +92,35 @@ lf_tensor *op_linear(lf_ctx *ctx, lf_linear a)
 }
 
 /* ---- qkv --------------------------------------------------------------------------------------------------------------------------- */
+static lf_head_norm head_norm(const lf_qkv *a, float *x)
+{
+    return (lf_head_norm){.x = x,
+                          .ldx = a->y->cols,
+                          .raw = a->raw,
+                          .rstd = a->rstd,
+                          .w_q = a->q_norm->t.data,
+                          .w_k = a->k_norm->t.data,
+                          .n = a->y->rows,
+                          .n_q = a->n_heads,
+                          .n_k = a->n_kv_heads,
+                          .d = a->head_dim,
+                          .eps = a->eps};
+}
+
 static void op_qkv_backward(lf_ctx *ctx, void *args)
 {
     lf_qkv *a = args;
     if (!ctx->dry)
         ctx->device->ops->rope(ctx->device, a->y->grad, a->y->cols, ctx->batch->positions, a->rope, a->y->rows, a->n_heads + a->n_kv_heads,
                                a->head_dim, true);
+    if (a->q_norm) {
+        lf_head_norm norm = head_norm(a, a->y->grad);
+        if (a->q_norm->t.needs_grad) {
+            norm.dw_q = a->q_norm->t.grad, norm.beta_q = lf__tensor_beta(&a->q_norm->t);
+            norm.dw_k = a->k_norm->t.grad, norm.beta_k = lf__tensor_beta(&a->k_norm->t);
+        }
+        if (!ctx->dry) ctx->device->ops->head_norm_backward(ctx->device, &norm);
+    }
     linear_backward(ctx, a->x, a->weight, a->y->grad);
 }
 
@@ -107,8 +130,17 @@ lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a)
 {
     if (!shapes_fit(ctx, a.x, a.weight, NULL)) return a.x;
     a.y = lf__activation(ctx, "qkv", a.x->rows, a.weight->t.rows);
+    if (a.q_norm && ctx->tape) {
+        size_t heads = (size_t)a.x->rows * (size_t)(a.n_heads + a.n_kv_heads);
+        a.raw = lf__ctx_push(ctx, ctx->step, heads * (size_t)a.head_dim * sizeof *a.raw);
+        a.rstd = lf__ctx_push(ctx, ctx->step, heads * sizeof *a.rstd);
+    }
     if (lf__failed(ctx)) return a.x;
     linear_forward(ctx, a.y, a.x, a.weight, NULL, NULL);
+    if (a.q_norm && !ctx->dry) {
+        lf_head_norm norm = head_norm(&a, a.y->data);
+        ctx->device->ops->head_norm_forward(ctx->device, &norm);
+    }
     if (!ctx->dry)
         ctx->device->ops->rope(ctx->device, a.y->data, a.y->cols, ctx->batch->positions, a.rope, a.y->rows, a.n_heads + a.n_kv_heads,
                                a.head_dim, false);

@@ -121,13 +121,18 @@ typedef struct lf_rope {
 } lf_rope;
 lf_tensor *op_rope(lf_ctx *ctx, lf_rope a);
 
-/* q | k | v of every row in one product, q and k rotated: op_linear, then op_rope on the first n_heads + n_kv_heads heads. */
+/* q | k | v of every row in one product, q and k rotated: op_linear, then op_rope on the first n_heads + n_kv_heads heads. With q_norm
+ * and k_norm each head of q and of k passes an RMSNorm before it is rotated (Henry et al. 2020, Dehghani et al. 2023). */
 typedef struct lf_qkv {
     lf_tensor *x;
     lf_weight *weight; /* [(n_heads + 2 n_kv_heads) * head_dim, in] */
     int n_heads, n_kv_heads, head_dim;
-    const float *rope; /* table as in lf_rope */
+    const float *rope;          /* table as in lf_rope */
+    lf_weight *q_norm, *k_norm; /* [head_dim], or NULL: no normalization */
+    float eps;                  /* of the normalization */
     lf_tensor *y;
+    float *raw,
+        *rstd; /* saved with norms: q | k before them [n, (n_heads + n_kv_heads) * head_dim], and per head [n, n_heads + n_kv_heads] */
 } lf_qkv;
 lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a);
 

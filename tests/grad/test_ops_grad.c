@@ -2,8 +2,8 @@
  * The loss is sum(output * fixed random weights) in double. Scalar rung and the best one. */
 #include "golden/golden.h"
 
-enum { LINEAR, RESIDUAL, NORM, QKV, QKV_PARTS, ATTENTION, GATED, GATED_PARTS, GLU, CLASSIFIER, EMBED, KINDS };
-enum { N = 17, HEADS = 4, KV_HEADS = 2, HEAD_DIM = 8 };
+enum { LINEAR, RESIDUAL, NORM, QKV, QKV_PARTS, QKV_NORM, ATTENTION, GATED, GATED_PARTS, GLU, CLASSIFIER, EMBED, KINDS };
+enum { N = 17, HEADS = 4, KV_HEADS = 2, HEAD_DIM = 8, EXTRA = HEAD_DIM };
 
 static const struct {
     const char *name;
@@ -14,6 +14,7 @@ static const struct {
     [NORM] = {"rmsnorm", 40, 1},
     [QKV] = {"qkv", 24, 64},
     [QKV_PARTS] = {"linear, rope", 24, 64},
+    [QKV_NORM] = {"qkv with norms", 24, 64},
     [ATTENTION] = {"attention", 64, 64},
     [GATED] = {"gated_mlp_in", 20, 54},
     [GATED_PARTS] = {"linear, glu", 20, 54},
@@ -28,8 +29,8 @@ typedef struct rig {
     lf_model_ctx c;
     lf_batch batch;
     int32_t tokens[N], positions[N], seq_start[4], targets[N];
-    lf_weight w;
-    float *x;
+    lf_weight w, extra[2]; /* extra: small vectors: the norms of q and k */
+    float *x, extra_data[2][EXTRA], extra_grad[2][EXTRA];
     float rope[N * HEAD_DIM];
 } rig;
 
@@ -70,6 +71,11 @@ static void rig_init(rig *r, lf_device *dev, int which)
     r->w.backward = (lf_panels){.n = in, .k = out};
     r->w.forward.data = aligned_alloc(64, lf__panels_floats(out, in, r->w.forward.pair) * sizeof(float));
     r->w.backward.data = aligned_alloc(64, lf__panels_floats(in, out, 0) * sizeof(float));
+    for (int e = 0; e < 2; e++) {
+        r->extra[e].t =
+            (lf_tensor){.name = "extra", .rows = 1, .cols = EXTRA, .data = r->extra_data[e], .grad = r->extra_grad[e], .needs_grad = true};
+        fill(r->extra_data[e], EXTRA, 3 + (uint64_t)e, 1.0);
+    }
     for (int p = 0; p < N; p++)
         for (int i = 0; i < HEAD_DIM / 2; i++) {
             double angle = p * lf__pow(100.0, -2.0 * i / HEAD_DIM);
@@ -96,6 +102,16 @@ static lf_tensor *forward(rig *r, lf_ctx *ctx, lf_tensor *x)
     case NORM: return op_rmsnorm(ctx, (lf_rmsnorm){.x = x, .weight = w, .eps = 1e-3f});
     case QKV:
         return op_qkv(ctx, (lf_qkv){.x = x, .weight = w, .n_heads = HEADS, .n_kv_heads = KV_HEADS, .head_dim = HEAD_DIM, .rope = r->rope});
+    case QKV_NORM:
+        return op_qkv(ctx, (lf_qkv){.x = x,
+                                    .weight = w,
+                                    .n_heads = HEADS,
+                                    .n_kv_heads = KV_HEADS,
+                                    .head_dim = HEAD_DIM,
+                                    .rope = r->rope,
+                                    .q_norm = &r->extra[0],
+                                    .k_norm = &r->extra[1],
+                                    .eps = 1e-3f});
     case QKV_PARTS:
         return op_rope(ctx, (lf_rope){.x = op_linear(ctx, (lf_linear){.x = x, .weight = w}),
                                       .n_heads = HEADS + KV_HEADS,
@@ -116,7 +132,7 @@ static double run(rig *r, float **dx)
     lf_ctx *ctx = &r->c.ctx;
     if (r->which != NORM) lf__weight_pack(r->dev, &r->w);
     lf__ctx_begin(ctx, &r->batch);
-    r->w.t.grad_written = false;
+    r->w.t.grad_written = r->extra[0].t.grad_written = r->extra[1].t.grad_written = false;
     lf_tensor *x = lf__activation(ctx, "x", N, kinds[r->which].in);
     memcpy(x->data, r->x, lf__tensor_count(x) * sizeof(float));
     double loss = 0;
@@ -149,12 +165,16 @@ static void check(lf_device *dev, int which)
     size_t nx = (size_t)N * (size_t)kinds[which].in, nw = lf__tensor_count(&r.w.t);
     float *dx_copy = calloc(nx, sizeof *dx_copy), *dw_copy = calloc(nw, sizeof *dw_copy);
     memcpy(dw_copy, r.w.t.grad, nw * sizeof *dw_copy);
+    float extra_copy[2][EXTRA];
+    memcpy(extra_copy, r.extra_grad, sizeof extra_copy);
     double ex = 0, ew = 0;
     if (which != EMBED) {
         memcpy(dx_copy, dx, nx * sizeof *dx_copy);
         ex = lf__gradcheck(r.x, dx_copy, nx, 80, 1, 4e-3, 0.3, loss_of, &r);
     }
     if (which != ATTENTION && which != GLU) ew = lf__gradcheck(r.w.t.data, dw_copy, nw, 80, 2, 4e-3, 0.3, loss_of, &r);
+    for (int e = 0; e < 2 && which == QKV_NORM; e++)
+        ew = fmax(ew, lf__gradcheck(r.extra_data[e], extra_copy[e], EXTRA, EXTRA, 3, 4e-3, 0.3, loss_of, &r));
     print_message("%-18s %-7s dx %.1e  dw %.1e\n", kinds[which].name, lf_device_isa(dev), ex, ew);
     if (!(ex < 4e-3) || !(ew < 4e-3)) fail_msg("%s: the backward is not the derivative of the forward", kinds[which].name);
     free(dx_copy);

@@ -99,6 +99,49 @@ static void rope_oracle(const void *params, float *work, double *out)
             }
 }
 
+/* ---- head norms: out = x normalized in place, raw, rstd, gradient in place, dw_q, dw_k ---- */
+typedef struct heads_shape {
+    int n, q, k, d, beta;
+} heads_shape;
+static size_t heads_ld(const heads_shape *s) { return (size_t)(s->q + s->k) * s->d + 3; } /* three columns behind stay */
+static void heads_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const heads_shape *s = params;
+    size_t ld = heads_ld(s), cells = (size_t)s->n * (s->q + s->k) * s->d;
+    float *w = fill(work, 2 * (size_t)s->d, 1, 1.0f), *raw = fill(out, s->n * ld, 2, 2.0f) + s->n * ld, *rstd = raw + cells;
+    float *dx = fill(rstd + s->n * (s->q + s->k), s->n * ld, 3, 1.0f), *dw = fill(dx + s->n * ld, 2 * (size_t)s->d, 4, 1.0f);
+    lf_head_norm a = {
+        .x = out, .ldx = (ptrdiff_t)ld, .raw = raw, .rstd = rstd, .w_q = w, .w_k = w + s->d, .n = s->n, .n_q = s->q, .n_k = s->k};
+    a.d = s->d, a.eps = 1e-3f;
+    dev->ops->head_norm_forward(dev, &a);
+    a.x = dx, a.dw_q = dw, a.dw_k = dw + s->d, a.beta_q = a.beta_k = s->beta;
+    dev->ops->head_norm_backward(dev, &a);
+}
+static void heads_oracle(const void *params, float *work, double *out)
+{
+    const heads_shape *s = params;
+    size_t ld = heads_ld(s), heads = s->q + s->k, cells = s->n * heads * s->d;
+    float *w = fill(work, 2 * (size_t)s->d, 1, 1.0f), *x = fill(w + 2 * s->d, s->n * ld, 2, 2.0f),
+          *dy = fill(x + s->n * ld, s->n * ld, 3, 1.0f);
+    float *start = fill(dy + s->n * ld, 2 * (size_t)s->d, 4, 1.0f);
+    double *raw = out + s->n * ld, *rstd = raw + cells, *dx = rstd + s->n * heads, *dw = dx + s->n * ld;
+    for (int j = 0; j < 2 * s->d && s->beta; j++) dw[j] = start[j];
+    for (size_t i = 0; i < s->n * ld; i++) out[i] = x[i], dx[i] = dy[i];
+    for (size_t r = 0; r < s->n * heads; r++) {
+        size_t at = r / heads * ld + r % heads * s->d, which = r % heads < (size_t)s->q ? 0 : s->d;
+        double sum = 0.0, mean = 0.0;
+        for (int j = 0; j < s->d; j++) sum += (double)x[at + j] * x[at + j];
+        double v = rstd[r] = 1.0 / sqrt(sum / s->d + (double)1e-3f);
+        for (int j = 0; j < s->d; j++) mean += (double)dy[at + j] * w[which + j] * x[at + j] * v / s->d;
+        for (int j = 0; j < s->d; j++) {
+            raw[r * s->d + j] = x[at + j];
+            out[at + j] = x[at + j] * v * w[which + j];
+            dx[at + j] = v * ((double)dy[at + j] * w[which + j] - x[at + j] * v * mean);
+            dw[which + j] += dy[at + j] * (x[at + j] * v);
+        }
+    }
+}
+
 /* ---- swiglu: out = h, dgu, h again ---- */
 static void swiglu_run(lf_device *dev, const void *params, float *work, float *out)
 {
@@ -270,6 +313,18 @@ static void rope(void **state)
     }
 }
 
+static void heads(void **state)
+{
+    (void)state;
+    static const heads_shape list[] = {{1, 1, 1, 2, 0}, {5, 4, 2, 16, 1}, {70, 3, 1, 32, 0}, {33, 2, 2, 90, 1}};
+    for (size_t i = 0; i < LF_COUNT(list); i++) {
+        const heads_shape *s = &list[i];
+        size_t rows = (size_t)s->n * heads_ld(s), cells = (size_t)s->n * (s->q + s->k) * (s->d + 1);
+        kernel_case c = {"head norms", heads_run, heads_oracle, s, 4 * (size_t)s->d + 2 * rows, 2 * rows + cells + 2 * s->d, 5e-6, 0};
+        check(&c);
+    }
+}
+
 static void embed(void **state)
 {
     (void)state;
@@ -376,10 +431,19 @@ static void speed(void **state)
 
 int main(void)
 {
+    /* clang-format off */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rmsnorm),       cmocka_unit_test(rope),        cmocka_unit_test(swiglu),
-        cmocka_unit_test(cross_entropy), cmocka_unit_test(flat),        cmocka_unit_test(linear),
-        cmocka_unit_test(embed),         cmocka_unit_test(exponential), cmocka_unit_test(speed),
+        cmocka_unit_test(rmsnorm),
+        cmocka_unit_test(rope),
+        cmocka_unit_test(swiglu),
+        cmocka_unit_test(cross_entropy),
+        cmocka_unit_test(flat),
+        cmocka_unit_test(linear),
+        cmocka_unit_test(embed),
+        cmocka_unit_test(exponential),
+        cmocka_unit_test(heads),
+        cmocka_unit_test(speed),
     };
+    /* clang-format on */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

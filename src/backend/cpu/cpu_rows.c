@@ -16,6 +16,11 @@ typedef struct rows_job {
     bool flag;
 } rows_job;
 
+typedef struct head_norm_job {
+    const lf_kernels *k;
+    const lf_head_norm *a;
+} head_norm_job;
+
 #define ROW(p, i, c) ((p) + (ptrdiff_t)(i) * (c))
 
 /* ---- embed, gather, scatter ---------------------------------------------------------------------------------------------- */
@@ -125,6 +130,69 @@ static void rmsnorm_backward(lf_device *dev, float *dx, float *dw, const float *
     }
     job.y = dx, job.beta = beta_dx;
     lf__cpu_run(dev, rmsnorm_grad_worker, &job, (double)n * c);
+}
+
+/* ---- head norms: RMSNorm over each head of q and k, in place ---------------------------------------------------------------- */
+static void head_norm_worker(void *arg, int tid, int n_threads)
+{
+    const head_norm_job *j = arg;
+    const lf_head_norm *a = j->a;
+    int64_t lo, hi;
+    int heads = a->n_q + a->n_k;
+    lf__split(a->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) {
+        float *x = a->x + i * a->ldx;
+        if (a->raw) memcpy(ROW(a->raw, i, heads * a->d), x, (size_t)(heads * a->d) * sizeof(float));
+        for (int h = 0; h < heads; h++, x += a->d) {
+            float rstd = j->k->rmsnorm(x, x, h < a->n_q ? a->w_q : a->w_k, a->d, a->eps);
+            if (a->rstd) a->rstd[i * heads + h] = rstd;
+        }
+    }
+}
+
+static void head_norm_forward(lf_device *dev, const lf_head_norm *args)
+{
+    head_norm_job job = {dev->kernels, args};
+    lf__cpu_run(dev, head_norm_worker, &job, (double)args->n * (args->n_q + args->n_k) * args->d);
+}
+
+/* As with rmsnorm: first the weights, by columns (those of q, then those of k), then the rows, in dy's place. */
+static void head_norm_grad_w_worker(void *arg, int tid, int n_threads)
+{
+    const head_norm_job *j = arg;
+    const lf_head_norm *a = j->a;
+    int64_t lo, hi;
+    int heads = a->n_q + a->n_k;
+    lf__split(a->d, LF_HALF, tid, n_threads, &lo, &hi);
+    for (int i = 0; i < a->n && lo < hi; i++) {
+        const float *dy = a->x + i * a->ldx + lo, *raw = ROW(a->raw, i, heads * a->d) + lo, *rstd = ROW(a->rstd, i, heads);
+        ptrdiff_t k = a->n_q * a->d;
+        j->k->rmsnorm_grad_w(a->dw_q + lo, dy, raw, rstd, a->n_q, a->d, (int)(hi - lo), i > 0 || a->beta_q);
+        j->k->rmsnorm_grad_w(a->dw_k + lo, dy + k, raw + k, rstd + a->n_q, a->n_k, a->d, (int)(hi - lo), i > 0 || a->beta_k);
+    }
+}
+
+static void head_norm_grad_worker(void *arg, int tid, int n_threads)
+{
+    const head_norm_job *j = arg;
+    const lf_head_norm *a = j->a;
+    int64_t lo, hi;
+    int heads = a->n_q + a->n_k;
+    lf__split(a->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) {
+        float *dx = a->x + i * a->ldx;
+        const float *raw = ROW(a->raw, i, heads * a->d), *rstd = ROW(a->rstd, i, heads);
+        for (int h = 0; h < heads; h++, dx += a->d, raw += a->d)
+            j->k->rmsnorm_grad(dx, dx, raw, h < a->n_q ? a->w_q : a->w_k, rstd[h], a->d, 0);
+    }
+}
+
+static void head_norm_backward(lf_device *dev, const lf_head_norm *args)
+{
+    head_norm_job job = {dev->kernels, args};
+    double work = (double)args->n * (args->n_q + args->n_k) * args->d;
+    if (args->dw_q) lf__cpu_run(dev, head_norm_grad_w_worker, &job, work);
+    lf__cpu_run(dev, head_norm_grad_worker, &job, work);
 }
 
 /* ---- rope ---------------------------------------------------------------------------------------------------------------- */
@@ -312,6 +380,8 @@ void lf__cpu_ops_rows(lf_backend_ops *ops)
     ops->scatter_rows = scatter_rows;
     ops->rmsnorm_forward = rmsnorm_forward;
     ops->rmsnorm_backward = rmsnorm_backward;
+    ops->head_norm_forward = head_norm_forward;
+    ops->head_norm_backward = head_norm_backward;
     ops->rope = rope;
     ops->swiglu_forward = swiglu_forward;
     ops->swiglu_backward = swiglu_backward;

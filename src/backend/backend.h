@@ -13,6 +13,7 @@
 
 #include "base/base.h"
 #include "foundry/device.h"
+#include "tensor/tensor.h"
 
 /* ---- packed panels -------------------------------------------------------------------------------------------------------
  * B[K, N] as ceil(N/32) panels, each K rows of 32 consecutive columns; missing columns are zero. The two 16-column halves of
@@ -21,16 +22,24 @@
  *
  *   panel p:  k=0 | b[0][32p .. 32p+31] |      pair:  | gate[16p..16p+15] | up[16p..16p+15] |
  *             k=1 | b[1][32p .. 32p+31] |
- */
+ *
+ * As bfloat16, two rows share a line of lf_pair: b[2i][j] below, b[2i + 1][j] above; an odd last row is paired with zeros. */
 #define LF_PANEL 32
 #define LF_HALF  16
 typedef struct lf_panels {
-    float *data; /* [n_panels][k][LF_PANEL], 64-byte aligned */
-    int n, k;    /* logical size of B: k rows, n columns     */
-    int pair;    /* 0 = plain; F = paired halves, n == 2 * F */
+    void *data;    /* [n_panels][k][LF_PANEL] float, or [n_panels][lf__pairs(k)][LF_PANEL] lf_pair; 64-byte aligned */
+    int n, k;      /* logical size of B: k rows, n columns     */
+    int pair;      /* 0 = plain; F = paired halves, n == 2 * F */
+    lf_dtype type; /* LF_F32 or LF_BF16                        */
 } lf_panels;
+/* Two bfloat16 neighbours of a sum over k: the even k in the low half. Rows of bfloat16 may be read as pairs. */
+typedef uint32_t __attribute__((may_alias)) lf_pair;
+static inline int lf__pairs(int k) { return (k + 1) / 2; }
 static inline int lf__panels_count(int n, int pair) { return pair ? (pair + LF_HALF - 1) / LF_HALF : (n + LF_PANEL - 1) / LF_PANEL; }
 static inline size_t lf__panels_floats(int n, int k, int pair) { return (size_t)lf__panels_count(n, pair) * (size_t)k * LF_PANEL; }
+/* Lines of LF_PANEL words of 4 bytes, one float or one pair each. */
+static inline int lf__panels_lines(const lf_panels *p) { return p->type == LF_BF16 ? lf__pairs(p->k) : p->k; }
+static inline size_t lf__panels_bytes(const lf_panels *p) { return lf__panels_floats(p->n, lf__panels_lines(p), p->pair) * sizeof(float); }
 
 /* ---- key/value blocks ----------------------------------------------------------------------------------------------------
  * Keys and values live in blocks of LF_KV_BLOCK positions at absolute positions b*LF_KV_BLOCK, whether they are a cache or
@@ -115,8 +124,9 @@ typedef struct lf_adamw {
 /* ---- the table: one struct, every operation ------------------------------------------------------------------------------
  * beta: 0 overwrites the gradient, 1 adds to it. n rows, c columns. Pointers of rows that are not strided are packed ([n, c]). */
 typedef struct lf_backend_ops {
-    /* B[k][j] = src[j * stride_n + k * stride_k]; dst->n, k, pair and data are set by the caller. */
+    /* B[k][j] = src[j * stride_n + k * stride_k], one of the strides 1; dst->n, k, pair, type and data are set by the caller. */
     void (*pack)(lf_device *dev, const lf_panels *dst, const float *src, ptrdiff_t stride_n, ptrdiff_t stride_k);
+    /* Panels of bfloat16: A is rounded to bfloat16 too, products and sums stay in float. */
     void (*gemm)(lf_device *dev, const lf_gemm *args);
 
     void (*embed_forward)(lf_device *dev, float *y, const int32_t *tokens, const float *table, int n, int c);

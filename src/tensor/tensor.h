@@ -8,6 +8,8 @@
 /* ---- dtypes: one row per type ---------------------------------------------------------------------------------------------- */
 typedef enum lf_dtype { LF_F32, LF_F16, LF_BF16, LF_DTYPES } lf_dtype;
 
+typedef uint16_t lf_bf16; /* the upper half of a float: 8 exponent and 7 mantissa bits */
+
 typedef struct lf_dtype_traits {
     const char *name; /* as safetensors spells it */
     size_t bytes;     /* of one element           */

@@ -65,7 +65,7 @@ static void selftest(void **state)
         lf_error err = {0};
         int lines = 0;
         assert_int_equal(lf_device_selftest(dev, count_line, &lines, &err), 0);
-        assert_true(lines >= 7);
+        assert_true(lines >= 8);
         /* A broken kernel is found and named. */
         const char *failed = NULL;
         ((lf_cpu_device *)dev)->kernels.dot = broken_dot;

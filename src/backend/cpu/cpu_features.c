@@ -15,13 +15,14 @@ typedef struct feature_row {
 } feature_row;
 
 static const feature_row features[] = {
-    {"avx2", 'B', 5, 1, LF_ISA_AVX2},        {"fma", 'c', 12, 1, LF_ISA_AVX2},          {"f16c", 'c', 29, 1, LF_ISA_AVX2},
-    {"avx512f", 'B', 16, 2, LF_ISA_AVX512},  {"avx512bw", 'B', 30, 2, LF_ISA_AVX512},   {"avx512vl", 'B', 31, 2, LF_ISA_AVX512},
-    {"avx512dq", 'B', 17, 2, LF_ISA_AVX512}, {"avx512_vnni", 'C', 11, 2, LF_ISA_COUNT}, {"avx512_bf16", 'A', 5, 2, LF_ISA_COUNT},
-    {"avx_vnni", 'A', 4, 1, LF_ISA_COUNT},
+    {"avx2", 'B', 5, 1, LF_ISA_AVX2},          {"fma", 'c', 12, 1, LF_ISA_AVX2},
+    {"f16c", 'c', 29, 1, LF_ISA_AVX2},         {"avx512f", 'B', 16, 2, LF_ISA_AVX512},
+    {"avx512bw", 'B', 30, 2, LF_ISA_AVX512},   {"avx512vl", 'B', 31, 2, LF_ISA_AVX512},
+    {"avx512dq", 'B', 17, 2, LF_ISA_AVX512},   {"avx512_bf16", 'A', 5, 2, LF_ISA_AVX512_BF16},
+    {"avx512_vnni", 'C', 11, 2, LF_ISA_COUNT}, {"avx_vnni", 'A', 4, 1, LF_ISA_COUNT},
 };
 
-static const char *const isa_names[LF_ISA_COUNT] = {"scalar", "avx2", "avx512"};
+static const char *const isa_names[LF_ISA_COUNT] = {"scalar", "avx2", "avx512", "avx512_bf16"};
 
 static struct {
     pthread_once_t once;

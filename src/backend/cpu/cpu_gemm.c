@@ -20,23 +20,26 @@ typedef struct pack_job {
     ptrdiff_t stride_n, stride_k;
 } pack_job;
 
-/* Columns first .. first+cols-1 of B into columns at.. of the panel; the rest up to `width` becomes zero. */
+/* Columns first .. first+cols-1 of B into columns at.. of the panel; the rest up to `width` becomes zero. One stride is 1. A float and a
+ * pair are both 4 bytes: panels of either type are lines of 32 words. */
 static void pack_columns(const pack_job *job, float *panel, int first, int cols, int width)
 {
+    const lf_kernels *kern = job->kernels;
     const float *src = job->src + first * job->stride_n;
-    int k = job->dst->k;
-    if (job->stride_k == 1) {
-        if (cols > 0) job->kernels->pack_transposed(panel, src, job->stride_n, cols, k);
-        for (int i = 0; i < k && cols < width; i++)
-            memset(panel + (ptrdiff_t)i * LF_PANEL + cols, 0, (size_t)(width - cols) * sizeof(float));
-        return;
-    }
-    for (int i = 0; i < k; i++, panel += LF_PANEL, src += job->stride_k) {
-        if (job->stride_n == 1)
-            memcpy(panel, src, (size_t)cols * sizeof(float));
-        else
-            for (int j = 0; j < cols; j++) panel[j] = src[j * job->stride_n];
-        if (cols < width) memset(panel + cols, 0, (size_t)(width - cols) * sizeof(float));
+    bool bf16 = job->dst->type == LF_BF16, rows = job->stride_k != 1;
+    int k = job->dst->k, step = bf16 ? 2 : 1;
+    cols = LF_MAX(cols, 0);
+    if (!rows && bf16)
+        kern->pack_transposed16((lf_pair *)panel, src, job->stride_n, cols, k);
+    else if (!rows)
+        kern->pack_transposed(panel, src, job->stride_n, cols, k);
+    for (int i = 0; i < k && (rows || cols < width); i += step, panel += LF_PANEL) {
+        const float *row = src + i * job->stride_k;
+        if (rows && bf16)
+            kern->pairs_rows((lf_pair *)panel, row, i + 1 < k ? row + job->stride_k : NULL, cols);
+        else if (rows)
+            memcpy(panel, row, (size_t)cols * sizeof *panel);
+        if (cols < width) memset(panel + cols, 0, (size_t)(width - cols) * sizeof *panel);
     }
 }
 
@@ -47,7 +50,7 @@ static void pack_part(void *arg, int tid, int n_threads)
     int64_t lo, hi;
     lf__split(lf__panels_count(dst->n, dst->pair), 1, tid, n_threads, &lo, &hi);
     for (int p = (int)lo; p < hi; p++) {
-        float *panel = dst->data + (ptrdiff_t)p * dst->k * LF_PANEL;
+        float *panel = (float *)dst->data + (ptrdiff_t)p * lf__panels_lines(dst) * LF_PANEL;
         if (dst->pair) {
             int at = p * LF_HALF, cols = LF_MIN(LF_HALF, dst->pair - at);
             pack_columns(job, panel, at, cols, LF_HALF);
@@ -69,32 +72,31 @@ static void pack(lf_device *dev, const lf_panels *dst, const float *src, ptrdiff
 typedef struct gemm_job {
     const lf_cpu_device *dev;
     const lf_gemm *g;
-    int strips, panels; /* of the whole C */
-    int parts_m, parts_n;
 } gemm_job;
 
-/* The part of C one worker owns: rows [r0, r1), panels [p0, p1). */
-typedef struct gemm_part {
-    int r0, r1, p0, p1;
-} gemm_part;
-
 /* Splits the workers into a grid over C: least work for the busiest, then the least traffic (its half perimeter). */
-static void choose_grid(gemm_job *job, int n_threads)
+lf_gemm_part lf__gemm_part(const lf_gemm *g, int mr, int tid, int n_threads)
 {
-    int64_t best = INT64_MAX, best_edge = INT64_MAX;
+    int64_t strips = (g->m + mr - 1) / mr, panels = lf__panels_count(g->b->n, g->b->pair), best = INT64_MAX, best_edge = INT64_MAX, lo, hi;
+    int parts_m = 1, parts_n = 1;
     for (int m = 1; m <= n_threads; m++) {
         if (n_threads % m) continue;
         int n = n_threads / m;
-        int64_t rows = (job->strips + m - 1) / m, cols = (job->panels + n - 1) / n, edge = rows + cols;
+        int64_t rows = (strips + m - 1) / m, cols = (panels + n - 1) / n, edge = rows + cols;
         if (rows * cols < best || (rows * cols == best && edge < best_edge)) {
             best = rows * cols, best_edge = edge;
-            job->parts_m = m, job->parts_n = n;
+            parts_m = m, parts_n = n;
         }
     }
+    lf_gemm_part part;
+    lf__split(g->m, mr, tid / parts_n, parts_m, &lo, &hi);
+    part.r0 = (int)lo, part.r1 = (int)hi;
+    lf__split(panels, 1, tid % parts_n, parts_n, &lo, &hi);
+    part.p0 = (int)lo, part.p1 = (int)hi;
+    return part;
 }
 
-/* Where half h of panel p of C begins, and how many columns it has. */
-static int half_column(const lf_panels *b, int p, int h, int *count)
+int lf__half_column(const lf_panels *b, int p, int h, int *count)
 {
     int at = b->pair ? p * LF_HALF : p * LF_PANEL + h * LF_HALF;
     int end = b->pair ? b->pair : b->n;
@@ -126,7 +128,7 @@ typedef struct gemm_block {
     const lf_gemm *g;
     const float *a; /* strip of row part.r0 */
     ptrdiff_t a_rs, a_cs, strip;
-    gemm_part part;
+    lf_gemm_part part;
     int k0, kc;
 } gemm_block;
 
@@ -138,15 +140,15 @@ static void run_tile(const gemm_block *w, int r, int p, int next_row, int next_p
     const lf_panels *b = g->b;
     const float *init = w->k0 > 0 ? g->c : g->init;
     lf_tile t = {.a = w->a + (r - w->part.r0) / w->kern->mr * w->strip, .a_rs = w->a_rs, .a_cs = w->a_cs, .ldc = g->ldc, .kc = w->kc};
-    t.b = b->data + ((ptrdiff_t)p * b->k + w->k0) * LF_PANEL;
+    t.b = (const float *)b->data + ((ptrdiff_t)p * b->k + w->k0) * LF_PANEL;
     t.ldinit = w->k0 > 0 ? g->ldc : g->ldinit;
     t.mr = LF_MIN(w->kern->mr, w->part.r1 - r);
     t.next_a = t.a + (t.mr + skip) * t.a_rs, t.next_rows = fetch;
     for (int h = 0; h < 2; h++) {
-        int unused, col = half_column(b, p, h, &t.n[h]);
+        int unused, col = lf__half_column(b, p, h, &t.n[h]);
         t.c[h] = g->c + r * g->ldc + col;
         t.init[h] = init ? init + r * t.ldinit + col : NULL;
-        t.next_c[h] = g->c + next_row * g->ldc + half_column(b, next_panel, h, &unused);
+        t.next_c[h] = g->c + next_row * g->ldc + lf__half_column(b, next_panel, h, &unused);
     }
     w->kern->tile(&t);
     if (!g->swiglu || w->k0 + w->kc < b->k) return;
@@ -157,7 +159,7 @@ static void run_tile(const gemm_block *w, int r, int p, int next_row, int next_p
 /* The panels of the group share the rows of the next strip among them: each fetches some. */
 static void run_plain(const gemm_block *w)
 {
-    const gemm_part *part = &w->part;
+    const lf_gemm_part *part = &w->part;
     int mr = w->kern->mr, panels = part->p1 - part->p0;
     for (int r = part->r0; r < part->r1; r += mr) {
         int rest = LF_MAX(0, LF_MIN(mr, part->r1 - r - mr));
@@ -174,12 +176,12 @@ static void run_packed(const gemm_block *w)
         for (int r = w->part.r0; r < w->part.r1; r += w->kern->mr) run_tile(w, r, p, LF_MIN(r + w->kern->mr, w->part.r1 - 1), p, 0, 0);
 }
 
-static void gemm_plain(gemm_block *w, const gemm_part *all, int kc)
+static void gemm_plain(gemm_block *w, const lf_gemm_part *all, int kc)
 {
     int k = w->g->b->k, group = LF_MAX(1, w->kern->block_floats / (kc * LF_PANEL));
     w->a_rs = w->g->a_rs, w->a_cs = w->g->a_cs, w->strip = w->kern->mr * w->a_rs;
     for (int p = all->p0; p < all->p1; p += group) {
-        w->part = (gemm_part){all->r0, all->r1, p, LF_MIN(all->p1, p + group)};
+        w->part = (lf_gemm_part){all->r0, all->r1, p, LF_MIN(all->p1, p + group)};
         for (w->k0 = 0; w->k0 == 0 || w->k0 < k; w->k0 += kc) {
             w->kc = LF_MIN(kc, k - w->k0);
             w->a = w->g->a + all->r0 * w->a_rs + w->k0 * w->a_cs;
@@ -188,7 +190,7 @@ static void gemm_plain(gemm_block *w, const gemm_part *all, int kc)
     }
 }
 
-static void gemm_packed(gemm_block *w, const gemm_part *all, int kc, a_view view, float *packed)
+static void gemm_packed(gemm_block *w, const lf_gemm_part *all, int kc, a_view view, float *packed)
 {
     int k = w->g->b->k, mr = w->kern->mr;
     w->a = packed;
@@ -199,7 +201,7 @@ static void gemm_packed(gemm_block *w, const gemm_part *all, int kc, a_view view
         w->strip = view == A_STRIPS ? lf__strip_floats(w->kc, mr) : mr * w->a_rs;
         for (int r = all->r0; r < all->r1; r += w->kern->mc) {
             const float *a = w->g->a + r * w->g->a_rs + w->k0 * w->g->a_cs;
-            w->part = (gemm_part){r, LF_MIN(all->r1, r + w->kern->mc), all->p0, all->p1};
+            w->part = (lf_gemm_part){r, LF_MIN(all->r1, r + w->kern->mc), all->p0, all->p1};
             if (view == A_STRIPS)
                 w->kern->pack_strips(packed, a, w->g->a_cs, w->part.r1 - r, w->kc);
             else
@@ -211,16 +213,9 @@ static void gemm_packed(gemm_block *w, const gemm_part *all, int kc, a_view view
 
 static void gemm_worker(void *arg, int tid, int n_threads)
 {
-    gemm_job job = *(const gemm_job *)arg;
+    const gemm_job job = *(const gemm_job *)arg;
     const lf_kernels *kern = &job.dev->kernels;
-    choose_grid(&job, n_threads);
-
-    int64_t lo, hi;
-    gemm_part all;
-    lf__split(job.g->m, kern->mr, tid / job.parts_n, job.parts_m, &lo, &hi);
-    all.r0 = (int)lo, all.r1 = (int)hi;
-    lf__split(job.panels, 1, tid % job.parts_n, job.parts_n, &lo, &hi);
-    all.p0 = (int)lo, all.p1 = (int)hi;
+    lf_gemm_part all = lf__gemm_part(job.g, kern->mr, tid, n_threads);
     if (all.r0 >= all.r1 || all.p0 >= all.p1) return;
 
     /* K blocks of equal size; a single strip walks the whole K at once, so that each panel is one stream. */
@@ -238,9 +233,11 @@ static void gemm_worker(void *arg, int tid, int n_threads)
 static void gemm(lf_device *dev, const lf_gemm *g)
 {
     if (g->m <= 0 || g->b->n <= 0) return;
-    int mr = dev->kernels->mr;
-    gemm_job job = {
-        .dev = (const lf_cpu_device *)dev, .g = g, .strips = (g->m + mr - 1) / mr, .panels = lf__panels_count(g->b->n, g->b->pair)};
+    if (g->b->type == LF_BF16) {
+        lf__cpu_gemm_bf16(dev, g);
+        return;
+    }
+    gemm_job job = {.dev = (const lf_cpu_device *)dev, .g = g};
     lf__cpu_run(dev, gemm_worker, &job, (double)g->m * g->b->n * g->b->k);
 }
 

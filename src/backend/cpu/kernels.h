@@ -1,6 +1,6 @@
-/* kernels.h - what one rung of the ladder (scalar, avx2, avx512) brings: function pointers and, in the same struct, the block sizes
- * they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never allocate, never start threads and never
- * look at the device: the loops around them (cpu_*.c) are the same for every rung.
+/* kernels.h - what one rung of the ladder (scalar, avx2, avx512, avx512_bf16) brings: function pointers and, in the same struct, the block
+ * sizes they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never allocate, never start threads and
+ * never look at the device: the loops around them (cpu_*.c) are the same for every rung.
  *
  * Same bits: all vector rungs compute with 16 float lanes and reduce them by one fixed tree, so avx2 and avx512 agree bit for bit. */
 #ifndef LF_CPU_KERNELS_H
@@ -23,6 +23,22 @@ typedef struct lf_tile {
     const float *next_a;    /* next_rows rows a_rs apart, kc values of each       */
     int next_rows;
 } lf_tile;
+
+/* The same tile of bfloat16 pairs: every element one chain of dot products of pairs, their index ascending. */
+#define LF_MR16 12 /* rows of a full tile and of a strip, on every rung */
+typedef struct lf_tile16 {
+    const lf_pair *a; /* rows a_rs pairs apart; a strip is [kp][LF_MR16] */
+    ptrdiff_t a_rs;
+    bool strip;
+    const lf_pair *b; /* [kp][LF_PANEL] */
+    float *c[2];
+    const float *init[2];
+    ptrdiff_t ldc, ldinit;
+    int kp, mr, n[2];
+    const float *next_c[2]; /* what the next tile begins with, as above      */
+    const lf_pair *next_b;  /* next_lines cache lines that come soon, or NULL */
+    int next_lines;
+} lf_tile16;
 
 typedef struct lf_kernels {
     const char *isa;
@@ -60,6 +76,18 @@ typedef struct lf_kernels {
     /* Rows of scores s and dP -> P = exp(s - lse) and dS = P * (dP - delta), both 0 from visible[r] on. */
     void (*softmax_grad_block)(float *s, float *dp, ptrdiff_t ld, const int *visible, int rows, const float *lse, const float *delta);
 
+    /* ---- bfloat16 operands, float sums: plain C on every rung but avx512_bf16. Rounding is to nearest even, denormals become zero. */
+    bool bf16; /* the rung has dot products of pairs: bfloat16 pays */
+    void (*tile16)(const lf_tile16 *t);
+    /* y: pairs of neighbours of x[n]; an odd last one is paired with zero. */
+    void (*pairs)(lf_pair *y, const float *x, int n);
+    /* y[j] = even[j], odd[j] paired; odd NULL: zeros. */
+    void (*pairs_rows)(lf_pair *y, const float *even, const float *odd, int n);
+    /* As pack_strips and pack_transposed; strips [lf__pairs(kc)][LF_MR16] are lf__strip_pairs apart. */
+    void (*pack_strips16)(lf_pair *dst, const float *a, ptrdiff_t a_cs, int rows, int kc);
+    void (*pack_transposed16)(lf_pair *panel, const float *src, ptrdiff_t ld, int cols, int k);
+
+    float (*dot_loop)(int64_t n); /* n * 16 * 24 products of pairs in registers; what bf16 can do at most */
     float (*fma_loop)(int64_t n); /* n * 16 * 24 multiply-adds in registers: what the core can do at most */
 } lf_kernels;
 
@@ -67,10 +95,14 @@ typedef struct lf_kernels {
  * (packing 8 strips at a time then costs twice as much). */
 static inline ptrdiff_t lf__strip_floats(int kc, int mr) { return (ptrdiff_t)kc * mr + LF_HALF; }
 
+static inline ptrdiff_t lf__strip_pairs(int kc) { return (ptrdiff_t)lf__pairs(kc) * LF_MR16 + LF_HALF; }
+
 /* Each fills what it knows and leaves the rest as the rung below left it. */
 void lf__kernels_scalar(lf_kernels *k);
+void lf__kernels_scalar_bf16(lf_kernels *k);
 void lf__kernels_avx2(lf_kernels *k);
 void lf__kernels_avx512(lf_kernels *k);
+void lf__kernels_avx512_bf16(lf_kernels *k);
 
 #define LF_SUM_CHUNK  4096 /* elements whose squares are summed in float lanes before they join a double */
 #define LF_SUM_CHUNKS 8192 /* chunks per pass: their sums wait in the device's table */
@@ -80,7 +112,7 @@ typedef struct lf_cpu_device {
     lf_device base; /* first: an lf_device * of the CPU is an lf_cpu_device * */
     lf_backend_ops ops;
     lf_kernels kernels;
-    float *pack; /* [threads][pack_floats]: packed rows of A, owned */
+    float *pack; /* [threads][pack_floats]: packed rows of A, as floats or pairs, owned */
     size_t pack_floats;
     double *sums; /* [LF_SUM_CHUNKS], owned */
 } lf_cpu_device;
@@ -89,6 +121,18 @@ typedef struct lf_cpu_device {
 void lf__cpu_ops_gemm(lf_backend_ops *ops);
 void lf__cpu_ops_rows(lf_backend_ops *ops);
 void lf__cpu_ops_attention(lf_backend_ops *ops);
+
+/* cpu_gemm.c: the part of C that worker tid owns, rows [r0, r1) and panels [p0, p1); and where half h of panel p of C begins, with how
+ * many columns. */
+typedef struct lf_gemm_part {
+    int r0, r1, p0, p1;
+} lf_gemm_part;
+lf_gemm_part lf__gemm_part(const lf_gemm *g, int mr, int tid, int n_threads);
+int lf__half_column(const lf_panels *b, int p, int h, int *count);
+
+/* cpu_gemm_bf16.c: panels of bfloat16. */
+#define LF_PACK_PAIRS (128 * 528) /* of A per worker: what is packed together, in L2 beside a panel */
+void lf__cpu_gemm_bf16(lf_device *dev, const lf_gemm *g);
 
 /* Runs fn on all workers, or on the caller alone when `work` (multiply-adds, or bytes) is too little to share. */
 static inline void lf__cpu_run(lf_device *dev, lf_pool_fn fn, void *arg, double work)
@@ -100,7 +144,7 @@ static inline void lf__cpu_run(lf_device *dev, lf_pool_fn fn, void *arg, double 
 }
 
 /* cpu_features.c: the rung this CPU and its operating system can run. */
-typedef enum lf_isa { LF_ISA_SCALAR, LF_ISA_AVX2, LF_ISA_AVX512, LF_ISA_COUNT } lf_isa;
+typedef enum lf_isa { LF_ISA_SCALAR, LF_ISA_AVX2, LF_ISA_AVX512, LF_ISA_AVX512_BF16, LF_ISA_COUNT } lf_isa;
 const char *lf__isa_name(lf_isa isa);
 bool lf__isa_parse(const char *name, lf_isa *isa);
 /* Name of the first instruction-set extension of the rung that is missing here, or NULL when it can run. */

@@ -21,11 +21,11 @@ static void fill(float *x, int n, uint64_t stream)
     for (int i = 0; i < n; i++) x[i] = (float)((double)(lf__rng_at(7, stream, (uint64_t)i) >> 11) * 0x1p-52 - 1.0);
 }
 
-static void run_gemm(lf_device *dev, float *work, float *out)
+static void products(lf_device *dev, float *work, float *out, lf_dtype type)
 {
     enum { M = 37, N = 45, K = 61 };
     float *a = work, *w = a + M * K, *init = w + N * K, *panels = work + WORK / 2;
-    lf_panels b = {panels, N, K, 0};
+    lf_panels b = {panels, N, K, 0, type};
     fill(a, M * K, 1), fill(w, N * K, 2), fill(init, M * N, 3);
     dev->ops->pack(dev, &b, w, K, 1);
     lf_gemm g = {.c = out, .ldc = N, .init = init, .ldinit = N, .a = a, .a_rs = K, .a_cs = 1, .b = &b, .m = M};
@@ -33,6 +33,9 @@ static void run_gemm(lf_device *dev, float *work, float *out)
     g.c = out + M * N, g.a_rs = 1, g.a_cs = M, g.init = NULL;
     dev->ops->gemm(dev, &g);
 }
+
+static void run_gemm(lf_device *dev, float *work, float *out) { products(dev, work, out, LF_F32); }
+static void run_gemm_bf16(lf_device *dev, float *work, float *out) { products(dev, work, out, LF_BF16); }
 
 static void run_rmsnorm(lf_device *dev, float *work, float *out)
 {
@@ -136,7 +139,7 @@ static void run_attention(lf_device *dev, float *work, float *out)
 static const family families[] = {
     {"gemm", 1e-5, run_gemm, 2 * 37 * 45},    {"rmsnorm", 1e-5, run_rmsnorm, 2 * 5 * 77 + 77 + 5}, {"rope", 1e-6, run_rope, 3 * 3 * 22},
     {"swiglu", 1e-5, run_swiglu, 4 * 3 * 53}, {"cross-entropy", 1e-5, run_cross_entropy, 3 * 212}, {"adamw", 1e-5, run_adamw, 3 * 301 + 1},
-    {"attention", 2e-5, run_attention, OUT},
+    {"attention", 2e-5, run_attention, OUT},  {"gemm bf16", 1e-5, run_gemm_bf16, 2 * 37 * 45},
 };
 
 static double largest_error(const float *a, const float *b, int n)

@@ -1,0 +1,91 @@
+/* cpu_gemm_bf16.c - C = init + A B with operands in bfloat16 and sums in float. Not the tile: that is a kernel.
+ *
+ *   for each K block
+ *     for each chunk of rows of A: rounded and packed, in L2
+ *       for each panel, streamed once per chunk
+ *         for each strip of LF_MR16 rows of the chunk: one tile
+ *
+ * An element of C is one chain over the pairs of k ascending, whatever the blocks, the shape or the number of workers; between K blocks C
+ * waits in memory in float. Workers own parts of C. */
+#include "backend/cpu/kernels.h"
+
+enum { BLOCK_PAIRS = 512 }; /* of a K block: a panel of it is 64 KiB, 12 rows of A are 24 KiB */
+
+typedef struct gemm_job {
+    const lf_cpu_device *dev;
+    const lf_gemm *g;
+} gemm_job;
+
+/* One chunk of packed rows against one K block [k0, k0 + kp) of the panels, in pairs. */
+typedef struct gemm_block {
+    const lf_kernels *kern;
+    const lf_gemm *g;
+    const lf_pair *a; /* of row part.r0 */
+    ptrdiff_t a_rs, strip_distance;
+    bool strip;
+    lf_gemm_part part;
+    int k0, kp, last; /* last: the K block that ends C */
+} gemm_block;
+
+static void run_tile(const gemm_block *w, int r, int p, int next_row, int next_panel)
+{
+    const lf_gemm *g = w->g;
+    const lf_panels *b = g->b;
+    const float *init = w->k0 > 0 ? g->c : g->init;
+    lf_tile16 t = {.a = w->a + (r - w->part.r0) / LF_MR16 * w->strip_distance, .a_rs = w->a_rs, .strip = w->strip, .kp = w->kp};
+    t.b = (const lf_pair *)b->data + ((ptrdiff_t)p * lf__pairs(b->k) + w->k0) * LF_PANEL;
+    t.ldc = g->ldc, t.ldinit = w->k0 > 0 ? g->ldc : g->ldinit;
+    t.mr = LF_MIN(LF_MR16, w->part.r1 - r);
+    for (int h = 0; h < 2; h++) {
+        int unused, col = lf__half_column(b, p, h, &t.n[h]);
+        t.c[h] = g->c + r * g->ldc + col;
+        t.init[h] = init ? init + r * t.ldinit + col : NULL;
+        t.next_c[h] = g->c + next_row * g->ldc + lf__half_column(b, next_panel, h, &unused);
+    }
+    w->kern->tile16(&t);
+    if (!g->swiglu || !w->last) return;
+    for (int i = 0; i < t.mr; i++)
+        w->kern->swiglu(g->swiglu + (r + i) * g->ldswiglu + p * LF_HALF, t.c[0] + i * g->ldc, t.c[1] + i * g->ldc, t.n[0]);
+}
+
+static void run_chunk(gemm_block *w, lf_pair *packed)
+{
+    const lf_gemm *g = w->g;
+    int rows = w->part.r1 - w->part.r0, kc = LF_MIN(2 * w->kp, g->b->k - 2 * w->k0);
+    const float *a = g->a + w->part.r0 * g->a_rs + 2 * w->k0 * g->a_cs;
+    if (w->strip)
+        w->kern->pack_strips16(packed, a, g->a_cs, rows, kc);
+    else
+        for (int i = 0; i < rows; i++) w->kern->pairs(packed + i * w->a_rs, a + i * g->a_rs, kc);
+    for (int p = w->part.p0; p < w->part.p1; p++)
+        for (int r = w->part.r0; r < w->part.r1; r += LF_MR16) run_tile(w, r, p, LF_MIN(r + LF_MR16, w->part.r1 - 1), p);
+}
+
+static void gemm_worker(void *arg, int tid, int n_threads)
+{
+    const gemm_job *job = arg;
+    const lf_gemm *g = job->g;
+    lf_gemm_part all = lf__gemm_part(g, LF_MR16, tid, n_threads);
+    if (all.r0 >= all.r1 || all.p0 >= all.p1) return;
+
+    int pairs = lf__pairs(g->b->k), blocks = LF_MAX(1, (pairs + BLOCK_PAIRS - 1) / BLOCK_PAIRS);
+    int kp = LF_MAX(1, (pairs + blocks - 1) / blocks);
+    gemm_block w = {.kern = &job->dev->kernels, .g = g, .a = (lf_pair *)(void *)job->dev->pack + (size_t)tid * job->dev->pack_floats};
+    w.strip = g->a_cs != 1 && g->m > 1;
+    int room = LF_PACK_PAIRS / (kp + LF_HALF) / LF_MR16 * LF_MR16;
+    for (w.k0 = 0; w.k0 == 0 || w.k0 < pairs; w.k0 += kp) {
+        w.kp = LF_MIN(kp, pairs - w.k0), w.last = w.k0 + w.kp == pairs;
+        w.a_rs = w.kp + LF_HALF;
+        w.strip_distance = w.strip ? lf__strip_pairs(2 * w.kp) : LF_MR16 * w.a_rs;
+        for (int r = all.r0; r < all.r1; r += room) {
+            w.part = (lf_gemm_part){r, LF_MIN(all.r1, r + room), all.p0, all.p1};
+            run_chunk(&w, (lf_pair *)(void *)w.a);
+        }
+    }
+}
+
+void lf__cpu_gemm_bf16(lf_device *dev, const lf_gemm *g)
+{
+    gemm_job job = {.dev = (const lf_cpu_device *)dev, .g = g};
+    lf__cpu_run(dev, gemm_worker, &job, 0.5 * g->m * g->b->n * g->b->k);
+}

@@ -1,0 +1,88 @@
+/* ref_bf16.c - the bfloat16 kernels in plain C: the definition of the rung avx512_bf16, and what every other rung runs. Never optimized.
+ * A dot product of pairs adds the odd product first, then the even one, as vdpbf16ps does; that instruction may round in between. */
+#include <math.h>
+#include <string.h>
+
+#include "backend/cpu/kernels.h"
+
+static float widen(uint32_t half)
+{
+    uint32_t bits = half << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* To nearest, ties to even. Denormals become zero of their sign, a NaN stays one whatever its low bits are. */
+static uint32_t narrow(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (isnan(x)) return bits >> 16 | 0x40u;
+    if ((bits & 0x7f800000u) == 0) return bits >> 16 & 0x8000u;
+    return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+}
+
+static lf_pair pair(float even, float odd) { return narrow(even) | narrow(odd) << 16; }
+
+static void tile16(const lf_tile16 *t)
+{
+    for (int i = 0; i < t->mr; i++) {
+        float acc[LF_PANEL] = {0};
+        for (int h = 0; h < 2 && t->init[0]; h++)
+            for (int j = 0; j < t->n[h]; j++) acc[h * LF_HALF + j] = t->init[h][i * t->ldinit + j];
+        for (int k = 0; k < t->kp; k++) {
+            lf_pair a = t->strip ? t->a[k * LF_MR16 + i] : t->a[i * t->a_rs + k];
+            for (int j = 0; j < LF_PANEL; j++) {
+                lf_pair b = t->b[k * LF_PANEL + j];
+                acc[j] = acc[j] + widen(a >> 16) * widen(b >> 16);
+                acc[j] = acc[j] + widen(a & 0xffffu) * widen(b & 0xffffu);
+            }
+        }
+        for (int h = 0; h < 2; h++)
+            for (int j = 0; j < t->n[h]; j++) t->c[h][i * t->ldc + j] = acc[h * LF_HALF + j];
+    }
+}
+
+static void pairs(lf_pair *y, const float *x, int n)
+{
+    for (int i = 0; i < n; i += 2) y[i / 2] = pair(x[i], i + 1 < n ? x[i + 1] : 0.0f);
+}
+
+static void pairs_rows(lf_pair *y, const float *even, const float *odd, int n)
+{
+    for (int j = 0; j < n; j++) y[j] = pair(even[j], odd ? odd[j] : 0.0f);
+}
+
+static void pack_strips16(lf_pair *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
+{
+    for (int i = 0; i < rows; i++)
+        for (int k = 0; k < kc; k += 2)
+            dst[i / LF_MR16 * lf__strip_pairs(kc) + k / 2 * LF_MR16 + i % LF_MR16] =
+                pair(a[i + k * a_cs], k + 1 < kc ? a[i + (k + 1) * a_cs] : 0.0f);
+}
+
+static void pack_transposed16(lf_pair *panel, const float *src, ptrdiff_t ld, int cols, int k)
+{
+    for (int j = 0; j < cols; j++)
+        for (int i = 0; i < k; i += 2) panel[i / 2 * LF_PANEL + j] = pair(src[j * ld + i], i + 1 < k ? src[j * ld + i + 1] : 0.0f);
+}
+
+static float dot_loop(int64_t n)
+{
+    float acc[16] = {0}, sum = 0.0f;
+    for (int64_t i = 0; i < n * 24; i++)
+        for (int j = 0; j < 16; j++) acc[j] = (acc[j] + 0.5f) + acc[j] * 0.25f;
+    for (int j = 0; j < 16; j++) sum += acc[j];
+    return sum;
+}
+
+void lf__kernels_scalar_bf16(lf_kernels *k)
+{
+    k->tile16 = tile16;
+    k->pairs = pairs;
+    k->pairs_rows = pairs_rows;
+    k->pack_strips16 = pack_strips16;
+    k->pack_transposed16 = pack_transposed16;
+    k->dot_loop = dot_loop;
+}

@@ -1,0 +1,202 @@
+/* kernels_avx512_bf16.c - what the rung avx512_bf16 adds to avx512: the micro-tile of 12 x 32 over pairs of bfloat16 (vdpbf16ps: two
+ * products per lane, twice the float rate), and packing of floats into pairs. Everything else is the rung below.
+ *
+ *   24 accumulators      2 loads of B, 12 broadcasts of A per pair of k: 24 dot products
+ *   c[i][0] c[i][1]      i = 0..11 */
+#include "backend/cpu/x86/simd_avx512.h"
+
+#include "backend/cpu/kernels.h"
+
+enum { MR = LF_MR16 };
+
+LF_INLINE void prefetch_next(const lf_tile16 *t, int at)
+{
+    for (int i = at / 4; i < at / 4 + 2 && i < t->mr && t->next_c[0]; i++) {
+        __builtin_prefetch(t->next_c[0] + i * t->ldc, 1);
+        __builtin_prefetch(t->next_c[1] + i * t->ldc, 1);
+    }
+}
+
+/* rows and strip are constants at every call: 24 straight functions. */
+LF_INLINE void tile_rows(const lf_tile16 *t, const int rows, const bool strip)
+{
+    __m512 c[MR][2];
+    __mmask16 mask[2] = {v_lanes(t->n[0]), v_lanes(t->n[1])};
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
+        for (int h = 0; h < 2; h++) c[i][h] = t->init[0] ? _mm512_maskz_loadu_ps(mask[h], t->init[h] + i * t->ldinit) : _mm512_setzero_ps();
+    }
+    const lf_pair *b = t->b, *end = b + (ptrdiff_t)t->kp * LF_PANEL;
+    const lf_pair *a[4] = {t->a, t->a + 3 * t->a_rs, t->a + 6 * t->a_rs, t->a + 9 * t->a_rs}; /* rows 3j..3j+2 from pointer j */
+    ptrdiff_t rs = t->a_rs;
+    for (int at = 0; b < end; at += 8) {
+        const lf_pair *stop = b + LF_MIN(8 * LF_PANEL, end - b);
+        prefetch_next(t, at);
+        for (; b < stop; b += LF_PANEL) {
+            __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + LF_HALF);
+#pragma GCC unroll 12
+            for (int i = 0; i < rows; i++) {
+                __m512bh ai = (__m512bh)_mm512_set1_epi32((int)(strip ? a[0][i] : a[i / 3][(i % 3) * rs]));
+                c[i][0] = _mm512_dpbf16_ps(c[i][0], ai, b0);
+                c[i][1] = _mm512_dpbf16_ps(c[i][1], ai, b1);
+            }
+            for (int j = 0; j < (strip ? 1 : 4); j++) a[j] += strip ? MR : 1;
+        }
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
+        for (int h = 0; h < 2; h++) {
+            float *out = t->c[h] + i * t->ldc;
+            if (t->n[h] == LF_HALF)
+                _mm512_storeu_ps(out, c[i][h]);
+            else
+                _mm512_mask_storeu_ps(out, mask[h], c[i][h]);
+        }
+    }
+}
+
+/* clang-format off */
+#define TILE(n)                                                                                                                            \
+    static void tile_view_##n(const lf_tile16 *t) { tile_rows(t, n, false); }                                                              \
+    static void tile_strip_##n(const lf_tile16 *t) { tile_rows(t, n, true); }
+TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+    /* clang-format on */
+
+    static void tile16(const lf_tile16 *t)
+{
+    typedef void tile_fn(const lf_tile16 *);
+    static tile_fn *const table[2][MR] = {{tile_view_1, tile_view_2, tile_view_3, tile_view_4, tile_view_5, tile_view_6, tile_view_7,
+                                           tile_view_8, tile_view_9, tile_view_10, tile_view_11, tile_view_12},
+                                          {tile_strip_1, tile_strip_2, tile_strip_3, tile_strip_4, tile_strip_5, tile_strip_6, tile_strip_7,
+                                           tile_strip_8, tile_strip_9, tile_strip_10, tile_strip_11, tile_strip_12}};
+    table[t->strip][t->mr - 1](t);
+}
+
+/* 32 floats -> 16 pairs of neighbours. */
+LF_INLINE __m512i neighbours(__m512 lo, __m512 hi) { return (__m512i)_mm512_cvtne2ps_pbh(hi, lo); }
+
+/* Lane j: even[j], odd[j]. */
+LF_INLINE __m512i zip(__m512 even, __m512 odd)
+{
+    __m512i e = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
+    __m512i o = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
+    return _mm512_or_si512(e, _mm512_slli_epi32(o, 16));
+}
+
+static void pairs(lf_pair *y, const float *x, int n)
+{
+    int i = 0;
+    for (; i + 32 <= n; i += 32) _mm512_storeu_si512(y + i / 2, neighbours(v_load(x + i, 16), v_load(x + i + 16, 16)));
+    if (i == n) return;
+    v16 lo = v_load(x + i, LF_MIN(16, n - i)), hi = n - i > 16 ? v_load(x + i + 16, n - i - 16) : v_set1(0.0f);
+    _mm512_mask_storeu_epi32(y + i / 2, v_lanes(lf__pairs(n - i)), neighbours(lo, hi));
+}
+
+static void pairs_rows(lf_pair *y, const float *even, const float *odd, int n)
+{
+    for (int j = 0; j < n; j += 16) {
+        int lanes = LF_MIN(16, n - j);
+        _mm512_mask_storeu_epi32(y + j, v_lanes(lanes), zip(v_load(even + j, lanes), odd ? v_load(odd + j, lanes) : v_set1(0.0f)));
+    }
+}
+
+/* 12 columns of as many strips as there are: whole cache lines of A are read, strips are written as streams. A full store of 16 runs
+ * into the next pair, which is written later; only the last pair must keep to its 12. */
+static void pack_strips16(lf_pair *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
+{
+    ptrdiff_t strip = lf__strip_pairs(kc);
+    for (int k = 0; k < kc; k += 2, a += 2 * a_cs, dst += MR) {
+        const float *odd = k + 1 < kc ? a + a_cs : NULL;
+        lf_pair *to = dst;
+        int i = 0;
+        for (; i < rows && k + 9 < kc; i += 16) {
+            __builtin_prefetch(a + 8 * a_cs + i);
+            __builtin_prefetch(a + 9 * a_cs + i);
+        }
+        for (i = 0; i + 16 <= rows && k + 2 < kc; i += MR, to += strip)
+            _mm512_storeu_si512(to, zip(_mm512_loadu_ps(a + i), _mm512_loadu_ps(odd + i)));
+        for (; i < rows; i += MR, to += strip) {
+            int lanes = LF_MIN(MR, rows - i);
+            _mm512_mask_storeu_epi32(to, v_lanes(MR), zip(v_load(a + i, lanes), odd ? v_load(odd + i, lanes) : v_set1(0.0f)));
+        }
+    }
+}
+
+/* 16 rows of 16 pairs -> 16 lines of a panel: the transpose of a 16 x 16 matrix of 32-bit words in four rounds. */
+LF_INLINE void transpose16(lf_pair *dst, __m512i r[16])
+{
+    __m512i s[16];
+#pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+        s[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        s[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+        r[i] = _mm512_unpacklo_epi64(s[i], s[i + 2]);
+        r[i + 1] = _mm512_unpackhi_epi64(s[i], s[i + 2]);
+        r[i + 2] = _mm512_unpacklo_epi64(s[i + 1], s[i + 3]);
+        r[i + 3] = _mm512_unpackhi_epi64(s[i + 1], s[i + 3]);
+    }
+    /* r[4q + c] holds, in its 128-bit part p, column 4p + c of rows 4q..4q+3. */
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        __m512i lo = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x88), hi = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x88);
+        __m512i lo2 = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xdd), hi2 = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xdd);
+        _mm512_storeu_si512(dst + c * LF_PANEL, _mm512_shuffle_i32x4(lo, hi, 0x88));
+        _mm512_storeu_si512(dst + (8 + c) * LF_PANEL, _mm512_shuffle_i32x4(lo, hi, 0xdd));
+        _mm512_storeu_si512(dst + (4 + c) * LF_PANEL, _mm512_shuffle_i32x4(lo2, hi2, 0x88));
+        _mm512_storeu_si512(dst + (12 + c) * LF_PANEL, _mm512_shuffle_i32x4(lo2, hi2, 0xdd));
+    }
+}
+
+static void pack_transposed16(lf_pair *panel, const float *src, ptrdiff_t ld, int cols, int k)
+{
+    lf_pair row[16];
+    int i = 0, j;
+    for (; i + 32 <= k; i += 32) {
+        for (j = 0; j + 16 <= cols; j += 16) {
+            __m512i r[16];
+            for (int e = 0; e < 16; e++) {
+                const float *x = src + (j + e) * ld + i;
+                r[e] = neighbours(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16));
+            }
+            transpose16(panel + i / 2 * LF_PANEL + j, r);
+        }
+        for (; j < cols; j++) {
+            pairs(row, src + j * ld + i, 32);
+            for (int e = 0; e < 16; e++) panel[(i / 2 + e) * LF_PANEL + j] = row[e];
+        }
+    }
+    for (j = 0; j < cols && i < k; j++) {
+        pairs(row, src + j * ld + i, k - i);
+        for (int e = 0; e < lf__pairs(k - i); e++) panel[(i / 2 + e) * LF_PANEL + j] = row[e];
+    }
+}
+
+static float dot_loop(int64_t n)
+{
+    __m512 c[24];
+    __m512bh x = (__m512bh)_mm512_set1_epi32(0x3f003f00), y = (__m512bh)_mm512_set1_epi32(0x3e803e80);
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; i++) c[i] = _mm512_set1_ps((float)i);
+    for (; n > 0; n--) {
+#pragma GCC unroll 24
+        for (int i = 0; i < 24; i++) c[i] = _mm512_dpbf16_ps(c[i], x, y);
+    }
+#pragma GCC unroll 24
+    for (int i = 1; i < 24; i++) c[0] = _mm512_add_ps(c[0], c[i]);
+    return v_sum(c[0]);
+}
+
+void lf__kernels_avx512_bf16(lf_kernels *k)
+{
+    k->isa = "avx512_bf16";
+    k->bf16 = true;
+    k->tile16 = tile16;
+    k->pairs = pairs;
+    k->pairs_rows = pairs_rows;
+    k->pack_strips16 = pack_strips16;
+    k->pack_transposed16 = pack_transposed16;
+    k->dot_loop = dot_loop;
+}

@@ -76,14 +76,17 @@ typedef struct lf_gemm {
 } lf_gemm;
 
 /* One attention call over a ragged batch. Row i of q belongs to sequence s with seq_start[s] <= i < seq_start[s+1] and sits
- * at position positions[i] of it; positions of a sequence are consecutive. It sees key positions 0..positions[i]. */
+ * at position positions[i] of it; positions of a sequence are consecutive. It sees key positions 0..positions[i], with a window w the
+ * last w of them. Score of key position j: scale q . k, then cap * tanh(score / cap), then + slope of the head * (j - positions[i]). */
 typedef struct lf_attention {
     float *o;       /* [n, n_heads * head_dim]                                                  */
     float *lse;     /* [n, n_heads] log-sum-exp of the scaled scores; NULL when nobody needs it */
     const float *q; /* [n, n_heads * head_dim] rows ldq apart, rotated                          */
     ptrdiff_t ldq, ldo;
     int n_seqs, n_heads, n_kv_heads, head_dim;
-    float scale;
+    float scale, cap;         /* cap 0: none                          */
+    int window;               /* 0: every earlier position is visible */
+    const float *slopes;      /* [n_heads], NULL: none (ALiBi)        */
     const int32_t *seq_start; /* [n_seqs + 1] */
     const int32_t *positions; /* [n]          */
     float *const *kv_blocks;  /* per sequence, all blocks in order; block pointers already at the layer:

@@ -4,6 +4,9 @@
  *   s_j = scale q_i . k_j  (j <= position of i)      p = softmax(s)      o_i = sum_j p_j v_j      lse_i = log sum_j exp(s_j)
  *   dv_j += p_j do_i      dp_j = do_i . v_j      ds_j = p_j (dp_j - do_i . o_i)      dq_i += scale ds_j k_j      dk_j += scale ds_j q_i
  *
+ * Switches: a window w leaves j > i - w (Beltagy et al. 2020); a cap makes s_j = cap tanh(s_j / cap) (Gemma Team 2024), ds_j then carries
+ * 1 - tanh^2; ALiBi adds slope_h (j - i) and needs no positions elsewhere (Press et al. 2022).
+ *
  * 4 t d FLOPs per row, head and visible key forward, 10 backward. Keys and values are always read from blocks of 64 positions
  * (backend.h): the cache's own, or scratch blocks of this call, made again for the backward. Saves o and lse, never the scores. */
 #include <string.h>
@@ -74,6 +77,9 @@ static lf_attention describe(const lf_ctx *ctx, const lf_attend *a, group g)
                           .n_kv_heads = a->n_kv_heads,
                           .head_dim = a->head_dim,
                           .scale = a->scale,
+                          .cap = a->cap,
+                          .window = a->window,
+                          .slopes = a->slopes,
                           .seq_start = ctx->batch->seq_start + g.first,
                           .positions = ctx->batch->positions,
                           .kv_blocks = g.blocks,

@@ -140,10 +140,12 @@ lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a);
 typedef struct lf_attend {
     lf_tensor *qkv; /* [n, (n_heads + 2 n_kv_heads) * head_dim] */
     int n_heads, n_kv_heads, head_dim;
-    int layer; /* of the cache */
-    float scale;
-    lf_tensor *y; /* [n, n_heads * head_dim] */
-    float *lse;   /* saved: [n, n_heads] */
+    int layer;           /* of the cache */
+    float scale, cap;    /* cap: soft cap of the scores, 0 = none */
+    int window;          /* keys that a row sees, itself included; 0 = all before it */
+    const float *slopes; /* ALiBi: [n_heads], or NULL */
+    lf_tensor *y;        /* [n, n_heads * head_dim] */
+    float *lse;          /* saved: [n, n_heads] */
 } lf_attend;
 lf_tensor *op_attention(lf_ctx *ctx, lf_attend a);
 

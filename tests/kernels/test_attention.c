@@ -6,6 +6,9 @@ typedef struct att_shape {
     int heads, kv_heads, dim, n_seqs;
     int length[4];
     bool accumulate;
+    int window;
+    float cap;
+    bool alibi;
 } att_shape;
 
 /* A ragged batch with its rows and blocks: everything lives in one piece of memory. */
@@ -36,7 +39,11 @@ static void make_batch(const att_shape *s, float *work, att_batch *b)
 
 static lf_attention attention_args(const att_shape *s, att_batch *b, float *o, float *lse)
 {
+    static const float slopes[8] = {0.5f, 0.25f, 0.125f, 0.06f, 0.03f, 0.015f, 0.008f, 0.004f};
     return (lf_attention){.o = o,
+                          .cap = s->cap,
+                          .window = s->window,
+                          .slopes = s->alibi ? slopes : NULL,
                           .lse = lse,
                           .q = b->qkv,
                           .ldq = b->ld,
@@ -99,13 +106,14 @@ static void att_oracle(const void *params, float *work, double *out)
 {
     const att_shape *s = params;
     static att_batch b;
-    static double p[1024];
+    static double p[1024], cap_slope[1024];
     make_batch(s, work, &b);
+    const float *slopes = attention_args(s, &b, NULL, NULL).slopes;
     int d = s->dim, group = s->heads / s->kv_heads;
     double *lse = out + (size_t)b.n * s->heads * d, *grad = lse + (size_t)b.n * s->heads, scale = (double)(1.0f / sqrtf((float)d));
     for (int i = 0; i < b.n * b.ld && s->accumulate; i++) grad[i] = b.start[i];
     for (int i = 0; i < b.n; i++) {
-        int first = i - b.positions[i];
+        int first = LF_MAX(i - b.positions[i], s->window ? i - s->window + 1 : 0);
         for (int h = 0; h < s->heads; h++) {
             const float *q = b.qkv + (size_t)i * b.ld + h * d, *d_o = b.d_o + ((size_t)i * s->heads + h) * d;
             int kc = (s->heads + h / group) * d, vc = (s->heads + s->kv_heads + h / group) * d;
@@ -113,7 +121,9 @@ static void att_oracle(const void *params, float *work, double *out)
             for (int j = first; j <= i; j++) {
                 double score = 0.0;
                 for (int c = 0; c < d; c++) score += (double)q[c] * b.qkv[(size_t)j * b.ld + kc + c];
-                sum += p[j] = exp(score * scale);
+                double t = s->cap > 0 ? tanh(score * scale / s->cap) : 0.0;
+                cap_slope[j] = 1.0 - t * t;
+                sum += p[j] = exp((s->cap > 0 ? s->cap * t : score * scale) + (slopes ? (double)slopes[h] * (j - i) : 0.0));
             }
             lse[(size_t)i * s->heads + h] = log(sum);
             for (int j = first; j <= i; j++)
@@ -122,7 +132,7 @@ static void att_oracle(const void *params, float *work, double *out)
             for (int j = first; j <= i; j++) {
                 double dp = 0.0, pj = p[j] / sum;
                 for (int c = 0; c < d; c++) dp += (double)d_o[c] * b.qkv[(size_t)j * b.ld + vc + c];
-                double ds = pj * (dp - delta) * scale;
+                double ds = pj * (dp - delta) * scale * cap_slope[j];
                 for (int c = 0; c < d; c++) {
                     grad[(size_t)j * b.ld + vc + c] += pj * d_o[c];
                     grad[(size_t)j * b.ld + kc + c] += ds * q[c];
@@ -137,8 +147,13 @@ static void definition(void **state)
 {
     (void)state;
     static const att_shape shapes[] = {
-        {1, 1, 2, 1, {1}, false},   {4, 2, 16, 3, {1, 64, 65}, false},    {6, 2, 34, 2, {130, 7}, true},   {8, 1, 32, 2, {48, 100}, false},
-        {3, 3, 64, 1, {200}, true}, {4, 4, 32, 4, {64, 64, 3, 0}, false}, {2, 1, 128, 2, {31, 90}, false}, {5, 1, 10, 1, {96}, false},
+        {1, 1, 2, 1, {1}, false, 0, 0, false},        {4, 2, 16, 3, {1, 64, 65}, false, 0, 0, false},
+        {6, 2, 34, 2, {130, 7}, true, 0, 0, false},   {8, 1, 32, 2, {48, 100}, false, 0, 0, false},
+        {3, 3, 64, 1, {200}, true, 0, 0, false},      {4, 4, 32, 4, {64, 64, 3, 0}, false, 0, 0, false},
+        {2, 1, 128, 2, {31, 90}, false, 0, 0, false}, {5, 1, 10, 1, {96}, false, 0, 0, false},
+        {4, 2, 16, 2, {200, 70}, false, 1, 0, false}, {4, 1, 32, 2, {200, 9}, true, 64, 0, false},
+        {2, 2, 20, 1, {300}, false, 65, 0, false},    {6, 2, 18, 2, {130, 5}, true, 0, 2.0f, false},
+        {8, 4, 16, 2, {150, 64}, false, 0, 0, true},  {6, 3, 24, 2, {190, 3}, true, 37, 1.5f, true},
     };
     for (size_t i = 0; i < LF_COUNT(shapes); i++) {
         const att_shape *s = &shapes[i];
@@ -193,7 +208,11 @@ static void feed(lf_device *dev, const att_shape *s, att_batch *b, int step, boo
 static void chunks(void **state)
 {
     (void)state;
-    static const att_shape shapes[] = {{4, 2, 32, 3, {150, 64, 5}, false}, {6, 1, 20, 2, {130, 77}, false}, {2, 2, 64, 1, {129}, false}};
+    static const att_shape shapes[] = {{4, 2, 32, 3, {150, 64, 5}, false, 0, 0, false},
+                                       {6, 1, 20, 2, {130, 77}, false, 0, 0, false},
+                                       {2, 2, 64, 1, {129}, false, 0, 0, false},
+                                       {4, 2, 32, 2, {250, 70}, false, 30, 0, false},
+                                       {4, 2, 16, 2, {200, 65}, false, 100, 3.0f, true}};
     static const int steps[] = {1000, 7, 1, 64, 50};
     for (size_t i = 0; i < LF_COUNT(shapes); i++) {
         const att_shape *s = &shapes[i];
@@ -221,7 +240,7 @@ static void chunks(void **state)
 static void nan_stays_home(void **state)
 {
     (void)state;
-    static const att_shape s = {4, 2, 16, 2, {70, 70}, false};
+    static const att_shape s = {4, 2, 16, 2, {70, 70}, false, 0, 0, false};
     size_t width = s.heads * s.dim, n = 140;
     float *work = malloc(sizeof(float) * (n * 400 + 5 * block_floats(&s))), *o = malloc(sizeof(float) * n * (width + 4));
     static att_batch b;
@@ -262,8 +281,9 @@ static void speed(void **state)
 {
     (void)state;
     SKIP_SPEED();
-    static const att_shape shapes[] = {
-        {4, 4, 32, 4, {64, 64, 64, 64}, false}, {8, 4, 32, 4, {256, 256, 256, 256}, false}, {8, 8, 64, 1, {1024}, false}};
+    static const att_shape shapes[] = {{4, 4, 32, 4, {64, 64, 64, 64}, false, 0, 0, false},
+                                       {8, 4, 32, 4, {256, 256, 256, 256}, false, 0, 0, false},
+                                       {8, 8, 64, 1, {1024}, false, 0, 0, false}};
     static att_batch b;
     float *work = malloc(sizeof(float) * (20u << 20)), *out = malloc(sizeof(float) * (4u << 20));
     for (const char *const *isa = lf_isa_list(); *isa; isa++) {

@@ -6,8 +6,11 @@
  *   backward: the same walk:  P = exp(S - lse), dP = dO V^T, dS = P (dP - rowsum(dO O)),
  *             dV += P^T dO, dK += dS^T (scale q), dQ += scale dS K
  *
+ * With a soft cap S passes cap tanh(S / cap), with ALiBi each head adds its slope times the distance, with a window a row sees its last w
+ * keys: one pass over the scores between the products (shape_scores), none when all three are off.
+ *
  * Blocks lie at absolute positions, so a row's arithmetic is the same whole, in chunks, token by token, alone or in a batch. What is
- * skipped (keys past the last position that a tile sees) has P = 0 and would leave every sum as it is. */
+ * skipped (keys past the last position that a tile sees, blocks before its window) has P = 0 and would leave every sum as it is. */
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -47,6 +50,33 @@ static void small_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c
 
 /* How many keys of a block a query at this position sees. */
 static int visible_keys(int position, int block) { return LF_MAX(0, LF_MIN(LF_KV_BLOCK, position + 1 - block * LF_KV_BLOCK)); }
+
+/* The first block that any of the rows from this position on sees. */
+static int first_block(const lf_attention *a, int position) { return a->window ? LF_MAX(0, position - a->window + 1) / LF_KV_BLOCK : 0; }
+
+/* The switches between q . k and the softmax, on a tile's scores of block b: cap, slopes, window. `head` is that of row 0. A row that
+ * sees nothing of the block gets visible = 0. derivative [rows][SD]: what the cap multiplies gradients by; NULL forward. */
+static void shape_scores(const lf_kernels *k, const lf_attention *a, float *s, float *derivative, const int *position, int *visible,
+                         int rows, int b, int kv_head, int first)
+{
+    int group = a->n_heads / a->n_kv_heads, wide = 0;
+    for (int r = 0; r < rows; r++) wide = LF_MAX(wide, visible[r]);
+    for (int r = 0; r < rows; r++, s += SD) {
+        int from = position[r] - b * LF_KV_BLOCK; /* the row's own place, seen from the block */
+        if (a->cap > 0) k->softcap(s, derivative ? derivative + r * SD : NULL, a->cap, wide);
+        if (a->slopes) {
+            float distance[LF_KV_BLOCK];
+            for (int j = 0; j < LF_KV_BLOCK; j++) distance[j] = (float)(j - from);
+            k->axpy(s, distance, a->slopes[kv_head * group + (first + r) % group], wide);
+        }
+        if (!a->window) continue;
+        int hidden = LF_MAX(0, from - a->window + 1);
+        if (hidden >= visible[r]) visible[r] = 0;
+        for (int j = 0; j < LF_MIN(hidden, visible[r]); j++) s[j] = -INFINITY;
+    }
+}
+
+static bool has_switches(const lf_attention *a) { return a->cap > 0 || a->slopes || a->window; }
 
 /* ---- writing keys and values ------------------------------------------------------------------------------------------------ */
 typedef struct kv_job {
@@ -152,16 +182,17 @@ static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_t
         k->scale(t->q + (ptrdiff_t)r * d, a->q + row * a->ldq + column, a->scale, d);
         t->m[r] = -INFINITY, t->l[r] = 0.0f, position[r] = a->positions[row];
     }
-    int last = position[rows - 1];
-    for (int b = 0; b <= last / LF_KV_BLOCK; b++) {
+    int last = position[rows - 1], begin = first_block(a, position[0]);
+    for (int b = begin; b <= last / LF_KV_BLOCK; b++) {
         const float *kb = block_k(a, seq, b, kv_head), *vb = kb + lf__kv_k_floats(d);
         int keys = visible_keys(last, b);
         small_gemm(k, t->s, SD, false, t->q, d, 1, kb, (ptrdiff_t)d * LF_PANEL, rows, (int)lf__round_up((size_t)keys, LF_PANEL), d);
         for (int r = 0; r < rows; r++) visible[r] = visible_keys(position[r], b);
+        if (has_switches(a)) shape_scores(k, a, t->s, NULL, position, visible, rows, b, kv_head, first);
         k->softmax_block(t->s, SD, visible, rows, t->m, t->l, carry);
         for (int r = 0; r < rows; r++)
-            if (b > 0 && carry[r] != 1.0f) k->scale(t->o + r * ldo, t->o + r * ldo, carry[r], d);
-        small_gemm(k, t->o, ldo, b > 0, t->s, SD, 1, vb, LF_KV_BLOCK * LF_PANEL, rows, d, keys);
+            if (b > begin && carry[r] != 1.0f) k->scale(t->o + r * ldo, t->o + r * ldo, carry[r], d);
+        small_gemm(k, t->o, ldo, b > begin, t->s, SD, 1, vb, LF_KV_BLOCK * LF_PANEL, rows, d, keys);
     }
     for (int r = 0; r < rows; r++) {
         int row = task_row(a, seq, kv_head, first + r, &column);
@@ -224,6 +255,7 @@ typedef struct grad_task {
     float *k_rows;    /* per block [p/32][LF_KV_BLOCK][32]: keys as rows       */
     float *v_columns; /* per block [LF_KV_BLOCK/32][head_dim][32]: values transposed */
     float *dk, *dv;   /* [positions][p] sums                                   */
+    float *cap;       /* [ATT_ROWS][SD] derivative of the cap, where there is one */
 } grad_task;
 
 static int blocks_of(int rows) { return (rows + LF_KV_BLOCK - 1) / LF_KV_BLOCK; }
@@ -238,7 +270,7 @@ static int longest_sequence(const lf_attention *a)
 static size_t backward_floats(const lf_attention *a, int longest)
 {
     size_t p = padded_dim(a), positions = (size_t)blocks_of(longest) * LF_KV_BLOCK;
-    size_t tile = forward_floats(a) + ATT_ROWS * (SD + (size_t)a->head_dim + 2 * p);
+    size_t tile = forward_floats(a) + ATT_ROWS * ((a->cap > 0 ? 2 : 1) * SD + (size_t)a->head_dim + 2 * p);
     return lf__round_up(tile, LF_ALIGN) + positions * (3 * p + (size_t)a->head_dim);
 }
 
@@ -254,7 +286,8 @@ static grad_task carve_task(float *at, const lf_attention *a, int longest)
     g.do_panels = at, at += ATT_ROWS * p;
     g.ds = at, at += ATT_ROWS * SD;
     g.t = carve_tile(at, a), at += forward_floats(a);
-    g.d_o = at;
+    g.d_o = at, at += ATT_ROWS * a->head_dim;
+    g.cap = at;
     return g;
 }
 
@@ -306,17 +339,19 @@ static void backward_tile(const lf_kernels *k, const lf_attention_grad *g, const
         position[r] = a->positions[row];
         delta[r] = k->dot(d_o, a->o + row * a->ldo + column, d);
     }
-    int last = position[rows - 1];
-    for (int b = 0; b <= last / LF_KV_BLOCK; b++) {
+    int last = position[rows - 1], begin = first_block(a, position[0]);
+    for (int b = begin; b <= last / LF_KV_BLOCK; b++) {
         int keys = visible_keys(last, b), wide = (int)lf__round_up((size_t)keys, LF_PANEL);
         ptrdiff_t at = (ptrdiff_t)b * LF_KV_BLOCK;
         small_gemm(k, w->t.s, SD, false, w->t.q, d, 1, block_k(a, seq, b, kv_head), (ptrdiff_t)d * LF_PANEL, rows, wide, d);
         small_gemm(k, w->ds, SD, false, w->d_o, d, 1, w->v_columns + at * d, (ptrdiff_t)d * LF_PANEL, rows, wide, d);
         for (int r = 0; r < rows; r++) visible[r] = visible_keys(position[r], b);
+        if (has_switches(a)) shape_scores(k, a, w->t.s, w->cap, position, visible, rows, b, kv_head, first);
         k->softmax_grad_block(w->t.s, w->ds, SD, visible, rows, lse, delta);
+        for (int r = 0; r < rows && a->cap > 0; r++) k->mul(w->ds + r * SD, w->cap + r * SD, keys);
         small_gemm(k, w->dv + at * p, p, true, w->t.s, 1, SD, w->do_panels, ATT_ROWS * LF_PANEL, keys, d, rows);
         small_gemm(k, w->dk + at * p, p, true, w->ds, 1, SD, w->q_panels, ATT_ROWS * LF_PANEL, keys, d, rows);
-        small_gemm(k, w->t.o, p, b > 0, w->ds, SD, 1, w->k_rows + at * p, LF_KV_BLOCK * LF_PANEL, rows, d, keys);
+        small_gemm(k, w->t.o, p, b > begin, w->ds, SD, 1, w->k_rows + at * p, LF_KV_BLOCK * LF_PANEL, rows, d, keys);
     }
     for (int r = 0; r < rows; r++) {
         int row = task_row(a, seq, kv_head, first + r, &column);

@@ -70,6 +70,9 @@ typedef struct lf_kernels {
     float (*dot)(const float *x, const float *y, int n);
     void (*scale)(float *y, const float *x, float a, int n); /* y = a * x */
     void (*axpy)(float *y, const float *x, float a, int n);  /* y += a * x */
+    void (*mul)(float *y, const float *x, int n);            /* y *= x */
+    /* x = cap tanh(x / cap); slope = dx/dx before, 1 - tanh^2, where not NULL. */
+    void (*softcap)(float *x, float *slope, float cap, int n);
     /* Rows of scores [rows][LF_KV_BLOCK], ld apart -> exp(s - m), 0 from visible[r] on. Updates the running maximum m and sum l of each
      * row; carry[r] is what its earlier output must be multiplied by. */
     void (*softmax_block)(float *s, ptrdiff_t ld, const int *visible, int rows, float *m, float *l, float *carry);

@@ -160,6 +160,20 @@ static void axpy(float *y, const float *x, float a, int n)
     for (int i = 0; i < n; i++) y[i] = y[i] + a * x[i];
 }
 
+static void mul(float *y, const float *x, int n)
+{
+    for (int i = 0; i < n; i++) y[i] = y[i] * x[i];
+}
+
+static void softcap(float *x, float *slope, float cap, int n)
+{
+    for (int i = 0; i < n; i++) {
+        float t = (float)lf__tanh((double)(x[i] / cap));
+        x[i] = cap * t;
+        if (slope) slope[i] = 1.0f - t * t;
+    }
+}
+
 static void softmax_block(float *s, ptrdiff_t ld, const int *visible, int rows, float *m, float *l, float *carry)
 {
     for (int r = 0; r < rows; r++, s += ld) {
@@ -170,7 +184,7 @@ static void softmax_block(float *s, ptrdiff_t ld, const int *visible, int rows, 
             s[j] = j < visible[r] ? exp_f(s[j] - max) : 0.0f;
             sum += (double)s[j];
         }
-        carry[r] = exp_f(m[r] - max);
+        carry[r] = max == m[r] ? 1.0f : exp_f(m[r] - max);
         l[r] = l[r] * carry[r] + (float)sum;
         m[r] = max;
     }
@@ -220,6 +234,8 @@ void lf__kernels_scalar(lf_kernels *k)
                       .dot = dot,
                       .scale = scale,
                       .axpy = axpy,
+                      .mul = mul,
+                      .softcap = softcap,
                       .softmax_block = softmax_block,
                       .softmax_grad_block = softmax_grad_block,
                       .fma_loop = fma_loop};

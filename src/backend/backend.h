@@ -187,6 +187,7 @@ struct lf_device {
     const lf_backend_ops *ops;
     const struct lf_kernels *kernels; /* CPU: the function table of the rung */
     const char *isa;
+    bool bf16; /* has instructions for products of bfloat16 */
     lf_pool *pool;
 };
 

@@ -93,6 +93,8 @@ const lf_option lf__config_options[] = {
         "tokens computed at a time; less = less memory; 0 = the whole batch up to a sensible cap", "一次计算的词元数，越少越省内存；0 = 整个批量（有合理上限）"),
     INT("train.seq_len", train.seq_len, "0", 0, 1048576, 'f',
         "length of a training window in tokens; 0 = max_position_embeddings", "训练窗口的长度（词元）；0 = max_position_embeddings"),
+    CHOICE("train.dtype", train.dtype, "f32", "auto|f32|bf16", 'f',
+        "numbers that matrix products multiply; sums and weights stay f32; auto = bf16 where the CPU has it", "矩阵乘法所用的数值类型，累加与权重保持 f32；auto = CPU 支持时用 bf16"),
     CHOICE("train.optimizer", train.optimizer, "adamw", "adamw|muon", 'f',
         "how gradients become updates; muon is for the matrices inside the blocks, the rest stays with adamw", "用梯度更新权重的方法；muon 只用于各层内部的矩阵，其余仍用 adamw"),
     REAL("train.lr", train.lr, "1e-3", 0, 10, 'f',

@@ -54,7 +54,7 @@ int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
 lf_model *lf_model_new(lf_device *device, const lf_model_config *config, uint64_t seed, lf_error *err)
 {
     if (lf__model_check(config, "model", err)) return NULL;
-    lf_model *m = lf__model_alloc(device, config, false, false, err);
+    lf_model *m = lf__model_alloc(device, config, false, LF_F32, false, err);
     if (!m) return NULL;
     lf__model_init_weights(m, seed);
     lf__model_pack(m);

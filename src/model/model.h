@@ -85,8 +85,9 @@ int lf__model_head_dim(const lf_model_config *c);
 int lf__model_check(const lf_model_config *c, const char *where, lf_error *err);
 
 /* ---- params.c --------------------------------------------------------------------------------------------------------------------- */
-/* A model of this shape with zero weights. With `training`, gradients and backward panels too. dry: address space only (a forecast). */
-lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool training, bool dry, lf_error *err);
+/* A model of this shape with zero weights. With `training`, gradients and backward panels too. products: LF_F32 or LF_BF16, what panels
+ * hold. dry: address space only (a forecast). */
+lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool training, lf_dtype products, bool dry, lf_error *err);
 void lf__model_init_weights(lf_model *m, uint64_t seed);
 /* All panels anew from the weights: after init, load and every optimizer step. */
 void lf__model_pack(lf_model *m);

@@ -94,7 +94,7 @@ lf_model *lf_model_load(lf_device *device, const char *dir, lf_error *err)
     lf_model *m = NULL;
     if (lf__path_join(path, dir, "config.json", err) == 0 && lf_config_load(config, path, err) == 0 &&
         lf__model_check(&config->model, path, err) == 0) {
-        m = lf__model_alloc(device, &config->model, false, false, err);
+        m = lf__model_alloc(device, &config->model, false, LF_F32, false, err);
         if (m && lf__model_read(m, dir, err)) lf_model_free(&m);
     }
     free(config);

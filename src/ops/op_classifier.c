@@ -35,7 +35,8 @@ static void run_chunk(lf_ctx *ctx, const lf_classifier *a, const float *x, float
     lf_gemm back = {.c = dx, .ldc = c, .a = logits, .a_rs = v, .a_cs = 1, .b = &a->weight->backward, .m = m};
     if (!ctx->dry) ops->gemm(ctx->device, &back);
     if (!w->needs_grad) return;
-    lf_panels rows = {.n = c, .k = m, .data = lf__ctx_push(ctx, ctx->scratch, lf__panels_floats(c, m, 0) * sizeof(float))};
+    lf_panels rows = {.n = c, .k = m, .type = a->weight->backward.type};
+    rows.data = lf__ctx_push(ctx, ctx->scratch, lf__panels_bytes(&rows));
     int beta = lf__tensor_beta(w);
     if (lf__failed(ctx) || ctx->dry) return;
     ops->pack(ctx->device, &rows, x, 1, c);

@@ -26,7 +26,8 @@ static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, const 
     }
     if (w->needs_grad) {
         size_t mark = lf__arena_mark(ctx->scratch);
-        lf_panels rows = {.n = in, .k = n, .data = lf__ctx_push(ctx, ctx->scratch, lf__panels_floats(in, n, 0) * sizeof(float))};
+        lf_panels rows = {.n = in, .k = n, .type = weight->backward.type};
+        rows.data = lf__ctx_push(ctx, ctx->scratch, lf__panels_bytes(&rows));
         int beta = lf__tensor_beta(w);
         if (lf__failed(ctx)) return;
         lf_gemm g = {

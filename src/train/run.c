@@ -79,6 +79,7 @@ static void adopt_resolved(lf_config *now, const lf_config *before)
     if (!m->head_dim) m->head_dim = before->model.head_dim;
     if (!m->num_key_value_heads) m->num_key_value_heads = before->model.num_key_value_heads;
     if (!now->train.seq_len) now->train.seq_len = before->train.seq_len;
+    if (strcmp(now->train.dtype, "auto") == 0) memcpy(now->train.dtype, before->train.dtype, sizeof now->train.dtype);
 }
 
 static const char *value_of(const lf_config *c, const char *key, char *out, size_t size)
@@ -230,9 +231,9 @@ static int resume(run *r, lf_error *err)
 static int set_up(run *r, lf_error *err)
 {
     lf_config *c = &r->config;
-    if (lf_config_check(c, err) || open_folder(r, err) || compare_with_folder(r, false, err)) return -1;
+    if (lf_config_check(c, err) || lf__dtype_check(c, r->device, err) || open_folder(r, err) || compare_with_folder(r, false, err)) return -1;
     if (lf__run_data_open(&r->data, c, r->dir, r->hooks, err) || lf__run_data_mark(r->data_mark, &r->data, err)) return -1;
-    lf__config_resolve(c);
+    lf__config_resolve(c, r->device);
     if (lf_config_check(c, err) || compare_with_folder(r, true, err)) return -1;
     if (lf__trainer_init(&r->trainer, r->device, c, &r->data, false, err)) return -1;
     if (resume(r, err)) return -1;

@@ -82,8 +82,19 @@ static lf_batch micro_batch(lf_step_batch *b, int w, float loss_scale)
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------------------ */
-void lf__config_resolve(lf_config *c)
+int lf__dtype_check(const lf_config *c, const lf_device *device, lf_error *err)
 {
+    if (strcmp(c->train.dtype, "bf16") != 0 || device->bf16) return 0;
+    bool forced = strstr(lf_cpu_features(), "avx512_bf16") != NULL;
+    lf_error_set(err, LF_E_UNSUPPORTED, "train.dtype bf16: %s lacks avx512_bf16, the dot product of bfloat16 pairs (vdpbf16ps)",
+                 forced ? "the instruction set in use" : lf_cpu_name());
+    if (forced) return lf_error_hint(err, "--isa auto has it; or --train.dtype f32");
+    return lf_error_hint(err, "--train.dtype f32, or auto: bf16 where the CPU has the instruction, f32 elsewhere");
+}
+
+void lf__config_resolve(lf_config *c, const lf_device *device)
+{
+    if (strcmp(c->train.dtype, "auto") == 0) snprintf(c->train.dtype, sizeof c->train.dtype, "%s", device->bf16 ? "bf16" : "f32");
     if (!c->train.seq_len) c->train.seq_len = c->model.max_position_embeddings;
     c->model.head_dim = lf__model_head_dim(&c->model);
     if (!c->model.num_key_value_heads) c->model.num_key_value_heads = c->model.num_attention_heads;
@@ -92,7 +103,7 @@ void lf__config_resolve(lf_config *c)
 static int set_up(lf_trainer *t, bool evaluates, bool dry, lf_error *err)
 {
     const lf_config *c = t->config;
-    t->model = lf__model_alloc(t->device, &c->model, true, dry, err);
+    t->model = lf__model_alloc(t->device, &c->model, true, strcmp(c->train.dtype, "bf16") == 0 ? LF_BF16 : LF_F32, dry, err);
     if (!t->model || lf__optimizer_init(&t->optimizer, t->model, &c->train, err) || batch_init(&t->batch, &c->train, err)) return -1;
 
     /* The shape that memory is reserved for: a full micro-batch of undivided windows. */
@@ -145,7 +156,7 @@ static int check_sum(const lf_trainer *t, lf_error *err)
 int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const lf_run_data *data, bool dry, lf_error *err)
 {
     memset(t, 0, sizeof *t);
-    lf__config_resolve(config);
+    lf__config_resolve(config, device);
     t->device = device, t->config = config;
     if (data->train) {
         t->loader = (lf_loader){.shards = data->train,
@@ -163,7 +174,8 @@ int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const 
             return lf_error_hint(err, "use more text, a smaller --train.batch_tokens or a shorter --train.seq_len");
         }
     }
-    if (lf__model_check(&config->model, "model", err) || set_up(t, data->val != NULL, true, err)) return -1;
+    if (lf__dtype_check(config, device, err) || lf__model_check(&config->model, "model", err) || set_up(t, data->val != NULL, true, err))
+        return -1;
     if (dry) return 0;
     if (check_sum(t, err)) return -1;
     lf_loader loader = t->loader;

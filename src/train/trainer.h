@@ -101,8 +101,10 @@ typedef struct lf_trainer {
     lf_step_batch batch;
     lf_loader loader; /* shards NULL: there is no data, windows are random tokens */
 } lf_trainer;
-/* Fills in what the keys leave to each other: window length, width of a head, heads of keys and values. */
-void lf__config_resolve(lf_config *c);
+/* Fills in what the keys leave to each other and to the machine: window length, width of a head, heads of keys and values, dtype. */
+void lf__config_resolve(lf_config *c, const lf_device *device);
+/* Can the device compute what train.dtype asks for? 0, or -1 with what is missing and what to ask for instead. */
+int lf__dtype_check(const lf_config *c, const lf_device *device, lf_error *err);
 /* Reserves everything a run computes in; the weights are zero. data->train NULL: random tokens; data->val NULL: no evaluation. dry: nothing
  * is reserved, the arenas only count (a plan). Refused when the arenas together are more than the machine has. Release it after a failure,
  * too. */

@@ -136,6 +136,7 @@ bad "data prepare --threads 0" 2 'threads|"0"' $F data prepare s.txt -t tok -o n
 bad "tokenizer train --threads 0" 2 'threads|"0"' $F tokenizer train s.txt -o new --threads 0
 bad "generate --threads 0" 2 'threads|"0"' generate good --threads 0
 bad "doctor --threads 0" 2 'threads|"0"' $F doctor --threads 0
+bad "bf16 without its instruction" 1 'train.dtype bf16|avx512_bf16|--train.dtype f32' train --isa scalar --train.dtype bf16
 bad "--isa unknown" 2 'isa|avx512|sse2' train --isa sse2
 bad "negative steps" 2 'train.steps|"-5"' train --train.steps -5
 bad "steps 10^30" 2 'train.steps|1000000000' train --train.steps 1e30

@@ -70,6 +70,22 @@ for optimizer in muon; do
     equal "$optimizer is not adamw" different "$([ "$(final $optimizer-1)" = "$straight" ] && echo the same || echo different)"
 done
 
+# Products of bfloat16, where the CPU has them.
+if "$FOUNDRY" doctor 2>&1 | grep -q "isa *avx512_bf16"; then
+    run train tiny.yaml --run.dir half-1 --train.dtype bf16 --threads 1 >half.txt 2>&1 || not_ok "bf16: a straight run" "exit 0" "$(cat half.txt)"
+    start half-3 --train.dtype auto --threads 3
+    wait_for half-3 $((RANDOM % 30 + 8))
+    kill -9 "$child" 2>/dev/null
+    wait "$child" 2>/dev/null
+    run train tiny.yaml --run.dir half-3 --train.dtype auto --threads 2 >half.txt 2>&1
+    equal "bf16, killed -9 and resumed: the exit code" 0 $?
+    equal "bf16, 3 threads, killed -9 and resumed with 2: the same weights" "$(final half-1)" "$(final half-3)"
+    equal "bf16 is not f32" different "$([ "$(final half-1)" = "$straight" ] && echo the same || echo different)"
+    run train tiny.yaml --run.dir half-1 --train.dtype f32 >half.txt 2>&1
+    equal "a run of bf16 does not go on in f32: the exit code" 1 $?
+    says "a run of bf16 does not go on in f32" "train.dtype = bf16, not f32" half.txt
+fi
+
 # A checkpoint after every step, killed at any moment, and (odd rounds) as soon as a checkpoint in the making is seen.
 torn=0 broken=
 for round in $(seq 30); do

@@ -74,7 +74,7 @@ static inline int golden_rungs(const char *out[8])
 }
 
 /* A model for training with the weights of a golden folder. */
-static inline lf_model *golden_model(lf_device *dev, const char *dir)
+static inline lf_model *golden_model_of(lf_device *dev, const char *dir, lf_dtype products)
 {
     lf_error err = {0};
     static lf_config config;
@@ -82,11 +82,12 @@ static inline lf_model *golden_model(lf_device *dev, const char *dir)
     lf_config_init(&config);
     snprintf(path, sizeof path, "%s/config.json", dir);
     if (lf_config_load(&config, path, &err)) fail_msg("%s", err.message);
-    lf_model *m = lf__model_alloc(dev, &config.model, true, false, &err);
+    lf_model *m = lf__model_alloc(dev, &config.model, true, products, false, &err);
     if (!m || lf__model_read(m, dir, &err)) fail_msg("%s", err.message);
     lf__model_pack(m);
     return m;
 }
+static inline lf_model *golden_model(lf_device *dev, const char *dir) { return golden_model_of(dev, dir, LF_F32); }
 
 /* B rows of T tokens (or packed documents) of an io file as a ragged batch. Free batch_memory. */
 typedef struct golden_batch {

@@ -92,6 +92,58 @@ static void test_variants(void **state)
         for (size_t v = 0; v < LF_COUNT(variants); v++) check_variant(&variants[v], rungs[r], 1 + (int)(v & 1));
 }
 
+/* Products of bfloat16: 8 bits of mantissa, errors of 2^-9 per operand that a chain averages. Bounds: loss 2e-3, gradients 5e-2. And the
+ * same bits for one thread and two. */
+static void test_bf16(void **state)
+{
+    (void)state;
+    char path[LF_PATH_MAX];
+    lf_error err = {0};
+    for (int r = 0; r < n_rungs; r++) {
+        for (size_t i = 0; i < LF_COUNT(variants); i++) {
+            const variant *v = &variants[i];
+            snprintf(path, sizeof path, "%s/%s", v->dir, v->io);
+            lf_safetensors io = golden_open(path);
+            snprintf(path, sizeof path, "%s/%s", v->dir, v->grads);
+            lf_safetensors grads = golden_open(path);
+            float wanted = *(const float *)golden_get(&io, "loss", NULL), *first = NULL;
+            for (int threads = 1; threads <= 2; threads++) {
+                lf_device *dev = golden_device(rungs[r], threads);
+                lf_model *m = golden_model_of(dev, v->dir, LF_BF16);
+                int b, t;
+                golden_batch g = batch_of(&io, v->packed, &b, &t);
+                lf_model_ctx c;
+                if (lf__model_ctx_init(&c, m, &g.batch, true, &err)) fail_msg("%s", err.message);
+                double loss = lf__model_loss(m, &c.ctx, &g.batch, NULL) * (double)g.batch.loss_scale, worst = 0;
+                if (lf__failed(&c.ctx)) fail_msg("%s", c.ctx.error.message);
+                for (int p = 0; p < m->n_params; p++) {
+                    const lf_param *q = &m->params[p];
+                    double e = relative_norm(q->weight->t.grad + (size_t)q->row0 * (size_t)q->cols, golden_get(&grads, q->name, NULL),
+                                             (size_t)q->rows * (size_t)q->cols);
+                    if (!(e <= 5e-2)) fail_msg("%s %s: bf16 gradient of %s: relative norm %.3g", v->dir, rungs[r], q->name, e);
+                    worst = fmax(worst, e);
+                }
+                if (fabs(loss / (double)wanted - 1) > 1e-3)
+                    fail_msg("%s %s: bf16 loss %.9g, expected %.9g", v->io, rungs[r], loss, (double)wanted);
+                if (threads == 1) {
+                    print_message("%-12s %-22s %s, bf16: loss %.1e, gradients %.1e\n", lf__path_name(v->dir), v->io, rungs[r],
+                                  fabs(loss / (double)wanted - 1), worst);
+                    first = memcpy(malloc(m->n_floats * sizeof *first), m->all[0]->t.grad, m->n_floats * sizeof *first);
+                } else {
+                    assert_memory_equal(first, m->all[0]->t.grad, m->n_floats * sizeof *first);
+                }
+                lf__model_ctx_release(&c);
+                golden_batch_free(&g);
+                lf_model_free(&m);
+                lf_device_close(&dev);
+            }
+            free(first);
+            lf__safetensors_close(&io);
+            lf__safetensors_close(&grads);
+        }
+    }
+}
+
 /* Twenty steps of an optimizer with warm-up, cosine and clipping. The batches are those of AdamW's file. */
 static void check_curve(const char *optimizer, const char *isa, int threads)
 {
@@ -205,6 +257,7 @@ static void test_chunks(void **state)
 int main(void)
 {
     n_rungs = golden_rungs(rungs);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_variants), cmocka_unit_test(test_curve), cmocka_unit_test(test_chunks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_variants), cmocka_unit_test(test_bf16), cmocka_unit_test(test_curve),
+                                       cmocka_unit_test(test_chunks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ static int take_down(void **state)
 static lf_model *new_model(uint64_t seed)
 {
     lf_error err = {0};
-    lf_model *m = lf__model_alloc(device, &config.model, true, false, &err);
+    lf_model *m = lf__model_alloc(device, &config.model, true, LF_F32, false, &err);
     if (!m) fail_msg("%s", err.message);
     lf__model_init_weights(m, seed);
     lf__model_pack(m);

@@ -86,6 +86,7 @@ lf_device *lf_device_open(const lf_device_options *options, lf_error *err)
     dev->base.ops = &dev->ops;
     dev->base.kernels = &dev->kernels;
     dev->base.isa = dev->kernels.isa;
+    dev->base.bf16 = dev->kernels.bf16;
     dev->pack_floats = lf__round_up(LF_MAX((size_t)dev->kernels.mc * (size_t)(dev->kernels.kc + LF_HALF), LF_PACK_PAIRS), LF_ALIGN);
     dev->pack = aligned_alloc(LF_ALIGN, (size_t)threads * dev->pack_floats * sizeof(float));
     dev->sums = lf__calloc(LF_SUM_CHUNKS, sizeof *dev->sums, err);

@@ -13,8 +13,9 @@ test: ## everything: tests, sanitizers, a second compiler, musl, layers; the las
 	@tools/setup test
 	@tools/run-tests $(BUILD)
 
-test-slow: ## every parser under libFuzzer, FUZZ_SECONDS (60) each
+test-slow: ## every parser under libFuzzer, FUZZ_SECONDS (60) each; what takes memory or minutes
 	@tools/setup test
+	@cmake -S . -B $(BUILD) -G Ninja && cmake --build $(BUILD) && ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -L slow
 	@cmake -S . -B $(BUILD)-fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DFOUNDRY_FUZZ=$(FUZZ_SECONDS)
 	@cmake --build $(BUILD)-fuzz
 	@ctest --test-dir $(BUILD)-fuzz --output-on-failure --no-tests=error -L slow

@@ -42,7 +42,7 @@ typedef struct lf_train_start {
     int64_t parameters, resumed_from; /* step, -1 when fresh */
     double flops_per_token;
     uint64_t train_tokens, val_tokens, arena_bytes; /* arena_bytes: all arenas together */
-    const lf_train_arena *arenas; /* [n_arenas] */
+    const lf_train_arena *arenas;                   /* [n_arenas] */
     int n_arenas;
     int64_t tokens_per_step;
     const char *note; /* "" or a sentence: schedule extended, checkpoint skipped and why */
@@ -65,6 +65,32 @@ typedef struct lf_train_hooks {
 /* Trains (or resumes, or finds finished) the run that config describes. Returns 0 when the run is finished, -1 with err set:
  * LF_E_INTERRUPTED after should_stop (a checkpoint is on disk), LF_E_NUMERIC at the first NaN/Inf (step and tensor named). */
 int lf_train_run(lf_device *device, const lf_config *config, const lf_train_hooks *hooks, lf_error *err);
+
+/* What a run will be, known before it is begun. Sizes are exact: the same code, with arenas that only count. */
+typedef struct lf_plan {
+    int64_t parameters, matmul_parameters;          /* weights, tied ones once; those that enter a matrix product, head included */
+    double flops_per_token, causal_flops_per_token; /* 6N + 12LCT, 6N + 6LCT                                                     */
+    int64_t vocab_size, seq_len, micro_batch_tokens, tokens_per_step, steps;
+    uint64_t train_tokens, val_tokens; /* 0: not known                                                   */
+    lf_train_arena arenas[LF_TRAIN_ARENAS];
+    int n_arenas;
+    uint64_t bytes;                          /* of all arenas together                                         */
+    uint64_t memory_total, memory_available; /* as lf_memory_total, lf_memory_available                        */
+    bool fits;                               /* bytes <= memory_available                                      */
+    char advice[96];                         /* options with which it would fit, "" when none are needed or none help */
+    uint64_t advice_bytes;
+    /* Measured on real steps of this model; 0 when not asked for or when it does not fit. */
+    double step_seconds, evaluation_seconds, sample_seconds; /* one step; all evaluations; all samples, at their longest */
+    double tokens_per_second, gflops, peak_gflops;           /* peak: multiply-adds in registers, all threads, same minute */
+    double eta;                                              /* seconds of the whole run; writing checkpoints not counted  */
+    char note[256];                                          /* what had to be assumed, "" or a sentence                   */
+} lf_plan;
+
+/* Plans the run that config describes and trains about `probe_seconds` on it in memory (0: no timing). Reads the data, writes nothing:
+ * a vocabulary that raw text still needs is learned and forgotten. Without data there must be a model.vocab_size. hooks: progress and
+ * should_stop, or NULL. 0, or -1 with err set; a run that does not fit is no error. */
+int lf_plan_run(lf_plan *plan, lf_device *device, const lf_config *config, double probe_seconds, const lf_train_hooks *hooks,
+                lf_error *err);
 
 /* Folder of the newest whole checkpoint of a run (or of which = "last" / "step-N"), or of path itself when it is a model folder. */
 int lf_checkpoint_find(char *out, size_t size, const char *path, const char *which, lf_error *err);

@@ -182,6 +182,10 @@ typedef struct lf_backend_ops {
     void (*adamw)(lf_device *dev, const lf_adamw *args);
 } lf_backend_ops;
 
+/* GFLOP/s of multiply-adds in registers on all workers, in float or on bfloat16 pairs, the best of about `seconds`: what no product can
+ * exceed. */
+double lf__peak_gflops(struct lf_device *dev, lf_dtype type, double seconds);
+
 struct lf_kernels; /* backend/cpu/kernels.h */
 struct lf_device {
     const lf_backend_ops *ops;

@@ -17,6 +17,7 @@
     X(doctor, "look at this machine and test the kernels", "检查这台机器，测试计算内核")                                                   \
     X(data, "text to train on: make it, prepare it, look at it", "训练数据：生成、准备、查看")                                             \
     X(tokenizer, "text to tokens and back: learn a vocabulary, use it, look at it", "文本与词元互换：学习词表、使用、查看")                \
+    X(plan, "what a recipe needs, before it is trained: size, memory, speed, time", "训练之前先看：参数、内存、速度、时间")                  \
     X(train, "train a model as a recipe says; resumes by itself", "按配方训练模型；中断后自动续训")                                        \
     X(generate, "continue a text with a trained model", "用训练好的模型续写文本")                                                          \
     X(config, "write, show and check configurations", "写出、查看和检查配置")                                                              \
@@ -136,6 +137,9 @@ bool cli_parse(const cli_spec *spec, int argc, char **argv, cli_args *args);
  * A file is loaded before this, lf_config_check is called after it. */
 int cli_config_apply(lf_config *config, const cli_args *args, lf_error *err);
 void cli_print_help(FILE *f, const cli_spec *spec);
+
+/* cmd_plan.c: prints what config needs after `seconds` of trying it; the exit code. */
+int cli_plan(lf_device *device, const lf_config *config, double seconds, bool json);
 
 /* Commands inside a command: argv[1] picks the row; without one, or with --help, lists them. Ends with a row of NULLs. */
 typedef struct cli_command {

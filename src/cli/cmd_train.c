@@ -11,26 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_flag flags[] = {
-    {"--resume", 0, CLI_OPTION, NULL, 0, 0, "run.resume", "auto|never|PATH", NULL, NULL},
-    {0},
-};
-
-static const cli_spec spec = {
-    .name = "train",
-    .summary = "train a model as a recipe says; resumes by itself",
-    .summary_zh = "按配方训练模型；中断后自动续训",
-    .example = "foundry train configs/stories-3m.yaml --train.steps 500\n"
-               "foundry train char --data.train my.txt --run.dir runs/mine --threads 2",
-    .usage = "foundry train RECIPE.yaml|PRESET [--any.option VALUE ...]",
-    .notes = "Ctrl-C saves a checkpoint and stops; the same command goes on from there. A second Ctrl-C stops at once.",
-    .notes_zh = "Ctrl-C 会先保存检查点再停止；再次运行同一命令即可继续。第二次 Ctrl-C 立即退出。",
-    .flags = flags,
-    .min_args = 1,
-    .max_args = 1,
-    .config_keys = true,
-};
-
 /* What the hooks share. */
 typedef struct ui {
     const lf_config *config;
@@ -324,6 +304,25 @@ static int on_progress(const char *what, double done, double total, const char *
 
 int cmd_train(int argc, char **argv)
 {
+    bool dry_run = false;
+    const cli_flag flags[] = {{"--dry-run", 0, CLI_SWITCH, &dry_run, 0, 0, NULL, NULL, "only say what it needs, as `foundry plan` does",
+                               "只说明需要什么，同 `foundry plan`"},
+                              {"--resume", 0, CLI_OPTION, NULL, 0, 0, "run.resume", "auto|never|PATH", NULL, NULL},
+                              {0}};
+    const cli_spec spec = {
+        .name = "train",
+        .summary = "train a model as a recipe says; resumes by itself",
+        .summary_zh = "按配方训练模型；中断后自动续训",
+        .example = "foundry train configs/stories-3m.yaml --train.steps 500\n"
+                   "foundry train char --data.train my.txt --run.dir runs/mine --threads 2",
+        .usage = "foundry train RECIPE.yaml|PRESET [--any.option VALUE ...]",
+        .notes = "Ctrl-C saves a checkpoint and stops; the same command goes on from there. A second Ctrl-C stops at once.",
+        .notes_zh = "Ctrl-C 会先保存检查点再停止；再次运行同一命令即可继续。第二次 Ctrl-C 立即退出。",
+        .flags = flags,
+        .min_args = 1,
+        .max_args = 1,
+        .config_keys = true,
+    };
     cli_args args;
     char **original = calloc((size_t)argc + 1, sizeof *original); /* cli_parse moves the arguments */
     if (original) memcpy(original, argv, (size_t)argc * sizeof *original);
@@ -339,6 +338,8 @@ int cmd_train(int argc, char **argv)
                      &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin},
                      &err))) {
         code = cli_fail(&err);
+    } else if (dry_run) {
+        code = cli_plan(device, &config, 3, false);
     } else {
         setlocale(LC_CTYPE, ""); /* only the character set: numbers keep their point */
         ui u = {.config = &config, .unicode = !strcmp(nl_langinfo(CODESET), "UTF-8")};

@@ -231,11 +231,12 @@ static int resume(run *r, lf_error *err)
 static int set_up(run *r, lf_error *err)
 {
     lf_config *c = &r->config;
-    if (lf_config_check(c, err) || lf__dtype_check(c, r->device, err) || open_folder(r, err) || compare_with_folder(r, false, err)) return -1;
+    if (lf_config_check(c, err) || lf__dtype_check(c, r->device, err) || open_folder(r, err) || compare_with_folder(r, false, err))
+        return -1;
     if (lf__run_data_open(&r->data, c, r->dir, r->hooks, err) || lf__run_data_mark(r->data_mark, &r->data, err)) return -1;
     lf__config_resolve(c, r->device);
     if (lf_config_check(c, err) || compare_with_folder(r, true, err)) return -1;
-    if (lf__trainer_init(&r->trainer, r->device, c, &r->data, false, err)) return -1;
+    if (lf__trainer_init(&r->trainer, r->device, c, r->data.train, r->data.val != NULL, false, err)) return -1;
     if (resume(r, err)) return -1;
     if (!r->first_step) {
         if (c->model.init_from[0] ? init_from(r, err) : (lf__model_init_weights(r->trainer.model, (uint64_t)c->train.seed), 0)) return -1;

@@ -1,12 +1,14 @@
 /* run_data.c - what a run reads: token shards (its own, foreign, or made on the fly from raw text) and the tokenizer that fits them. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "train/trainer.h"
 
-/* The tokenizer of raw text: the one named, the one this run already learned, or a new one learned from the text into <run>/tokenizer.
+/* The tokenizer of raw text: the one named, the one this run already learned, or a new one learned from the text (keep: into
+ * <run>/tokenizer).
  * A folder without config.yaml holds no run yet: a tokenizer there was learned by an attempt that failed, perhaps from another text. */
-static lf_tokenizer *tokenizer_for_text(const lf_config *c, const char *run_dir, const lf_train_hooks *hooks, lf_error *err)
+static lf_tokenizer *tokenizer_for_text(const lf_config *c, const char *run_dir, bool keep, const lf_train_hooks *hooks, lf_error *err)
 {
     char dir[LF_PATH_MAX], config[LF_PATH_MAX], **files;
     int n_files;
@@ -21,7 +23,7 @@ static lf_tokenizer *tokenizer_for_text(const lf_config *c, const char *run_dir,
                                           .progress_user = hooks->user};
     lf_tokenizer *t = lf_tokenizer_train((const char *const *)files, n_files, &options, err);
     lf_data_text_files_free(&files, n_files);
-    if (t && lf_tokenizer_save(t, dir, err)) lf_tokenizer_free(&t);
+    if (t && keep && lf_tokenizer_save(t, dir, err)) lf_tokenizer_free(&t);
     return t;
 }
 
@@ -77,7 +79,7 @@ int lf__run_data_open(lf_run_data *d, lf_config *c, const char *run_dir, const l
     }
     if (lf__path_join(cache, run_dir, "data", err)) return -1;
     bool text = lf_data_is_text(c->data.train), own_val = c->data.val[0] == '\0';
-    if (text && !(d->tokenizer = tokenizer_for_text(c, run_dir, hooks, err))) goto fail;
+    if (text && !(d->tokenizer = tokenizer_for_text(c, run_dir, true, hooks, err))) goto fail;
     if (open_split(&d->train, d, c, c->data.train, "train", cache, hooks, own_val ? c->data.val_fraction : 0, err)) goto fail;
     lf_error none = {0};
     if (!text && !(d->tokenizer = tokenizer_for_shards(c, d->train, &none)) && none.code) {
@@ -157,5 +159,84 @@ int lf__run_data_mark(char out[17], const lf_run_data *d, lf_error *err)
     if (lf_shards_read(d->train, ids, 0, take, err) || lf_shards_read(d->train, ids + take, n - take, take, err)) return -1;
     const char *made = lf_shards_fingerprint(d->train);
     snprintf(out, 17, "%016" PRIx64, lf__hash64(ids, 2 * (size_t)take * sizeof *ids, lf__hash64(made, strlen(made), n)));
+    return 0;
+}
+
+/* ---- for a plan: look, write nothing ----------------------------------------------------------------------------------------------- */
+/* How many tokens the text of path is, judged by the beginning of its first file. */
+static int estimate_tokens(uint64_t *tokens, const char *path, const lf_tokenizer *t, lf_error *err)
+{
+    enum { SAMPLE = 1 << 18 };
+    char **files;
+    int n_files, status = 0;
+    uint64_t bytes = 0;
+    double per_byte = 0;
+    if (lf_data_text_files(&files, &n_files, path, err)) return -1;
+    for (int i = 0; i < n_files && !status; i++) {
+        lf_map map;
+        if ((status = lf__map_open(&map, files[i], err)) != 0) break;
+        bytes += map.size;
+        size_t n = LF_MIN(map.size, (size_t)SAMPLE);
+        if (n < map.size) n -= lf__utf8_incomplete_tail((const char *)map.data, n);
+        if (per_byte == 0 && n > 0) {
+            int32_t *ids = lf__calloc(n, sizeof *ids, err);
+            int64_t got = ids ? lf_tokenizer_encode(t, ids, n, (const char *)map.data, n, true, err) : -1;
+            per_byte = (double)got / (double)n;
+            status = got < 0 ? -1 : 0;
+            free(ids);
+        }
+        lf__map_close(&map);
+    }
+    lf_data_text_files_free(&files, n_files);
+    *tokens = (uint64_t)((double)bytes * per_byte);
+    return status;
+}
+
+static int peek_text(lf_data_outlook *o, lf_config *c, const char *run_dir, const lf_train_hooks *hooks, lf_error *err)
+{
+    uint64_t all, others = 0;
+    if (!(o->data.tokenizer = tokenizer_for_text(c, run_dir, false, hooks, err))) return -1;
+    if (!c->model.vocab_size) c->model.vocab_size = lf_tokenizer_size(o->data.tokenizer);
+    if (estimate_tokens(&all, c->data.train, o->data.tokenizer, err)) return -1;
+    if (c->data.val[0] && lf_data_is_text(c->data.val) && estimate_tokens(&others, c->data.val, o->data.tokenizer, err)) return -1;
+    o->val_tokens = c->data.val[0] ? others : (uint64_t)((double)all * c->data.val_fraction);
+    o->train_tokens = c->data.val[0] ? all : all - o->val_tokens;
+    o->evaluates = c->data.val[0] || c->data.val_fraction > 0;
+    return 0;
+}
+
+int lf__run_data_peek(lf_data_outlook *o, lf_config *c, const lf_train_hooks *hooks, char note[256], lf_error *err)
+{
+    char run_dir[LF_PATH_MAX];
+    memset(o, 0, sizeof *o);
+    snprintf(run_dir, sizeof run_dir, "%s%s", c->run.dir[0] ? "" : "runs/", c->run.dir[0] ? c->run.dir : c->name);
+    bool there = c->data.train[0] && (lf__path_exists(c->data.train) || strchr(c->data.train, ','));
+    if (!there && c->model.vocab_size) {
+        snprintf(note, 256, "there is no data yet: random tokens are timed, and a validation split is assumed");
+        o->evaluates = true;
+        return 0;
+    }
+    if (!there) {
+        lf_error_set(err, LF_E_NOT_FOUND, "data.train%s%s: without data nothing says how large the vocabulary is",
+                     c->data.train[0] ? ": there is no " : " is empty", c->data.train);
+        return lf_error_hint(err, "say it: --model.vocab_size 4096");
+    }
+    if (lf_data_is_text(c->data.train)) {
+        snprintf(note, 256, "token counts are estimated from a sample of the text; random tokens are timed");
+        return peek_text(o, c, run_dir, hooks, err);
+    }
+    bool text_val = c->data.val[0] && lf_data_is_text(c->data.val);
+    lf_config *open = lf__calloc(1, sizeof *open, err);
+    if (!open) return -1;
+    *open = *c;
+    if (text_val) open->data.val[0] = '\0'; /* it would be prepared */
+    int status = lf__run_data_open(&o->data, open, run_dir, hooks, err);
+    c->model = open->model;
+    free(open);
+    if (status) return -1;
+    o->train_tokens = lf_shards_tokens(o->data.train);
+    if (text_val && o->data.tokenizer && estimate_tokens(&o->val_tokens, c->data.val, o->data.tokenizer, err)) return -1;
+    if (!text_val && o->data.val) o->val_tokens = lf_shards_tokens(o->data.val), o->val_documents = lf_shards_documents(o->data.val);
+    o->evaluates = text_val || o->data.val;
     return 0;
 }

@@ -103,7 +103,7 @@ void lf__config_resolve(lf_config *c, const lf_device *device)
 static int set_up(lf_trainer *t, bool evaluates, bool dry, lf_error *err)
 {
     const lf_config *c = t->config;
-    t->model = lf__model_alloc(t->device, &c->model, true, strcmp(c->train.dtype, "bf16") == 0 ? LF_BF16 : LF_F32, dry, err);
+    t->model = lf__model_alloc(t->device, &c->model, true, lf__products_of(c), dry, err);
     if (!t->model || lf__optimizer_init(&t->optimizer, t->model, &c->train, err) || batch_init(&t->batch, &c->train, err)) return -1;
 
     /* The shape that memory is reserved for: a full micro-batch of undivided windows. */
@@ -153,35 +153,33 @@ static int check_sum(const lf_trainer *t, lf_error *err)
                          t->config->train.seq_len);
 }
 
-int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const lf_run_data *data, bool dry, lf_error *err)
+int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const lf_shards *shards, bool evaluates, bool dry, lf_error *err)
 {
     memset(t, 0, sizeof *t);
     lf__config_resolve(config, device);
     t->device = device, t->config = config;
-    if (data->train) {
-        t->loader = (lf_loader){.shards = data->train,
+    if (shards) {
+        t->loader = (lf_loader){.shards = shards,
                                 .seq_len = (int)config->train.seq_len,
                                 .seed = (uint64_t)config->train.seed,
-                                .end_token = lf_shards_end_token(data->train),
+                                .end_token = lf_shards_end_token(shards),
                                 .document_mask = config->data.document_mask};
         uint64_t windows = lf_loader_windows(&t->loader), wanted = (uint64_t)(config->train.batch_tokens / config->train.seq_len);
         if (windows < wanted) {
             lf_error_set(err, LF_E_LIMIT,
                          "%s: its %" PRIu64 " training tokens make %" PRIu64 " windows of train.seq_len = %" PRId64
                          ", too few for one batch of train.batch_tokens = %" PRId64 " (%" PRIu64 " windows)",
-                         config->data.train, lf_shards_tokens(data->train), windows, config->train.seq_len, config->train.batch_tokens,
-                         wanted);
+                         config->data.train, lf_shards_tokens(shards), windows, config->train.seq_len, config->train.batch_tokens, wanted);
             return lf_error_hint(err, "use more text, a smaller --train.batch_tokens or a shorter --train.seq_len");
         }
     }
-    if (lf__dtype_check(config, device, err) || lf__model_check(&config->model, "model", err) || set_up(t, data->val != NULL, true, err))
-        return -1;
+    if (lf__dtype_check(config, device, err) || lf__model_check(&config->model, "model", err) || set_up(t, evaluates, true, err)) return -1;
     if (dry) return 0;
     if (check_sum(t, err)) return -1;
     lf_loader loader = t->loader;
     lf__trainer_release(t);
     t->device = device, t->config = config, t->loader = loader;
-    return set_up(t, data->val != NULL, false, err);
+    return set_up(t, evaluates, false, err);
 }
 
 void lf__trainer_release(lf_trainer *t)

@@ -2,6 +2,8 @@
 #ifndef LF_TRAINER_H
 #define LF_TRAINER_H
 
+#include <string.h>
+
 #include "foundry/data.h"
 #include "foundry/tokenizer.h"
 #include "foundry/train.h"
@@ -65,6 +67,14 @@ typedef struct lf_run_data {
 /* Opens (or prepares under run_dir) what config names and fills in what depends on it: model.vocab_size, end tokens. */
 int lf__run_data_open(lf_run_data *d, lf_config *config, const char *run_dir, const lf_train_hooks *hooks, lf_error *err);
 void lf__run_data_close(lf_run_data *d);
+/* The same for a plan: nothing is written. Shards are opened; of raw text only the tokenizer is there and sizes are estimated from a
+ * sample. */
+typedef struct lf_data_outlook {
+    lf_run_data data; /* close it */
+    bool evaluates;
+    uint64_t train_tokens, val_tokens, val_documents; /* 0: not known */
+} lf_data_outlook;
+int lf__run_data_peek(lf_data_outlook *o, lf_config *config, const lf_train_hooks *hooks, char note[256], lf_error *err);
 /* Which text this is, in 16 hexadecimal digits: how many tokens, whose tokenizer, and both ends of them. */
 int lf__run_data_mark(char out[17], const lf_run_data *d, lf_error *err);
 
@@ -105,10 +115,11 @@ typedef struct lf_trainer {
 void lf__config_resolve(lf_config *c, const lf_device *device);
 /* Can the device compute what train.dtype asks for? 0, or -1 with what is missing and what to ask for instead. */
 int lf__dtype_check(const lf_config *c, const lf_device *device, lf_error *err);
-/* Reserves everything a run computes in; the weights are zero. data->train NULL: random tokens; data->val NULL: no evaluation. dry: nothing
- * is reserved, the arenas only count (a plan). Refused when the arenas together are more than the machine has. Release it after a failure,
- * too. */
-int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const lf_run_data *data, bool dry, lf_error *err);
+/* What the matrix products of a resolved config are computed in. */
+static inline lf_dtype lf__products_of(const lf_config *c) { return strcmp(c->train.dtype, "bf16") == 0 ? LF_BF16 : LF_F32; }
+/* Reserves everything a run computes in; the weights are zero. shards NULL: windows of random tokens. dry: nothing is reserved, the arenas
+ * only count (a plan). Refused when the arenas together are more than the machine has. Release it after a failure, too. */
+int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const lf_shards *shards, bool evaluates, bool dry, lf_error *err);
 void lf__trainer_release(lf_trainer *t);
 /* Every arena of a trainer, real or dry; returns how many. */
 int lf__trainer_arenas(const lf_trainer *t, lf_train_arena out[LF_TRAIN_ARENAS]);

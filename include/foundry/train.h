@@ -48,6 +48,21 @@ typedef struct lf_train_start {
     const char *note; /* "" or a sentence: schedule extended, checkpoint skipped and why */
 } lf_train_start;
 
+/* Where the time of a run went, operation by operation; together the rows are all of it. */
+typedef struct lf_profile_row {
+    const char *op, *phase; /* "linear"; "forward", "backward", "both" or "" */
+    int64_t calls;
+    double seconds, flops, bytes; /* bytes: of operands and results, each once                                       */
+    double share;                 /* of all seconds                                                                  */
+    double ceiling;               /* least time for its flops and bytes on this machine / its time; 0: nothing known */
+} lf_profile_row;
+typedef struct lf_train_profile {
+    const lf_profile_row *rows; /* [n_rows], the longest first */
+    int n_rows;
+    double seconds;
+    double peak_gflops, peak_gflops_bf16, read_gbs; /* measured at the end, all threads: registers, and memory; bf16 0: not used */
+} lf_train_profile;
+
 /* Callbacks: all optional, all on the caller's thread. */
 typedef struct lf_train_hooks {
     void *user;
@@ -57,6 +72,8 @@ typedef struct lf_train_hooks {
     /* Called every sample_every steps and at the end with the live weights: use lf_generate on model. */
     void (*on_sample)(int64_t step, lf_model *model, const lf_tokenizer *tokenizer, const char *samples_dir, void *user);
     void (*on_checkpoint)(int64_t step, const char *dir, double seconds, void *user);
+    /* When it is there, the run is timed op by op (a mark per op: below 0.1 %), and this is called once, at the end. */
+    void (*on_profile)(const lf_train_profile *profile, void *user);
     /* Long preparation (tokenizing raw text): as lf_progress. */
     lf_progress progress;
     bool (*should_stop)(void *user); /* asked between steps: true = save a checkpoint, return LF_E_INTERRUPTED */

@@ -182,9 +182,28 @@ typedef struct lf_backend_ops {
     void (*adamw)(lf_device *dev, const lf_adamw *args);
 } lf_backend_ops;
 
+/* ---- ceilings.c: what this machine can do at most, measured now --------------------------------------------------------------- */
 /* GFLOP/s of multiply-adds in registers on all workers, in float or on bfloat16 pairs, the best of about `seconds`: what no product can
  * exceed. */
 double lf__peak_gflops(struct lf_device *dev, lf_dtype type, double seconds);
+/* GB/s that all workers read together, each from its own part of `bytes` at data (64-byte aligned), again and again. */
+double lf__read_rate(struct lf_device *dev, const void *data, size_t bytes, double seconds);
+
+/* ---- profile.c: where time goes ---------------------------------------------------------------------------------------------- */
+typedef struct lf_profile lf_profile;
+typedef struct lf_profile_sum {
+    const char *op, *phase; /* "linear", "backward"; borrowed, static */
+    int64_t calls;
+    double seconds, flops, flops_bf16, bytes; /* flops: in float; bytes: of operands and results, each once */
+} lf_profile_sum;
+#define LF_PROFILE_ROWS 64
+int lf__profile_begin(struct lf_device *dev, lf_error *err);
+/* What happened since the last mark was this. */
+void lf__profile_note(struct lf_device *dev, const char *op, const char *phase);
+/* Between quiet and not quiet marks are ignored: the next one takes it all. */
+void lf__profile_quiet(struct lf_device *dev, bool quiet);
+/* Switches it off; copies its rows to out (or NULL) and returns how many. */
+int lf__profile_end(struct lf_device *dev, lf_profile_sum out[LF_PROFILE_ROWS]);
 
 struct lf_kernels; /* backend/cpu/kernels.h */
 struct lf_device {
@@ -193,6 +212,12 @@ struct lf_device {
     const char *isa;
     bool bf16; /* has instructions for products of bfloat16 */
     lf_pool *pool;
+    lf_profile *profile; /* NULL: off */
 };
+
+static inline void lf__profile_mark(lf_device *dev, const char *op, const char *phase)
+{
+    if (dev->profile) lf__profile_note(dev, op, phase);
+}
 
 #endif

@@ -221,6 +221,43 @@ static void on_sample(int64_t step, lf_model *model, const lf_tokenizer *tokeniz
                 cli_color(stderr, CLI_YELLOW), cli_color(stderr, CLI_PLAIN), path, strerror(errno));
 }
 
+/* ---- where the time went -------------------------------------------------------------------------------------------------------- */
+static void on_profile(const lf_train_profile *p, void *user)
+{
+    (void)user;
+    char a[32];
+    cli_live_clear();
+    fprintf(stderr, cli_say("\nwhere %s went (registers %.0f GFLOP/s", "\n%s 的去向（寄存器峰值 %.0f GFLOP/s"),
+            cli_human_time(a, p->seconds), p->peak_gflops);
+    if (p->peak_gflops_bf16 > 0) fprintf(stderr, cli_say(", in bf16 %.0f", "，bf16 %.0f"), p->peak_gflops_bf16);
+    fprintf(stderr, cli_say(", memory %.0f GB/s)\n", "，内存 %.0f GB/s）\n"), p->read_gbs);
+    static const struct {
+        const char *en, *zh;
+        int width;
+    } heads[] = {{"op", "操作", 26},         {"time", "时间", 9}, {"share", "占比", 8},
+                 {"GFLOP/s", "GFLOP/s", 10}, {"GB/s", "GB/s", 9}, {"of ceiling", "达到上限", 12}};
+    fputs(cli_color(stderr, CLI_BOLD), stderr);
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        const char *text = cli_say(heads[i].en, heads[i].zh);
+        if (i)
+            fprintf(stderr, "%*s%s", heads[i].width - cli_columns(text), "", text);
+        else
+            cli_pad(stderr, text, heads[i].width);
+    }
+    fprintf(stderr, "%s\n", cli_color(stderr, CLI_PLAIN));
+    for (int i = 0; i < p->n_rows; i++) {
+        const lf_profile_row *r = &p->rows[i];
+        char name[96];
+        snprintf(name, sizeof name, "%s%s%s", r->op, *r->phase ? " " : "", r->phase);
+        cli_pad(stderr, name, 26);
+        fprintf(stderr, "%8.2fs %6.1f%%", r->seconds, 100 * r->share);
+        if (r->bytes > 0)
+            fprintf(stderr, " %9.1f %8.1f %10.0f%%\n", r->flops / r->seconds * 1e-9, r->bytes / r->seconds * 1e-9, 100 * r->ceiling);
+        else
+            fputc('\n', stderr);
+    }
+}
+
 /* ---- the end ------------------------------------------------------------------------------------------------------------------ */
 static void draw_curve(const ui *u)
 {
@@ -304,9 +341,11 @@ static int on_progress(const char *what, double done, double total, const char *
 
 int cmd_train(int argc, char **argv)
 {
-    bool dry_run = false;
+    bool dry_run = false, profile = false;
     const cli_flag flags[] = {{"--dry-run", 0, CLI_SWITCH, &dry_run, 0, 0, NULL, NULL, "only say what it needs, as `foundry plan` does",
                                "只说明需要什么，同 `foundry plan`"},
+                              {"--profile", 0, CLI_SWITCH, &profile, 0, 0, NULL, NULL,
+                               "at the end, a table of where the time went, op by op", "结束时列出各操作的用时"},
                               {"--resume", 0, CLI_OPTION, NULL, 0, 0, "run.resume", "auto|never|PATH", NULL, NULL},
                               {0}};
     const cli_spec spec = {
@@ -349,6 +388,7 @@ int cmd_train(int argc, char **argv)
                                 .on_eval = on_eval,
                                 .on_sample = on_sample,
                                 .on_checkpoint = on_checkpoint,
+                                .on_profile = profile ? on_profile : NULL,
                                 .progress = on_progress,
                                 .should_stop = should_stop};
         cli_catch_signals();

@@ -83,6 +83,7 @@ double op_classifier(lf_ctx *ctx, lf_classifier a)
     lf__arena_rewind(ctx->scratch, mark);
     if (lf__failed(ctx) || ctx->dry) return 0;
 
+    lf__profile_mark(ctx->device, "classifier", ctx->tape ? "both" : "forward");
     double sum = 0;
     if (a.nll) memset(a.nll, 0, (size_t)n * sizeof *a.nll);
     for (int i = 0; i < m; i++) {

@@ -68,6 +68,7 @@ float *lf__grad(lf_ctx *ctx, lf_tensor *t)
 
 void lf__record(lf_ctx *ctx, const lf_op *op, const void *args, size_t size)
 {
+    lf__profile_mark(ctx->device, op->name, "forward");
     if (!ctx->tape || lf__failed(ctx)) return;
     lf_record *record = lf__ctx_push(ctx, ctx->meta, sizeof *record);
     void *copy = lf__ctx_push(ctx, ctx->meta, size);
@@ -118,6 +119,9 @@ lf_tensor *lf__block(lf_ctx *ctx, lf_block_fn fn, lf_tensor *x, void *model, int
 
 void lf__backward(lf_ctx *ctx)
 {
-    for (lf_record *r = ctx->tape->last; r && !lf__failed(ctx); r = r->previous) r->op->backward(ctx, r->args);
+    for (lf_record *r = ctx->tape->last; r && !lf__failed(ctx); r = r->previous) {
+        r->op->backward(ctx, r->args);
+        lf__profile_mark(ctx->device, r->op->name, "backward");
+    }
     ctx->tape->last = NULL;
 }

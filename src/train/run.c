@@ -281,7 +281,11 @@ static int save(run *r, int64_t step, lf_error *err)
 static int evaluate(run *r, lf_train_metrics *m, bool last, lf_error *err)
 {
     if (!r->data.val) return 0;
-    if (lf__evaluate(&r->trainer.evaluator, r->trainer.model, &r->data, last ? 0 : r->config.train.eval_documents, m, err)) return -1;
+    lf__profile_quiet(r->device, true);
+    int status = lf__evaluate(&r->trainer.evaluator, r->trainer.model, &r->data, last ? 0 : r->config.train.eval_documents, m, err);
+    lf__profile_quiet(r->device, false);
+    lf__profile_mark(r->device, "evaluation", "");
+    if (status) return -1;
     clock_in(r, m);
     if (r->hooks->on_eval) r->hooks->on_eval(m, r->hooks->user);
     return 0;
@@ -292,7 +296,10 @@ static int sample(run *r, int64_t step, lf_error *err)
     char dir[LF_PATH_MAX];
     if (!r->hooks->on_sample || !r->data.tokenizer) return 0;
     if (lf__path_join(dir, r->dir, "samples", err) || lf__make_dirs(dir, err)) return -1;
+    lf__profile_quiet(r->device, true);
     r->hooks->on_sample(step, r->trainer.model, r->data.tokenizer, dir, r->hooks->user);
+    lf__profile_quiet(r->device, false);
+    lf__profile_mark(r->device, "samples", "");
     return 0;
 }
 
@@ -310,9 +317,11 @@ static int loop(run *r, lf_error *err)
         if (r->hooks->on_step) r->hooks->on_step(&m, r->hooks->user);
         if ((last || due(c->eval_every, t)) && evaluate(r, &m, last, err)) return -1;
         if (lf__metrics_write(r->metrics, r->dir, &m, err)) return -1;
+        lf__profile_mark(r->device, "log", "");
         if (((last && c->sample_every) || due(c->sample_every, t)) && sample(r, t, err)) return -1;
         bool stop = !last && r->hooks->should_stop && r->hooks->should_stop(r->hooks->user);
         if ((last || stop || due(c->checkpoint_every, t)) && save(r, t, err)) return -1;
+        lf__profile_mark(r->device, "checkpoint", "");
         if (stop) {
             lf_error_set(err, LF_E_INTERRUPTED, "interrupted after step %" PRId64 " of %" PRId64 "; everything is saved in %s", t, c->steps,
                          r->dir);
@@ -320,6 +329,42 @@ static int loop(run *r, lf_error *err)
         }
     }
     return 0;
+}
+
+static int longer_first(const void *a, const void *b)
+{
+    const lf_profile_row *x = a, *y = b;
+    return (x->seconds < y->seconds) - (x->seconds > y->seconds);
+}
+
+/* The least time for some work is the greater of what the registers and what the memory need; weights of all layers do not stay in caches.
+ */
+static void report_profile(run *r)
+{
+    lf_profile_sum sums[LF_PROFILE_ROWS];
+    lf_profile_row rows[LF_PROFILE_ROWS];
+    lf_train_profile p = {.rows = rows};
+    int n = lf__profile_end(r->device, sums);
+    bool bf16 = false;
+    for (int i = 0; i < n; i++) p.seconds += sums[i].seconds, bf16 |= sums[i].flops_bf16 > 0;
+    p.peak_gflops = lf__peak_gflops(r->device, LF_F32, 0.05);
+    if (bf16) p.peak_gflops_bf16 = lf__peak_gflops(r->device, LF_BF16, 0.05);
+    p.read_gbs = lf__read_rate(r->device, r->trainer.model->weights.base, r->trainer.model->weights.size, 0.05);
+    for (int i = 0; i < n; i++) {
+        const lf_profile_sum *s = &sums[i];
+        double compute = s->flops / p.peak_gflops + (bf16 ? s->flops_bf16 / p.peak_gflops_bf16 : 0), memory = s->bytes / p.read_gbs;
+        if (s->seconds < 2e-4 * p.seconds && s->bytes == 0) continue;
+        rows[p.n_rows++] = (lf_profile_row){.op = s->op,
+                                            .phase = s->phase,
+                                            .calls = s->calls,
+                                            .seconds = s->seconds,
+                                            .flops = s->flops + s->flops_bf16,
+                                            .bytes = s->bytes,
+                                            .share = s->seconds / p.seconds,
+                                            .ceiling = 1e-9 * LF_MAX(compute, memory) / s->seconds};
+    }
+    qsort(rows, (size_t)p.n_rows, sizeof *rows, longer_first);
+    r->hooks->on_profile(&p, r->hooks->user);
 }
 
 static void announce(run *r)
@@ -358,7 +403,9 @@ int lf_train_run(lf_device *device, const lf_config *config, const lf_train_hook
     if (!status) {
         announce(r);
         r->began = lf__now();
-        status = loop(r, &cause);
+        if (r->hooks->on_profile) status = lf__profile_begin(r->device, &cause);
+        if (!status) status = loop(r, &cause);
+        if (r->device->profile) report_profile(r);
     }
     if (!begun) undo_folder(r); /* still under the lock */
     tear_down(r);

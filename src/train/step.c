@@ -226,6 +226,7 @@ int lf__trainer_step(lf_trainer *t, int64_t step, lf_train_metrics *m, lf_error 
     const lf_train_config *c = &t->config->train;
     int64_t scored = lf__trainer_load(t, step, err);
     if (scored < 0) return -1;
+    lf__profile_mark(t->device, "load", "");
     double nll = 0;
     for (int w = 0; w < t->batch.windows;) {
         int done = lf__trainer_micro_step(t, w, scored, &nll, err);
@@ -247,7 +248,9 @@ int lf__trainer_step(lf_trainer *t, int64_t step, lf_train_metrics *m, lf_error 
         return lf__diverged(err, "Step %" PRId64 ": the loss is %s and the gradient norm %s; the first tensor with NaN or infinity is %s.",
                             step, say(a, m->loss), say(b, m->grad_norm), bad ? bad : "an activation");
     }
+    lf__profile_mark(t->device, "gradient norm", "");
     lf__optimizer_step(&t->optimizer, t->model, c, step, m->grad_norm);
+    lf__profile_mark(t->device, "optimizer", "");
     double seconds = lf__now() - start;
     m->tokens_per_second = (double)c->batch_tokens / seconds;
     m->gflops = m->tokens_per_second * lf_model_flops_per_token(t->model, (int)c->seq_len) * 1e-9;

@@ -92,6 +92,10 @@ typedef struct lf_attention {
     float *const *kv_blocks;  /* per sequence, all blocks in order; block pointers already at the layer:
                                  kv_blocks[seq_block[s] + b] -> [n_kv_heads][lf__kv_head_floats]            */
     const int32_t *seq_block; /* [n_seqs + 1] first block of each sequence in kv_blocks */
+    /* LF_BF16: operands of all products are rounded to bfloat16, sums and softmax stay float. Then whole sequences (positions from 0)
+     * without blocks or switches: keys and values are the rows below. */
+    lf_dtype products;
+    const float *k, *v; /* [n, n_kv_heads * head_dim] rows ldq apart */
 } lf_attention;
 
 typedef struct lf_attention_grad {
@@ -100,7 +104,7 @@ typedef struct lf_attention_grad {
     ptrdiff_t lddqkv;
     const float *d_o; /* [n, n_heads * head_dim], rows lddo apart */
     ptrdiff_t lddo;
-    const float *k, *v; /* the same keys and values as plain rows, ldq apart */
+    const float *k, *v; /* the same keys and values as plain rows, ldq apart, whatever the products */
     bool accumulate;    /* add to dq, dk, dv instead of overwriting          */
 } lf_attention_grad;
 

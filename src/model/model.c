@@ -125,8 +125,13 @@ int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool
         lf__arena_release(&step);
         return -1;
     }
-    lf_ctx dry = {
-        .device = m->device, .meta = &c->meta, .step = &step, .scratch = &scratch, .tape = training ? &c->tape : NULL, .dry = true};
+    lf_ctx dry = {.device = m->device,
+                  .meta = &c->meta,
+                  .step = &step,
+                  .scratch = &scratch,
+                  .tape = training ? &c->tape : NULL,
+                  .products = m->products,
+                  .dry = true};
     float *logits;
     if (shape->targets)
         lf__model_loss(m, &dry, shape, NULL);
@@ -140,7 +145,12 @@ int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool
     if (lf__arena_init_as(&c->step, &m->weights, "step", LF_MAX(need_step, LF_ALIGN), err) ||
         lf__arena_init_as(&c->scratch, &m->weights, "scratch", need_scratch, err))
         return -1;
-    c->ctx = (lf_ctx){.device = m->device, .meta = &c->meta, .step = &c->step, .scratch = &c->scratch, .tape = training ? &c->tape : NULL};
+    c->ctx = (lf_ctx){.device = m->device,
+                      .meta = &c->meta,
+                      .step = &c->step,
+                      .scratch = &c->scratch,
+                      .tape = training ? &c->tape : NULL,
+                      .products = m->products};
     return 0;
 }
 

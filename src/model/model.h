@@ -52,6 +52,7 @@ struct lf_model {
     lf_device *device;
     lf_model_config config;
     const struct lf_arch *arch;
+    lf_dtype products; /* of the panels, and of attention without a cache */
     lf_arena weights; /* weights, then their panels, then the rope table */
     lf_arena grads;   /* training: one gradient per weight, same order   */
     lf_weight embed, norm, head;

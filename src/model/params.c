@@ -107,7 +107,7 @@ static lf_product product_of(const lf_model *m, const lf_weight *w)
 static size_t weight_floats(const lf_weight *w) { return lf__round_up(lf__tensor_count(&w->t), LF_ALIGN / sizeof(float)); }
 
 /* Everything a model of this shape needs, pushed in one fixed order: run once to measure and once for real. */
-static void push_all(lf_model *m, lf_dtype products, lf_arena *weights, lf_arena *grads)
+static void push_all(lf_model *m, lf_arena *weights, lf_arena *grads)
 {
     for (int i = 0; i < m->n_all; i++) {
         lf_weight *w = m->all[i];
@@ -120,10 +120,10 @@ static void push_all(lf_model *m, lf_dtype products, lf_arena *weights, lf_arena
         lf_product product = product_of(m, w);
         if (product == LF_PRODUCT_NONE) continue;
         int in = w->t.cols, out = w->t.rows, pair = product == LF_PRODUCT_PAIRED ? out / 2 : 0;
-        w->forward = (lf_panels){.n = out, .k = in, .pair = pair, .type = products};
+        w->forward = (lf_panels){.n = out, .k = in, .pair = pair, .type = m->products};
         w->forward.data = lf__arena_push(weights, lf__panels_bytes(&w->forward));
         if (!grads) continue;
-        w->backward = (lf_panels){.n = in, .k = out, .type = products};
+        w->backward = (lf_panels){.n = in, .k = out, .type = m->products};
         w->backward.data = lf__arena_push(weights, lf__panels_bytes(&w->backward));
     }
     m->rope = lf__arena_push(weights, (size_t)m->config.max_position_embeddings * (size_t)m->config.head_dim * sizeof(float));
@@ -149,6 +149,7 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
     if (!m) return NULL;
     m->device = device;
     m->config = *config;
+    m->products = products;
     m->config.head_dim = lf__model_head_dim(config);
     if (!m->config.num_key_value_heads) m->config.num_key_value_heads = m->config.num_attention_heads;
     m->arch = lf__arch_find(config->model_type);
@@ -164,7 +165,7 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
         lf__arena_release(&weights);
         goto fail;
     }
-    push_all(m, products, &weights, training ? &grads : NULL);
+    push_all(m, &weights, training ? &grads : NULL);
     if (dry) {
         m->weights = weights, m->grads = grads; /* keep the addresses: sizes are all anybody asks */
     } else {
@@ -173,7 +174,7 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
         lf__arena_release(&grads);
         if (lf__arena_init(&m->weights, "model", need, err)) goto fail;
         if (training && lf__arena_init(&m->grads, "gradient", need_grads, err)) goto fail;
-        push_all(m, products, &m->weights, training ? &m->grads : NULL);
+        push_all(m, &m->weights, training ? &m->grads : NULL);
         fill_rope(m);
     }
     m->data = m->all[0]->t.data;

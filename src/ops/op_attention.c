@@ -24,6 +24,13 @@ typedef struct group {
  * documents happen to cut a batch. Many tiny sequences are worked off in several groups. */
 static int max_blocks(int n_tokens) { return 2 * ((n_tokens + LF_KV_BLOCK - 1) / LF_KV_BLOCK); }
 
+/* Products of bfloat16 where sequences are whole: rows go in as they are, nothing is written into blocks. With a cache, where a row must
+ * not depend on how its prompt was cut, and with switches, products stay float. */
+static lf_dtype products_of(const lf_ctx *ctx, const lf_attend *a)
+{
+    return ctx->batch->kv || a->cap > 0 || a->window || a->slopes ? LF_F32 : ctx->products;
+}
+
 /* The group that begins at sequence `first`: lists its blocks and writes the batch's keys and values into them. */
 static group prepare_group(lf_ctx *ctx, const lf_attend *a, float *own, int first)
 {
@@ -31,6 +38,10 @@ static group prepare_group(lf_ctx *ctx, const lf_attend *a, float *own, int firs
     size_t block = lf__kv_head_floats(a->head_dim) * (size_t)a->n_kv_heads;
     int limit = max_blocks(batch->n_tokens);
     group g = {.first = first, .last = first};
+    if (products_of(ctx, a) == LF_BF16) {
+        g.last = batch->n_seqs;
+        return g;
+    }
     int n_seqs =
         batch->n_seqs - first; /* a sequence has a block at least: without the limit many groups would take meta's room by squares */
     if (own) n_seqs = LF_MIN(n_seqs, limit);
@@ -57,10 +68,10 @@ static group prepare_group(lf_ctx *ctx, const lf_attend *a, float *own, int firs
     return g;
 }
 
-/* Room for the blocks of a group; NULL when the batch brings a cache. */
+/* Room for the blocks of a group; NULL when the batch brings a cache, or when there are none. */
 static float *own_blocks(lf_ctx *ctx, const lf_attend *a)
 {
-    if (ctx->batch->kv) return NULL;
+    if (ctx->batch->kv || products_of(ctx, a) == LF_BF16) return NULL;
     size_t block = lf__kv_head_floats(a->head_dim) * (size_t)a->n_kv_heads;
     return lf__ctx_push(ctx, ctx->scratch, (size_t)max_blocks(ctx->batch->n_tokens) * block * sizeof(float));
 }
@@ -82,6 +93,9 @@ static lf_attention describe(const lf_ctx *ctx, const lf_attend *a, group g)
                           .slopes = a->slopes,
                           .seq_start = ctx->batch->seq_start + g.first,
                           .positions = ctx->batch->positions,
+                          .products = products_of(ctx, a),
+                          .k = a->qkv->data + a->n_heads * a->head_dim,
+                          .v = a->qkv->data + (a->n_heads + a->n_kv_heads) * a->head_dim,
                           .kv_blocks = g.blocks,
                           .seq_block = g.seq_block};
 }

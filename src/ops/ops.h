@@ -57,6 +57,7 @@ typedef struct lf_ctx {
     lf_arena *step;    /* what backward needs: activations with a tape. Rewound per micro-batch         */
     lf_arena *scratch; /* rewound per block                                                             */
     lf_tape *tape;     /* NULL: inference                                                               */
+    lf_dtype products; /* LF_BF16: attention rounds its operands, too (weights know for themselves)     */
     bool dry;          /* allocate and check, compute nothing: how memory is forecast                   */
     float *stream[2];  /* two buffers by turns: the residual stream itself, or with a tape its gradient */
     int streams;       /* stream tensors made since lf__ctx_begin                                       */

@@ -92,7 +92,7 @@ static void test_variants(void **state)
         for (size_t v = 0; v < LF_COUNT(variants); v++) check_variant(&variants[v], rungs[r], 1 + (int)(v & 1));
 }
 
-/* Products of bfloat16: 8 bits of mantissa, errors of 2^-9 per operand that a chain averages. Bounds: loss 2e-3, gradients 5e-2. And the
+/* Products of bfloat16: 8 bits of mantissa, errors of 2^-9 per operand that a chain averages. Bounds: loss 2e-3, gradients 6e-2. And the
  * same bits for one thread and two. */
 static void test_bf16(void **state)
 {
@@ -120,7 +120,7 @@ static void test_bf16(void **state)
                     const lf_param *q = &m->params[p];
                     double e = relative_norm(q->weight->t.grad + (size_t)q->row0 * (size_t)q->cols, golden_get(&grads, q->name, NULL),
                                              (size_t)q->rows * (size_t)q->cols);
-                    if (!(e <= 5e-2)) fail_msg("%s %s: bf16 gradient of %s: relative norm %.3g", v->dir, rungs[r], q->name, e);
+                    if (!(e <= 6e-2)) fail_msg("%s %s: bf16 gradient of %s: relative norm %.3g", v->dir, rungs[r], q->name, e);
                     worst = fmax(worst, e);
                 }
                 if (fabs(loss / (double)wanted - 1) > 1e-3)

@@ -14,11 +14,13 @@ typedef struct att_shape {
 /* A ragged batch with its rows and blocks: everything lives in one piece of memory. */
 typedef struct att_batch {
     int n, ld, n_blocks;
-    int32_t seq_start[5], seq_block[5], positions[1024];
+    int32_t seq_start[5], seq_block[5], positions[2048];
     float *qkv, *d_o, *start; /* [n, ld], [n, heads * dim], [n, ld] what dqkv begins with */
     float *blocks[64];
     float *rest;
 } att_batch;
+
+static lf_dtype products; /* of the cases that follow */
 
 static size_t block_floats(const att_shape *s) { return (size_t)s->kv_heads * lf__kv_head_floats(s->dim); }
 
@@ -55,6 +57,9 @@ static lf_attention attention_args(const att_shape *s, att_batch *b, float *o, f
                           .scale = 1.0f / sqrtf((float)s->dim),
                           .seq_start = b->seq_start,
                           .positions = b->positions,
+                          .products = products,
+                          .k = b->qkv + s->heads * s->dim,
+                          .v = b->qkv + (s->heads + s->kv_heads) * s->dim,
                           .kv_blocks = b->blocks,
                           .seq_block = b->seq_block};
 }
@@ -164,6 +169,25 @@ static void definition(void **state)
         kernel_case c = {"attention", att_run, att_oracle, s, work, out, 2e-5, 0};
         check(&c);
     }
+}
+
+/* Products of bfloat16: every operand carries 2^-9 of itself, sums average them. Sequences longer and shorter than tiles and blocks. */
+static void definition_bf16(void **state)
+{
+    (void)state;
+    static const att_shape shapes[] = {{1, 1, 2, 1, {1}, false, 0, 0, false},         {4, 2, 16, 3, {1, 64, 65}, false, 0, 0, false},
+                                       {6, 2, 34, 2, {130, 7}, true, 0, 0, false},    {8, 1, 32, 2, {48, 100}, false, 0, 0, false},
+                                       {3, 3, 64, 1, {300}, true, 0, 0, false},       {4, 4, 32, 4, {64, 64, 3, 0}, false, 0, 0, false},
+                                       {2, 1, 128, 2, {31, 290}, false, 0, 0, false}, {5, 1, 10, 1, {97}, false, 0, 0, false}};
+    products = LF_BF16, rungs_differ = true;
+    for (size_t i = 0; i < LF_COUNT(shapes); i++) {
+        const att_shape *s = &shapes[i];
+        int n = s->length[0] + s->length[1] + s->length[2] + s->length[3], ld = (s->heads + 2 * s->kv_heads) * s->dim;
+        size_t work = (size_t)n * (2 * ld + s->heads * s->dim) + (size_t)(n / LF_KV_BLOCK + 4) * block_floats(s) + 64;
+        kernel_case c = {"attention bf16", att_run, att_oracle, s, work, (size_t)n * (s->heads * s->dim + s->heads + ld), 1.5e-2, 0};
+        check(&c);
+    }
+    products = LF_F32, rungs_differ = false;
 }
 
 /* Feeds the sequences in steps of at most `step` rows, each step one ragged batch over the same blocks; all orders give the same rows. */
@@ -283,13 +307,15 @@ static void speed(void **state)
     SKIP_SPEED();
     static const att_shape shapes[] = {{4, 4, 32, 4, {64, 64, 64, 64}, false, 0, 0, false},
                                        {8, 4, 32, 4, {256, 256, 256, 256}, false, 0, 0, false},
-                                       {8, 8, 64, 1, {1024}, false, 0, 0, false}};
+                                       {8, 8, 64, 1, {1024}, false, 0, 0, false},
+                                       {4, 4, 64, 1, {2048}, false, 0, 0, false}};
     static att_batch b;
     float *work = malloc(sizeof(float) * (20u << 20)), *out = malloc(sizeof(float) * (4u << 20));
     for (const char *const *isa = lf_isa_list(); *isa; isa++) {
         if (!lf_isa_supported(*isa) || strcmp(*isa, "scalar") == 0) continue;
+        products = strstr(*isa, "bf16") ? LF_BF16 : LF_F32;
         for (int threads = 1; threads <= 2; threads++) {
-            double peak = peak_gflops(threads);
+            double peak = peak_gflops_of(products, threads);
             for (size_t i = 0; i < LF_COUNT(shapes); i++) {
                 const att_shape *s = &shapes[i];
                 lf_device *dev = open_device(*isa, threads);
@@ -309,7 +335,7 @@ static void speed(void **state)
                 double pairs = 0.5 * s->length[0] * (s->length[0] + 1.0) * s->n_seqs, flops = 4.0 * pairs * s->heads * s->dim;
                 double fwd = flops / best_time(dev, bench_forward, &bench) / 1e9,
                        bwd = 2.5 * flops / best_time(dev, bench_backward, &bench) / 1e9;
-                print_message("attention T %4d d %3d H %d/%d  %-6s %dT forward %6.1f GFLOP/s %3.0f %%  backward %6.1f GFLOP/s %3.0f %% of "
+                print_message("attention T %4d d %3d H %d/%d  %-11s %dT forward %6.1f GFLOP/s %3.0f %%  backward %6.1f GFLOP/s %3.0f %% of "
                               "%.0f (causal flops)\n",
                               s->length[0], s->dim, s->heads, s->kv_heads, *isa, threads, fwd, 100 * fwd / peak, bwd, 100 * bwd / peak,
                               peak);
@@ -324,10 +350,8 @@ static void speed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(definition),
-        cmocka_unit_test(chunks),
-        cmocka_unit_test(nan_stays_home),
-        cmocka_unit_test(speed),
+        cmocka_unit_test(definition),     cmocka_unit_test(definition_bf16), cmocka_unit_test(chunks),
+        cmocka_unit_test(nan_stays_home), cmocka_unit_test(speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

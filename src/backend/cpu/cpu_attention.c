@@ -224,6 +224,7 @@ static void forward_worker(void *arg, int tid, int n_threads)
 
 static size_t attention_forward_scratch(lf_device *dev, const lf_attention *a)
 {
+    if (a->products == LF_BF16) return lf__cpu_attention_bf16_scratch(dev, a);
     return (size_t)lf__pool_threads(dev->pool) * forward_floats(a) * sizeof(float);
 }
 
@@ -240,6 +241,10 @@ static double forward_work(const lf_attention *a)
 
 static void attention_forward(lf_device *dev, const lf_attention *a, void *scratch)
 {
+    if (a->products == LF_BF16) {
+        lf__cpu_attention_bf16(dev, a, scratch);
+        return;
+    }
     att_job job = {.k = dev->kernels, .a = a, .scratch = scratch, .scratch_floats = forward_floats(a)};
     lf__cpu_run(dev, forward_worker, &job, forward_work(a));
 }
@@ -384,11 +389,16 @@ static void backward_worker(void *arg, int tid, int n_threads)
 
 static size_t attention_backward_scratch(lf_device *dev, const lf_attention *a)
 {
+    if (a->products == LF_BF16) return lf__cpu_attention_grad_bf16_scratch(dev, a);
     return (size_t)lf__pool_threads(dev->pool) * backward_floats(a, longest_sequence(a)) * sizeof(float);
 }
 
 static void attention_backward(lf_device *dev, const lf_attention_grad *g, void *scratch)
 {
+    if (g->forward.products == LF_BF16) {
+        lf__cpu_attention_grad_bf16(dev, g, scratch);
+        return;
+    }
     att_job job = {.k = dev->kernels, .a = &g->forward, .grad = g, .scratch = scratch, .longest = longest_sequence(&g->forward)};
     job.scratch_floats = backward_floats(&g->forward, job.longest);
     lf__cpu_run(dev, backward_worker, &job, 2.5 * forward_work(&g->forward));

@@ -90,6 +90,13 @@ typedef struct lf_kernels {
     void (*pack_strips16)(lf_pair *dst, const float *a, ptrdiff_t a_cs, int rows, int kc);
     void (*pack_transposed16)(lf_pair *panel, const float *src, ptrdiff_t ld, int cols, int k);
 
+    /* Rows of scores s [rows][wide], wide a multiple of 32: p = pairs of exp(s - m), zeros from visible[r] on. m, l and carry as in
+     * softmax_block; a row that sees nothing keeps its m and l. */
+    void (*softmax16)(lf_pair *p, ptrdiff_t ldp, const float *s, ptrdiff_t lds, const int *visible, int rows, int wide, float *m, float *l,
+                      float *carry);
+    /* As softmax_grad_block, over `wide` columns. */
+    void (*softmax_grad16)(float *s, float *dp, ptrdiff_t ld, const int *visible, int rows, int wide, const float *lse, const float *delta);
+
     float (*dot_loop)(int64_t n); /* n * 16 * 24 products of pairs in registers; what bf16 can do at most */
     float (*fma_loop)(int64_t n); /* n * 16 * 24 multiply-adds in registers: what the core can do at most */
 } lf_kernels;
@@ -136,6 +143,12 @@ int lf__half_column(const lf_panels *b, int p, int h, int *count);
 /* cpu_gemm_bf16.c: panels of bfloat16. */
 #define LF_PACK_PAIRS (128 * 528) /* of A per worker: what is packed together, in L2 beside a panel */
 void lf__cpu_gemm_bf16(lf_device *dev, const lf_gemm *g);
+
+/* cpu_attention_bf16.c: attention whose products are of bfloat16, over plain rows. */
+void lf__cpu_attention_bf16(lf_device *dev, const lf_attention *a, void *scratch);
+void lf__cpu_attention_grad_bf16(lf_device *dev, const lf_attention_grad *g, void *scratch);
+size_t lf__cpu_attention_bf16_scratch(lf_device *dev, const lf_attention *a);
+size_t lf__cpu_attention_grad_bf16_scratch(lf_device *dev, const lf_attention *a);
 
 /* Runs fn on all workers, or on the caller alone when `work` (multiply-adds, or bytes) is too little to share. */
 static inline void lf__cpu_run(lf_device *dev, lf_pool_fn fn, void *arg, double work)

@@ -68,6 +68,37 @@ static void pack_transposed16(lf_pair *panel, const float *src, ptrdiff_t ld, in
         for (int i = 0; i < k; i += 2) panel[i / 2 * LF_PANEL + j] = pair(src[j * ld + i], i + 1 < k ? src[j * ld + i + 1] : 0.0f);
 }
 
+static void softmax16(lf_pair *p, ptrdiff_t ldp, const float *s, ptrdiff_t lds, const int *visible, int rows, int wide, float *m, float *l,
+                      float *carry)
+{
+    for (int r = 0; r < rows; r++, s += lds, p += ldp) {
+        float max = m[r];
+        double sum = 0.0;
+        carry[r] = 1.0f;
+        memset(p, 0, (size_t)wide / 2 * sizeof *p);
+        if (visible[r] <= 0) continue;
+        for (int j = 0; j < visible[r]; j++) max = s[j] > max ? s[j] : max;
+        for (int j = 0; j < visible[r]; j++) {
+            float e = (float)lf__exp((double)(s[j] - max));
+            p[j / 2] |= narrow(e) << (j % 2 ? 16 : 0);
+            sum += (double)e;
+        }
+        carry[r] = (float)lf__exp((double)(m[r] - max));
+        l[r] = l[r] * carry[r] + (float)sum;
+        m[r] = max;
+    }
+}
+
+static void softmax_grad16(float *s, float *dp, ptrdiff_t ld, const int *visible, int rows, int wide, const float *lse, const float *delta)
+{
+    for (int r = 0; r < rows; r++, s += ld, dp += ld) {
+        for (int j = 0; j < wide; j++) {
+            s[j] = j < visible[r] ? (float)lf__exp((double)(s[j] - lse[r])) : 0.0f;
+            dp[j] = j < visible[r] ? s[j] * (dp[j] - delta[r]) : 0.0f;
+        }
+    }
+}
+
 static float dot_loop(int64_t n)
 {
     float acc[16] = {0}, sum = 0.0f;
@@ -84,5 +115,7 @@ void lf__kernels_scalar_bf16(lf_kernels *k)
     k->pairs_rows = pairs_rows;
     k->pack_strips16 = pack_strips16;
     k->pack_transposed16 = pack_transposed16;
+    k->softmax16 = softmax16;
+    k->softmax_grad16 = softmax_grad16;
     k->dot_loop = dot_loop;
 }

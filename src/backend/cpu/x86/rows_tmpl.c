@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/x86/simd_exp.h"
 
 #define EACH16(i, n, ...)                                                                                                                  \
     do {                                                                                                                                   \
@@ -12,25 +13,6 @@
         for (const int lanes = 16; i + 16 <= (n); i += 16) __VA_ARGS__                                                                     \
         for (const int lanes = (int)((n)-i); i < (n); i = (n)) __VA_ARGS__                                                                 \
     } while (0)
-
-/* exp(x), relative error within 2.4e-7 (tested): x = k ln 2 + r, |r| <= ln 2 / 2, then a polynomial of degree 6 (its own error is 1.1e-8).
- * v_scale2 rounds once, so denormal results and results near the largest float come out right.
- * -inf and x < -104 give 0, x > 89 gives inf, NaN stays NaN (min and max keep their second operand then). */
-LF_INLINE v16 v_exp(v16 x)
-{
-    x = v_min(v_set1(89.0f), v_max(v_set1(-104.0f), x));
-    v16 k = v_round(v_mul(x, v_set1(0x1.715476p+0f)));
-    v16 r = v_fnma(k, v_set1(0x1.62e400p-1f), x); /* ln 2 in two parts: k times the first is exact */
-    r = v_fnma(k, v_set1(0x1.7f7d1cp-20f), r);
-    v16 p = v_set1(0x1.6d117cp-10f);
-    p = v_fma(p, r, v_set1(0x1.120be2p-7f));
-    p = v_fma(p, r, v_set1(0x1.555518p-5f));
-    p = v_fma(p, r, v_set1(0x1.5554dcp-3f));
-    p = v_fma(p, r, v_set1(0.5f));
-    p = v_fma(p, r, v_set1(1.0f));
-    p = v_fma(p, r, v_set1(1.0f));
-    return v_scale2(p, k);
-}
 
 /* tanh(x) = e / (e + 2) with e = exp(2x) - 1, taken as 2^k (exp(r) - 1) + (2^k - 1): exact where x is small. Relative error within 4e-7
  * (tested); NaN stays NaN. */

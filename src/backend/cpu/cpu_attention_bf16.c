@@ -1,0 +1,317 @@
+/* cpu_attention_bf16.c - causal attention with products of bfloat16, for training: whole sequences, keys and values as plain rows. Not the
+ * cached one (cpu_attention.c), whose rows must not depend on how a prompt was cut. A task is one key/value head of one sequence with all
+ * query heads that share it; a worker packs its keys and values as pairs, then walks tiles of rows:
+ *
+ *   row r of a task = query r / group, head r % group
+ *   forward:  blocks of KEYS keys:  S = (scale q) K^T, P = exp(S - m), O = corr O + P V
+ *   backward: the same walk:        P = exp(S - lse), dP = dO V^T, dS = P (dP - rowsum(dO O)),
+ *                                   dV += P^T dO, dK += dS^T (scale q), dQ += scale dS K
+ *
+ * S, P, dP, dS, the sums and the softmax are float; operands are rounded once, as they are packed. Memory is O(T): packed keys and values
+ * and the sums of one task per worker. Strips of 12 rows skip the keys that none of them sees. */
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "backend/cpu/kernels.h"
+
+enum {
+    ROWS = 96,                  /* per tile: sums over rows are long enough to pay for loading and storing dK and dV */
+    KEYS = 128,                 /* per block                                                                         */
+    SD = KEYS + 16,             /* distance between rows of scores: no power of two                                  */
+    PD = KEYS / 2 + LF_HALF,    /* the same in pairs                                                                 */
+    STRIPS = KEYS / LF_MR16 + 1 /* of keys                                                                           */
+};
+
+typedef struct att_job {
+    const lf_kernels *k;
+    const lf_attention *a;
+    const lf_attention_grad *g; /* NULL: forward */
+    char *scratch;
+    size_t bytes;    /* per worker */
+    int longest;     /* rows of the longest sequence: sizes the scratch */
+    atomic_int next; /* tasks are handed out in order; who takes one changes nothing in it */
+} att_job;
+
+/* A worker's memory. Panels hold what stands on the right of a product: [panels of 32 columns][pairs of the summed index][32]. */
+typedef struct att_work {
+    lf_pair *k_columns, *v_rows; /* K^T: summed over d, columns are keys.  V: summed over keys, columns are d */
+    float *s, *o;                /* [ROWS][SD] scores; [ROWS][p] O, in the backward dQ                       */
+    lf_pair *q, *p;              /* [ROWS][pairs of d] scale q; [ROWS][PD] P, in the backward dS             */
+    float *row, *m, *l;          /* [d]; [ROWS] running maximum or lse; [ROWS] running sum or delta          */
+    /* backward */
+    lf_pair *k_rows, *v_columns;      /* K and V^T                          */
+    float *dk, *dv;                   /* [positions][p] sums                */
+    float *ds;                        /* [ROWS][SD] dP, then dS             */
+    lf_pair *d_o, *q_rows, *d_o_rows; /* dO as rows; Q and dO as panels     */
+    lf_pair *p_strips, *ds_strips;    /* P^T and dS^T: strips of keys       */
+} att_work;
+
+static int padded(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+/* Carves the buffers at `at`, or counts: the size with at == NULL. */
+static size_t carve(att_work *w, char *at, const lf_attention *a, int longest, bool backward)
+{
+    size_t p = (size_t)padded(a->head_dim, LF_PANEL), half = (size_t)lf__pairs(a->head_dim), keys = (size_t)padded(longest, LF_PANEL);
+    const struct {
+        void *field;
+        size_t words; /* floats or pairs */
+    } all[] = {
+        {&w->k_columns, keys * half},
+        {&w->v_rows, keys / 2 * p},
+        {&w->s, ROWS * SD},
+        {&w->o, ROWS * p},
+        {&w->q, ROWS * half},
+        {&w->p, ROWS * PD},
+        {&w->row, p},
+        {&w->m, ROWS},
+        {&w->l, ROWS},
+        {&w->k_rows, backward ? keys / 2 * p : 0},
+        {&w->v_columns, backward ? keys * half : 0},
+        {&w->dk, backward ? keys * p : 0},
+        {&w->dv, backward ? keys * p : 0},
+        {&w->ds, backward ? ROWS * SD : 0},
+        {&w->d_o, backward ? ROWS * half : 0},
+        {&w->q_rows, backward ? ROWS / 2 * p : 0},
+        {&w->d_o_rows, backward ? ROWS / 2 * p : 0},
+        {&w->p_strips, backward ? (size_t)(STRIPS * lf__strip_pairs(ROWS)) : 0},
+        {&w->ds_strips, backward ? (size_t)(STRIPS * lf__strip_pairs(ROWS)) : 0},
+    };
+    size_t used = 0;
+    for (size_t i = 0; i < LF_COUNT(all); i++) {
+        char *here = at ? at + used : NULL;
+        memcpy(all[i].field, &here, sizeof here);
+        used += lf__round_up(all[i].words * sizeof(float), LF_ALIGN);
+    }
+    return used;
+}
+
+static int longest_sequence(const lf_attention *a)
+{
+    int longest = 1;
+    for (int s = 0; s < a->n_seqs; s++) longest = LF_MAX(longest, a->seq_start[s + 1] - a->seq_start[s]);
+    return longest;
+}
+
+/* ---- packing ------------------------------------------------------------------------------------------------------------------- */
+/* x [n, d], rows ld apart, as columns: panels of 32 rows of x, summed over d. */
+static void pack_columns(const lf_kernels *k, lf_pair *dst, const float *x, ptrdiff_t ld, int n, int d)
+{
+    int half = lf__pairs(d);
+    for (int i = 0; i < n; i += LF_PANEL, dst += half * LF_PANEL) {
+        int cols = LF_MIN(LF_PANEL, n - i);
+        if (cols < LF_PANEL) memset(dst, 0, (size_t)half * LF_PANEL * sizeof *dst);
+        k->pack_transposed16(dst, x + i * ld, ld, cols, d);
+    }
+}
+
+/* x [n, d] as rows: panels of 32 columns of x, `height` pairs of rows each, summed over n. */
+static void pack_rows(const lf_kernels *k, lf_pair *dst, int height, const float *x, ptrdiff_t ld, int n, int d)
+{
+    for (int c = 0; c < d; c += LF_PANEL, dst += height * LF_PANEL) {
+        int cols = LF_MIN(LF_PANEL, d - c);
+        if (cols < LF_PANEL) memset(dst, 0, (size_t)lf__pairs(n) * LF_PANEL * sizeof *dst);
+        for (int i = 0; i < n; i += 2) k->pairs_rows(dst + i / 2 * LF_PANEL, x + i * ld + c, i + 1 < n ? x + (i + 1) * ld + c : NULL, cols);
+    }
+}
+
+/* ---- products ------------------------------------------------------------------------------------------------------------------ */
+/* C[mr, n] = (from_c ? C : 0) + A B for one strip of rows. A: rows a_rs apart, or with a_rs == 0 a packed strip. B: panels `height` lines
+ * apart. */
+static void strip_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c, const lf_pair *a, ptrdiff_t a_rs, const lf_pair *b,
+                       int height, int mr, int n, int kp)
+{
+    lf_tile16 t = {.a = a, .a_rs = a_rs, .strip = a_rs == 0, .ldc = ldc, .ldinit = ldc, .kp = kp, .mr = mr};
+    for (int j = 0; j < n; j += LF_PANEL, b += (ptrdiff_t)height * LF_PANEL) {
+        t.b = b;
+        t.n[0] = LF_MIN(LF_HALF, n - j), t.n[1] = LF_MAX(0, LF_MIN(LF_HALF, n - j - LF_HALF));
+        for (int h = 0; h < 2; h++) {
+            t.c[h] = c + j + h * LF_HALF;
+            t.init[h] = from_c ? t.c[h] : NULL;
+        }
+        k->tile16(&t);
+    }
+}
+
+/* Row r of a task: its row in the batch and the offset of its head. */
+static int task_row(const lf_attention *a, int seq, int kv_head, int r, int *column)
+{
+    int group = a->n_heads / a->n_kv_heads;
+    *column = (kv_head * group + r % group) * a->head_dim;
+    return a->seq_start[seq] + r / group;
+}
+
+/* Keys of the block at `begin` that row r sees. */
+static int visible_keys(const lf_attention *a, int r, int begin)
+{
+    return LF_MAX(0, LF_MIN(KEYS, r / (a->n_heads / a->n_kv_heads) + 1 - begin));
+}
+
+static int strip_rows(int rows, int i) { return LF_MIN(LF_MR16, rows - i); }
+
+/* ---- forward ------------------------------------------------------------------------------------------------------------------- */
+static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_work *w, int seq, int kv_head, int first, int rows)
+{
+    int d = a->head_dim, half = lf__pairs(d), p = padded(d, LF_PANEL), column, visible[ROWS];
+    int n = a->seq_start[seq + 1] - a->seq_start[seq];
+    float carry[ROWS];
+    for (int r = 0; r < rows; r++) {
+        int row = task_row(a, seq, kv_head, first + r, &column);
+        k->scale(w->row, a->q + row * a->ldq + column, a->scale, d);
+        k->pairs(w->q + r * half, w->row, d);
+        w->m[r] = -INFINITY, w->l[r] = 0.0f;
+    }
+    for (int begin = 0; visible_keys(a, first + rows - 1, begin) > 0; begin += KEYS) {
+        for (int i = 0; i < rows; i += LF_MR16) {
+            int mr = strip_rows(rows, i), keys = visible_keys(a, first + i + mr - 1, begin), wide = padded(keys, LF_PANEL);
+            if (keys == 0) continue;
+            float *s = w->s + i * SD, *o = w->o + i * p;
+            lf_pair *probs = w->p + i * PD;
+            strip_gemm(k, s, SD, false, w->q + i * half, half, w->k_columns + begin / LF_PANEL * half * LF_PANEL, half, mr, wide, half);
+            for (int r = 0; r < mr; r++) visible[r] = visible_keys(a, first + i + r, begin);
+            k->softmax16(probs, PD, s, SD, visible, mr, wide, w->m + i, w->l + i, carry);
+            for (int r = 0; r < mr; r++)
+                if (begin > 0 && carry[r] != 1.0f) k->scale(o + r * p, o + r * p, carry[r], d);
+            strip_gemm(k, o, p, begin > 0, probs, PD, w->v_rows + begin / 2 * LF_PANEL, lf__pairs(n), mr, d, lf__pairs(keys));
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        int row = task_row(a, seq, kv_head, first + r, &column);
+        k->scale(a->o + row * a->ldo + column, w->o + r * p, 1.0f / w->l[r], d);
+        if (a->lse) a->lse[(ptrdiff_t)row * a->n_heads + column / d] = w->m[r] + (float)lf__ln((double)w->l[r]);
+    }
+}
+
+static void forward_task(const att_job *j, const att_work *w, int seq, int kv_head)
+{
+    const lf_attention *a = j->a;
+    int d = a->head_dim, start = a->seq_start[seq], n = a->seq_start[seq + 1] - start, rows = n * (a->n_heads / a->n_kv_heads);
+    pack_columns(j->k, w->k_columns, a->k + start * a->ldq + kv_head * d, a->ldq, n, d);
+    pack_rows(j->k, w->v_rows, lf__pairs(n), a->v + start * a->ldq + kv_head * d, a->ldq, n, d);
+    for (int first = 0; first < rows; first += ROWS) forward_tile(j->k, a, w, seq, kv_head, first, LF_MIN(ROWS, rows - first));
+}
+
+/* ---- backward ------------------------------------------------------------------------------------------------------------------ */
+/* sums[keys, d] += A^T B over the rows of the tile, A as strips of keys: the rows before the first that sees a strip are left out. */
+static void add_over_rows(const lf_kernels *k, const lf_attention *a, float *sums, const lf_pair *strips, const lf_pair *b, int begin,
+                          int keys, int first, int rows)
+{
+    int p = padded(a->head_dim, LF_PANEL), group = a->n_heads / a->n_kv_heads;
+    for (int i = 0; i < keys; i += LF_MR16, strips += lf__strip_pairs(rows)) {
+        int skip = LF_MAX(0, LF_MIN(rows, (begin + i) * group - first)) / 2, kp = lf__pairs(rows) - skip;
+        if (kp > 0)
+            strip_gemm(k, sums + (begin + i) * p, p, true, strips + skip * LF_MR16, 0, b + skip * LF_PANEL, ROWS / 2, strip_rows(keys, i),
+                       a->head_dim, kp);
+    }
+}
+
+static void backward_tile(const att_job *j, const att_work *w, int seq, int kv_head, int first, int rows)
+{
+    const lf_kernels *k = j->k;
+    const lf_attention_grad *g = j->g;
+    const lf_attention *a = j->a;
+    int d = a->head_dim, half = lf__pairs(d), p = padded(d, LF_PANEL), column, visible[ROWS];
+    int n = a->seq_start[seq + 1] - a->seq_start[seq];
+    for (int r = 0; r < rows; r++) {
+        int row = task_row(a, seq, kv_head, first + r, &column);
+        const float *x = g->d_o + row * g->lddo + column;
+        k->scale(w->o + r * p, a->q + row * a->ldq + column, a->scale, d); /* dQ's place is free until the first product */
+        k->pairs(w->q + r * half, w->o + r * p, d);
+        k->pairs(w->d_o + r * half, x, d);
+        w->m[r] = a->lse[(ptrdiff_t)row * a->n_heads + column / d];
+        w->l[r] = k->dot(x, a->o + row * a->ldo + column, d);
+    }
+    pack_rows(k, w->q_rows, ROWS / 2, w->o, p, rows, d);
+    for (int r = 0; r < rows; r++) {
+        int row = task_row(a, seq, kv_head, first + r, &column);
+        memcpy(w->o + r * p, g->d_o + row * g->lddo + column, (size_t)d * sizeof(float));
+    }
+    pack_rows(k, w->d_o_rows, ROWS / 2, w->o, p, rows, d);
+
+    for (int begin = 0; visible_keys(a, first + rows - 1, begin) > 0; begin += KEYS) {
+        int keys = visible_keys(a, first + rows - 1, begin), wide = padded(keys, LF_PANEL);
+        for (int i = 0; i < rows; i += LF_MR16) {
+            int mr = strip_rows(rows, i), seen = padded(visible_keys(a, first + i + mr - 1, begin), LF_PANEL);
+            ptrdiff_t at = (ptrdiff_t)begin / LF_PANEL * half * LF_PANEL;
+            strip_gemm(k, w->s + i * SD, SD, false, w->q + i * half, half, w->k_columns + at, half, mr, seen, half);
+            strip_gemm(k, w->ds + i * SD, SD, false, w->d_o + i * half, half, w->v_columns + at, half, mr, seen, half);
+        }
+        for (int r = 0; r < rows; r++) visible[r] = visible_keys(a, first + r, begin);
+        k->softmax_grad16(w->s, w->ds, SD, visible, rows, wide, w->m, w->l);
+        k->pack_strips16(w->p_strips, w->s, SD, keys, rows);
+        k->pack_strips16(w->ds_strips, w->ds, SD, keys, rows);
+        add_over_rows(k, a, w->dv, w->p_strips, w->d_o_rows, begin, keys, first, rows);
+        add_over_rows(k, a, w->dk, w->ds_strips, w->q_rows, begin, keys, first, rows);
+        for (int i = 0; i < rows; i += LF_MR16) {
+            int mr = strip_rows(rows, i), seen = visible_keys(a, first + i + mr - 1, begin);
+            if (seen == 0) continue;
+            for (int r = i; r < i + mr; r++) k->pairs(w->p + r * PD, w->ds + r * SD, seen);
+            strip_gemm(k, w->o + i * p, p, begin > 0, w->p + i * PD, PD, w->k_rows + begin / 2 * LF_PANEL, lf__pairs(n), mr, d,
+                       lf__pairs(seen));
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        int row = task_row(a, seq, kv_head, first + r, &column);
+        (g->accumulate ? k->axpy : k->scale)(g->dq + row * g->lddqkv + column, w->o + r * p, a->scale, d);
+    }
+}
+
+static void backward_task(const att_job *j, const att_work *w, int seq, int kv_head)
+{
+    const lf_attention *a = j->a;
+    const lf_attention_grad *g = j->g;
+    int d = a->head_dim, p = padded(d, LF_PANEL), start = a->seq_start[seq], n = a->seq_start[seq + 1] - start;
+    int rows = n * (a->n_heads / a->n_kv_heads);
+    const float *key = g->k + start * a->ldq + kv_head * d, *value = g->v + start * a->ldq + kv_head * d;
+    pack_columns(j->k, w->k_columns, key, a->ldq, n, d);
+    pack_columns(j->k, w->v_columns, value, a->ldq, n, d);
+    pack_rows(j->k, w->k_rows, lf__pairs(n), key, a->ldq, n, d);
+    memset(w->dk, 0, (size_t)n * (size_t)p * sizeof *w->dk);
+    memset(w->dv, 0, (size_t)n * (size_t)p * sizeof *w->dv);
+    for (int first = 0; first < rows; first += ROWS) backward_tile(j, w, seq, kv_head, first, LF_MIN(ROWS, rows - first));
+    for (int i = 0; i < n; i++) {
+        ptrdiff_t out = (start + i) * g->lddqkv + kv_head * d;
+        j->k->add(g->dk + out, w->dk + i * p, d, g->accumulate);
+        j->k->add(g->dv + out, w->dv + i * p, d, g->accumulate);
+    }
+}
+
+/* ---- the calls ----------------------------------------------------------------------------------------------------------------- */
+static void worker(void *arg, int tid, int n_threads)
+{
+    att_job *j = arg;
+    const lf_attention *a = j->a;
+    att_work w;
+    LF_UNUSED(n_threads);
+    carve(&w, j->scratch + (size_t)tid * j->bytes, a, j->longest, j->g != NULL);
+    for (int task = atomic_fetch_add(&j->next, 1); task < a->n_seqs * a->n_kv_heads; task = atomic_fetch_add(&j->next, 1))
+        (j->g ? backward_task : forward_task)(j, &w, task / a->n_kv_heads, task % a->n_kv_heads);
+}
+
+static void run(lf_device *dev, const lf_attention *a, const lf_attention_grad *g, void *scratch)
+{
+    att_work w;
+    att_job job = {.k = dev->kernels, .a = a, .g = g, .scratch = scratch, .longest = longest_sequence(a)};
+    job.bytes = carve(&w, NULL, a, job.longest, g != NULL);
+    double keys = 0.0;
+    for (int s = 0; s < a->n_seqs; s++) {
+        double n = a->seq_start[s + 1] - a->seq_start[s];
+        keys += 0.5 * n * n;
+    }
+    lf__cpu_run(dev, worker, &job, (g ? 2.5 : 1.0) * keys * a->n_heads * a->head_dim);
+}
+
+void lf__cpu_attention_bf16(lf_device *dev, const lf_attention *a, void *scratch) { run(dev, a, NULL, scratch); }
+void lf__cpu_attention_grad_bf16(lf_device *dev, const lf_attention_grad *g, void *scratch) { run(dev, &g->forward, g, scratch); }
+
+size_t lf__cpu_attention_bf16_scratch(lf_device *dev, const lf_attention *a)
+{
+    att_work w;
+    return (size_t)lf__pool_threads(dev->pool) * carve(&w, NULL, a, longest_sequence(a), false);
+}
+
+size_t lf__cpu_attention_grad_bf16_scratch(lf_device *dev, const lf_attention *a)
+{
+    att_work w;
+    return (size_t)lf__pool_threads(dev->pool) * carve(&w, NULL, a, longest_sequence(a), true);
+}

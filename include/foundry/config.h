@@ -47,9 +47,13 @@ typedef struct lf_data_config {
 typedef struct lf_train_config {
     char dtype[LF_TEXT_MAX]; /* of matrix products: f32|bf16|auto */
     int64_t steps, batch_tokens, micro_batch_tokens, seq_len, warmup_steps;
-    char optimizer[LF_TEXT_MAX]; /* adamw|muon */
-    double lr, min_lr, weight_decay, beta1, beta2, eps, grad_clip;
-    double muon_lr, momentum; /* muon_lr 0: lr, scaled so that its updates are as large as AdamW's */
+    char optimizer[LF_TEXT_MAX]; /* adamw|muon|lion|sgd           */
+    char schedule[LF_TEXT_MAX];  /* cosine|linear|constant|wsd    */
+    double lr, min_lr, decay_fraction, weight_decay, beta1, beta2, eps, grad_clip;
+    double muon_lr, momentum; /* muon_lr 0: lr, scaled so that its updates are as large as AdamW's  */
+    double ema_decay;         /* 0: no average of the weights                                       */
+    double skip_zscore;       /* 0: no update is skipped                                            */
+    int64_t skip_window;
     int64_t seed;
     int64_t eval_every, eval_documents, sample_every, checkpoint_every, log_every, keep_last;
 } lf_train_config;

@@ -19,6 +19,7 @@ extern "C" {
 typedef struct lf_train_metrics {
     int64_t step, steps;
     double loss, lr, grad_norm;       /* nats per token; before clipping                                       */
+    bool skipped;                     /* an outlier that changed nothing (train.skip_zscore)                   */
     double tokens_per_second, gflops; /* of the last steps; 6N + 12LCT per token                               */
     double seconds, eta;              /* since this process began; still to go                                 */
     int64_t tokens;                   /* trained on so far, whole run                                          */
@@ -69,7 +70,8 @@ typedef struct lf_train_hooks {
     void (*on_start)(const lf_train_start *start, void *user);
     void (*on_step)(const lf_train_metrics *m, void *user);
     void (*on_eval)(const lf_train_metrics *m, void *user);
-    /* Called every sample_every steps and at the end with the live weights: use lf_generate on model. */
+    /* Called every sample_every steps and at the end with the live weights (or their average, train.ema_decay): use lf_generate on model.
+     */
     void (*on_sample)(int64_t step, lf_model *model, const lf_tokenizer *tokenizer, const char *samples_dir, void *user);
     void (*on_checkpoint)(int64_t step, const char *dir, double seconds, void *user);
     /* When it is there, the run is timed op by op (a mark per op: below 0.1 %), and this is called once, at the end. */

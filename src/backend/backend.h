@@ -119,6 +119,7 @@ typedef struct lf_head_norm {
     float eps;
 } lf_head_norm;
 
+/* One step of AdamW, or of Lion (which has no use for v, eps and bias). */
 typedef struct lf_adamw {
     float *w, *m, *v; /* [n] updated */
     const float *g;   /* [n] */
@@ -184,6 +185,7 @@ typedef struct lf_backend_ops {
     /* Index of the first NaN or infinity, -1 when there is none. */
     int64_t (*find_nonfinite)(lf_device *dev, const float *x, int64_t n);
     void (*adamw)(lf_device *dev, const lf_adamw *args);
+    void (*lion)(lf_device *dev, const lf_adamw *args);
 } lf_backend_ops;
 
 /* ---- ceilings.c: what this machine can do at most, measured now --------------------------------------------------------------- */

@@ -18,7 +18,7 @@ typedef struct ui {
     cli_bar bar;
     double drawn; /* when the live line was */
     lf_train_metrics last;
-    int64_t steps_done;
+    int64_t steps_done, skipped;
     char run_dir[LF_CONFIG_PATH_MAX];
 } ui;
 
@@ -91,7 +91,7 @@ static void status_line(const ui *u, const lf_train_metrics *m, char *out, size_
     snprintf(parts[n++], 64, "ETA %s", cli_human_time(eta, m->eta));
     snprintf(parts[n++], 64, "%s tok/s", cli_human_count(rate, m->tokens_per_second));
     snprintf(parts[n++], 64, "lr %.2e", m->lr);
-    snprintf(parts[n++], 64, "grad %.3f", m->grad_norm);
+    snprintf(parts[n++], 64, m->skipped ? "grad %.3f, skipped" : "grad %.3f", m->grad_norm);
     snprintf(parts[n++], 64, "%sFLOP/s", short_count(flops, m->gflops * 1e9, " "));
     static const int order[] = {0, 1, 4, 5, 3, 6, 2}; /* as they are read */
     int limit = terminal ? cli_width() - 1 : 1 << 20, keep = 0, used = -2, cells = 0;
@@ -117,6 +117,7 @@ static void on_step(const lf_train_metrics *m, void *user)
     bool terminal = cli_is_terminal(stderr);
     u->last = *m;
     u->steps_done = m->step;
+    u->skipped += m->skipped;
     int64_t every = u->config->train.log_every > 0 ? u->config->train.log_every : 1;
     if (terminal) {
         if (cli_now() - u->drawn < 0.1 && m->step != m->steps) return;
@@ -315,6 +316,11 @@ static int finish(ui *u, int rc, const lf_error *err, int argc, char *const *arg
         fprintf(stderr, cli_say("done: %s steps, %s tokens, %s\n", "完成：%s 步，%s 个词元，%s\n"),
                 cli_human_count(a, (double)u->last.steps), short_count(b, (double)u->last.tokens, ""),
                 cli_human_time((char[32]){0}, u->last.seconds));
+    if (u->skipped)
+        fprintf(stderr,
+                cli_say("%" PRId64 " updates were skipped: \"skipped\" in metrics.jsonl\n",
+                        "跳过了 %" PRId64 " 次更新：见 metrics.jsonl 中的 \"skipped\"\n"),
+                u->skipped);
     if (*u->run_dir) {
         draw_curve(u);
         fprintf(stderr, "%s", cli_say("next: foundry generate ", "下一步：foundry generate "));

@@ -211,10 +211,6 @@ static int check_train(const lf_config *c, lf_error *err)
         return clash(c, "train.micro_batch_tokens", "train.batch_tokens", "must not exceed the batch", err);
     if (t->micro_batch_tokens && t->batch_tokens % t->micro_batch_tokens != 0)
         return clash(c, "train.micro_batch_tokens", "train.batch_tokens", "must divide the batch", err);
-    if (t->warmup_steps >= t->steps && t->warmup_steps > 0) {
-        clash(c, "train.warmup_steps", "train.steps", "must be less than the number of steps", err);
-        return lf_error_hint(err, "--train.warmup_steps %lld", (long long)(t->steps / 10));
-    }
     if (t->min_lr > t->lr) return clash(c, "train.min_lr", "train.lr", "must not exceed the highest learning rate", err);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* checkpoint.c - folders that are whole or not there: <run>/checkpoints/step-000200.
  *
  *   config.json model.safetensors generation_config.json tokenizer.json tokenizer_config.json    a Hugging Face model folder
- *   trainer/optimizer.safetensors   what the optimizer keeps of every parameter: m.<name>, v.<name>
+ *   trainer/optimizer.safetensors   what the optimizer keeps: m.<name>, v.<name> of every parameter; w.<name> when the model is an average
  *   trainer/config.yaml             the run's resolved config
  *   trainer/state.json              step, and size and hash of every file above: what makes a folder "whole"
  *
@@ -39,45 +39,20 @@ static void state_checksum(char out[17], const json_t *state)
 }
 
 /* ---- saving -------------------------------------------------------------------------------------------------------------------------- */
-/* One state of one parameter, as the file names it: "m.model.norm.weight". */
-typedef struct state_tensor {
-    char name[104];
-    const lf_param *param;
-    float *data;
-} state_tensor;
-
-/* Everything an optimizer keeps, first states of all parameters first. free() it; NULL when out of memory. */
-static state_tensor *list_states(const lf_model *model, const lf_optimizer *o, size_t *n, lf_error *err)
-{
-    state_tensor *list = lf__calloc(LF_STATES * (size_t)model->n_params, sizeof *list, err);
-    *n = 0;
-    for (int k = 0; k < LF_STATES && list; k++)
-        for (int i = 0; i < model->n_params; i++) {
-            const char *state = o->slots[i].rule->states[k];
-            if (!state) continue;
-            state_tensor *t = &list[(*n)++];
-            t->param = &model->params[i], t->data = o->slots[i].state[k];
-            snprintf(t->name, sizeof t->name, "%s.%s", state, t->param->name);
-        }
-    return list;
-}
-
 static int write_optimizer(const char *dir, const lf_model *model, const lf_optimizer *o, lf_error *err)
 {
     char path[LF_PATH_MAX];
     size_t n;
-    state_tensor *list = list_states(model, o, &n, err);
-    lf_st_decl *decls = list ? lf__calloc(n, sizeof *decls, err) : NULL;
+    lf_state *list;
+    if (lf__optimizer_states(o, model, &list, &n, err)) return -1;
+    lf_st_decl *decls = lf__calloc(n, sizeof *decls, err);
     lf_writer *w = NULL;
     int status = -1;
-    if (decls && lf__path_join(path, dir, "trainer/optimizer.safetensors", err) == 0) {
-        for (size_t i = 0; i < n; i++)
-            decls[i] = (lf_st_decl){.name = list[i].name, .dtype = "F32", .n_dims = 2, .shape = {list[i].param->rows, list[i].param->cols}};
-        w = lf__safetensors_begin(path, decls, n, err);
-    }
+    for (size_t i = 0; i < n && decls; i++)
+        decls[i] = (lf_st_decl){.name = list[i].name, .dtype = "F32", .n_dims = 2, .shape = {list[i].rows, list[i].cols}};
+    if (decls && lf__path_join(path, dir, "trainer/optimizer.safetensors", err) == 0) w = lf__safetensors_begin(path, decls, n, err);
     if (w) {
-        for (size_t i = 0; i < n; i++)
-            lf__writer_add(w, list[i].data, (size_t)list[i].param->rows * (size_t)list[i].param->cols * sizeof(float));
+        for (size_t i = 0; i < n; i++) lf__writer_add(w, list[i].data, (size_t)list[i].rows * (size_t)list[i].cols * sizeof(float));
         status = lf__writer_commit(&w, err);
     }
     free(decls);
@@ -309,10 +284,10 @@ int lf_checkpoint_find(char *out, size_t size, const char *path, const char *whi
 }
 
 /* ---- loading ----------------------------------------------------------------------------------------------------------------- */
-static int read_state(const lf_safetensors *st, const char *path, const state_tensor *into, lf_error *err)
+static int read_state(const lf_safetensors *st, const char *path, const lf_state *into, lf_error *err)
 {
     const lf_st_tensor *t = lf__safetensors_find(st, into->name);
-    size_t bytes = (size_t)into->param->rows * (size_t)into->param->cols * sizeof(float);
+    size_t bytes = (size_t)into->rows * (size_t)into->cols * sizeof(float);
     if (!t || strcmp(t->dtype, "F32") != 0 || t->bytes != bytes)
         return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" with %zu bytes of F32 was expected, %s", path, into->name, bytes,
                             t ? "but it is of another shape" : "but it is not there");
@@ -343,9 +318,9 @@ int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *o, int64
     lf_safetensors st;
     if (lf__checkpoint_verify(dir, step, err) || compare_data(dir, data, err) || lf__model_read(model, dir, err)) return -1;
     if (lf__path_join(path, dir, "trainer/optimizer.safetensors", err) || lf__safetensors_open(&st, path, err)) return -1;
-    size_t n;
-    state_tensor *list = list_states(model, o, &n, err);
-    int status = list ? 0 : -1;
+    size_t n = 0;
+    lf_state *list;
+    int status = lf__optimizer_states(o, model, &list, &n, err);
     for (size_t i = 0; i < n && !status; i++) status = read_state(&st, path, &list[i], err);
     free(list);
     lf__safetensors_close(&st);

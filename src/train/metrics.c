@@ -61,7 +61,7 @@ int lf__metrics_write(FILE *f, const char *run_dir, const lf_train_metrics *m, l
     number(&line, "val_loss", m->val_loss);
     number(&line, "val_bpb", m->val_bpb);
     number(&line, "val_floor_bpb", m->val_floor_bpb);
-    lf__buf_puts(&line, "}\n");
+    lf__buf_puts(&line, m->skipped ? ", \"skipped\": true}\n" : "}\n");
     bool written = !line.failed && fwrite(line.data, 1, line.len, f) == line.len && fflush(f) == 0;
     int reason = errno;
     lf__buf_release(&line);

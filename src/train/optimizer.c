@@ -1,35 +1,54 @@
-/* optimizer.c - from gradients to new weights: the schedule, global-norm clipping, and the table of optimizers.
+/* optimizer.c - from gradients to new weights: global-norm clipping, the table of optimizers, the average of the weights.
  *
- *   lr_t = lr t / W (t <= W), else min + (lr - min) (1 + cos(pi (t - W) / (N - W))) / 2
- *   g <- g min(1, clip / (|g| + 1e-6))
+ *   g <- g min(1, clip / (|g| + 1e-6))        average <- d average + (1 - d) w, d = min(ema_decay, (n - 1) / (n + 9)) after n updates
  *
  * A row of the table says what an optimizer keeps per parameter, which parameters it takes (AdamW has the others) and how it steps. Memory
- * and checkpoints follow from it. Decay only where the parameter table says so. The arithmetic is the backend's; results do not depend on
- * threads. */
+ * and checkpoints follow from it. Decay is apart from the gradient (Loshchilov & Hutter 2019), only where the parameter table says so. The
+ * arithmetic is the backend's; results do not depend on threads. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "train/trainer.h"
 
-/* m <- b1 m + (1 - b1) g     v <- b2 v + (1 - b2) g^2     w <- w - lr wd w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+static lf_adamw arguments(const lf_update *u)
+{
+    const lf_train_config *c = u->config;
+    return (lf_adamw){.w = u->w,
+                      .m = u->state[0],
+                      .v = u->state[1],
+                      .g = u->g,
+                      .n = (int64_t)u->param->rows * u->param->cols,
+                      .grad_scale = (float)u->grad_scale,
+                      .lr = (float)u->lr,
+                      .beta1 = (float)c->beta1,
+                      .beta2 = (float)c->beta2,
+                      .eps = (float)c->eps,
+                      .weight_decay = (float)u->weight_decay,
+                      .bias1 = (float)(1.0 - lf__pow(c->beta1, (double)u->count)),
+                      .bias2 = (float)(1.0 - lf__pow(c->beta2, (double)u->count))};
+}
+
+/* m <- b1 m + (1 - b1) g     v <- b2 v + (1 - b2) g^2     w <- w - lr wd w - lr (m / (1 - b1^n)) / (sqrt(v / (1 - b2^n)) + eps)
  * (Loshchilov & Hutter 2019) */
 static void adamw_step(const lf_update *u)
 {
-    const lf_train_config *c = u->config;
-    lf_adamw a = {.w = u->w,
-                  .m = u->state[0],
-                  .v = u->state[1],
-                  .g = u->g,
-                  .n = (int64_t)u->param->rows * u->param->cols,
-                  .grad_scale = (float)u->grad_scale,
-                  .lr = (float)u->lr,
-                  .beta1 = (float)c->beta1,
-                  .beta2 = (float)c->beta2,
-                  .eps = (float)c->eps,
-                  .weight_decay = (float)u->weight_decay,
-                  .bias1 = (float)(1.0 - lf__pow(c->beta1, (double)u->t)),
-                  .bias2 = (float)(1.0 - lf__pow(c->beta2, (double)u->t))};
+    lf_adamw a = arguments(u);
     u->device->ops->adamw(u->device, &a);
+}
+
+/* w <- w - lr wd w - lr sign(b1 m + (1 - b1) g)     m <- b2 m + (1 - b2) g          (Chen et al. 2023) */
+static void lion_step(const lf_update *u)
+{
+    lf_adamw a = arguments(u);
+    u->device->ops->lion(u->device, &a);
+}
+
+/* m <- mu m + g     w <- w - lr wd w - lr m          (Polyak 1964; the decay: Loshchilov & Hutter 2019) */
+static void sgd_step(const lf_update *u)
+{
+    int64_t n = (int64_t)u->param->rows * u->param->cols;
+    u->device->ops->axpby(u->device, u->state[0], u->g, (float)u->grad_scale, (float)u->config->momentum, n);
+    u->device->ops->axpby(u->device, u->w, u->state[0], (float)-u->lr, (float)(1.0 - u->lr * u->weight_decay), n);
 }
 
 static bool inside_blocks(const lf_param *p) { return p->row->per_layer && p->n_dims == 2; }
@@ -38,15 +57,24 @@ static const lf_rule rules[] = {
     /* name    keeps       takes          step            scratch */
     {"adamw", {"m", "v"}, NULL, adamw_step, NULL},
     {"muon", {"m"}, inside_blocks, lf__muon_step, lf__muon_reserve},
+    {"lion", {"m"}, NULL, lion_step, NULL},
+    {"sgd", {"m"}, NULL, sgd_step, NULL},
 };
 
 /* ---- memory -------------------------------------------------------------------------------------------------------------------- */
-/* What the parameters keep, in their order, then one place to work in, as large as the largest wants. */
-static void push_all(lf_optimizer *o, const lf_model *model, lf_arena *arena)
+/* What the parameters keep, in their order, the average and the guard, then one place to work in, as large as the largest wants. */
+static void push_all(lf_optimizer *o, const lf_model *model, const lf_train_config *c, lf_arena *arena)
 {
     for (int i = 0; i < model->n_params; i++) {
         size_t n = (size_t)model->params[i].rows * (size_t)model->params[i].cols;
         for (int k = 0; k < LF_STATES && o->slots[i].rule->states[k]; k++) o->slots[i].state[k] = lf__arena_push(arena, n * sizeof(float));
+    }
+    if (c->ema_decay > 0) o->average = lf__arena_push(arena, model->n_floats * sizeof(float));
+    if (c->skip_zscore > 0) {
+        o->guard.window = (int)c->skip_window;
+        o->guard.loss = lf__arena_push(arena, (size_t)c->skip_window * sizeof(float));
+        o->guard.norm = lf__arena_push(arena, (size_t)c->skip_window * sizeof(float));
+        o->guard.skipped = lf__arena_push(arena, sizeof(float));
     }
     size_t mark = lf__arena_mark(arena);
     for (int i = 0; i < model->n_params; i++) {
@@ -69,11 +97,11 @@ int lf__optimizer_init(lf_optimizer *o, const lf_model *model, const lf_train_co
         bool takes = !chosen->takes || chosen->takes(&model->params[i]);
         o->slots[i].rule = takes ? chosen : &rules[0];
     }
-    push_all(o, model, &measure);
+    push_all(o, model, c, &measure);
     size_t need = measure.peak;
     lf__arena_release(&measure);
     if (lf__arena_init_as(&o->arena, &model->weights, "optimizer", need, err)) return -1;
-    push_all(o, model, &o->arena);
+    push_all(o, model, c, &o->arena);
     return 0;
 }
 
@@ -84,15 +112,45 @@ void lf__optimizer_release(lf_optimizer *o)
     o->slots = NULL;
 }
 
-/* ---- the step -------------------------------------------------------------------------------------------------------------------- */
-double lf__scheduled(const lf_train_config *c, double peak, int64_t t)
+/* ---- what checkpoints keep ------------------------------------------------------------------------------------------------------- */
+int lf__optimizer_states(const lf_optimizer *o, const lf_model *model, lf_state **list, size_t *n, lf_error *err)
 {
-    double low = c->lr > 0 ? c->min_lr * (peak / c->lr) : 0.0;
-    if (t <= c->warmup_steps) return peak * (double)t / (double)c->warmup_steps;
-    double part = (double)(t - c->warmup_steps) / (double)LF_MAX(c->steps - c->warmup_steps, 1);
-    return low + 0.5 * (peak - low) * (1.0 + lf__cos(3.14159265358979323846 * LF_MIN(part, 1.0)));
+    size_t count = 0;
+    lf_state *s = *list = lf__calloc((LF_STATES + 1) * (size_t)model->n_params + 3, sizeof *s, err);
+    if (!s) return -1;
+    for (int k = 0; k <= LF_STATES; k++)
+        for (int i = 0; i < model->n_params; i++) {
+            const lf_param *p = &model->params[i];
+            const struct lf_slot *slot = &o->slots[i];
+            const char *kind = k < LF_STATES ? slot->rule->states[k] : o->average ? "w" : NULL;
+            ptrdiff_t at = p->weight->t.data - model->data + (ptrdiff_t)p->row0 * p->cols;
+            if (!kind) continue;
+            s[count] = (lf_state){.data = k < LF_STATES ? slot->state[k] : o->average + at, .rows = p->rows, .cols = p->cols};
+            snprintf(s[count++].name, sizeof s->name, "%s.%s", kind, p->name);
+        }
+    if (o->guard.loss) {
+        s[count++] = (lf_state){"guard.loss", o->guard.loss, 1, o->guard.window};
+        s[count++] = (lf_state){"guard.norm", o->guard.norm, 1, o->guard.window};
+        s[count++] = (lf_state){"guard.skipped", o->guard.skipped, 1, 1};
+    }
+    *n = count;
+    return 0;
 }
 
+void lf__optimizer_swap_average(lf_optimizer *o, lf_model *model)
+{
+    float some[1024];
+    if (!o->average) return;
+    for (size_t i = 0, n; i < model->n_floats; i += n) {
+        n = LF_MIN(model->n_floats - i, LF_COUNT(some));
+        memcpy(some, o->average + i, n * sizeof(float));
+        memcpy(o->average + i, model->data + i, n * sizeof(float));
+        memcpy(model->data + i, some, n * sizeof(float));
+    }
+    lf__model_pack(model);
+}
+
+/* ---- the step -------------------------------------------------------------------------------------------------------------------- */
 double lf__gradient_norm(const lf_model *model)
 {
     /* One run over all gradients: they lie in a row, and the padding between them is zero. */
@@ -102,6 +160,7 @@ double lf__gradient_norm(const lf_model *model)
 void lf__optimizer_step(lf_optimizer *o, lf_model *model, const lf_train_config *c, int64_t t, double norm)
 {
     double scale = c->grad_clip > 0 ? LF_MIN(1.0, c->grad_clip / (norm + 1e-6)) : 1.0, lr = lf__scheduled(c, c->lr, t);
+    int64_t count = t - (o->guard.skipped ? (int64_t)o->guard.skipped[0] : 0);
     for (int i = 0; i < model->n_params; i++) {
         const lf_param *p = &model->params[i];
         lf_weight *w = p->weight;
@@ -116,9 +175,14 @@ void lf__optimizer_step(lf_optimizer *o, lf_model *model, const lf_train_config 
                        .grad_scale = scale,
                        .lr = lr,
                        .weight_decay = p->row->decay ? c->weight_decay : 0.0,
-                       .t = t};
+                       .t = t,
+                       .count = count};
         o->slots[i].rule->step(&u);
         if (p->row0 + p->rows == w->t.rows) lf__weight_pack(model->device, w); /* its last part */
+    }
+    if (o->average) { /* begins as the first weights, and in short runs is the mean of about the last tenth */
+        double d = LF_MIN(c->ema_decay, (double)(count - 1) / (double)(count + 9));
+        model->device->ops->axpby(model->device, o->average, model->data, (float)(1.0 - d), (float)d, (int64_t)model->n_floats);
     }
     lf__model_clear_grads(model);
 }

@@ -3,8 +3,9 @@
  *   set up   folder locked -> data and tokenizer -> model -> compared with what the folder already holds -> resumed or begun
  *   loop     step: load windows -> forward and backward per micro-batch -> norm -> update     every so often: evaluate, sample, save
  *
- * The state of a run is (weights, moments, step): everything else is a function of the step. So a run that was killed and resumed is the
- * same run, bit for bit. The caller's thread calls every hook. */
+ * The state of a run is (weights, what the optimizer keeps, step): everything else is a function of the step. So a run that was killed
+ * and resumed is the same run, bit for bit. Who looks at the weights between steps (evaluation, samples, checkpoints) sees their average
+ * where train.ema_decay asks for one. The caller's thread calls every hook. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -225,7 +226,9 @@ static int resume(run *r, lf_error *err)
         return -1;
     if (!dir[0]) return 0;
     if (compare_tokenizers(r, dir, "", err)) return -1;
-    return lf__checkpoint_load(dir, r->trainer.model, &r->trainer.optimizer, &r->first_step, r->data_mark, err);
+    if (lf__checkpoint_load(dir, r->trainer.model, &r->trainer.optimizer, &r->first_step, r->data_mark, err)) return -1;
+    lf__optimizer_swap_average(&r->trainer.optimizer, r->trainer.model);
+    return 0;
 }
 
 static int set_up(run *r, lf_error *err)
@@ -236,6 +239,10 @@ static int set_up(run *r, lf_error *err)
     if (lf__run_data_open(&r->data, c, r->dir, r->hooks, err) || lf__run_data_mark(r->data_mark, &r->data, err)) return -1;
     lf__config_resolve(c, r->device);
     if (lf_config_check(c, err) || compare_with_folder(r, true, err)) return -1;
+    int64_t warmup = lf__warmup_steps(&c->train);
+    if (warmup != c->train.warmup_steps)
+        lf__buf_printf(&r->note, "%strain.warmup_steps = %" PRId64 " does not fit into %" PRId64 " steps: the warm-up is %" PRId64,
+                       r->note.len ? "; " : "", c->train.warmup_steps, c->train.steps, warmup);
     if (lf__trainer_init(&r->trainer, r->device, c, r->data.train, r->data.val != NULL, false, err)) return -1;
     if (resume(r, err)) return -1;
     if (!r->first_step) {
@@ -271,8 +278,11 @@ static int save(run *r, int64_t step, lf_error *err)
     const char *bad =
         lf__first_bad_tensor(r->trainer.model); /* an update may overflow; the next loss would say so, after a good checkpoint was lost */
     if (bad) return lf__diverged(err, "Step %" PRId64 ": its update left NaN or infinity in %s; the weights are not saved.", step, bad);
-    if (lf__checkpoint_save(dir, r->dir, step, r->trainer.model, &r->trainer.optimizer, &r->config, r->data.tokenizer, r->data_mark, err))
-        return -1;
+    lf__optimizer_swap_average(&r->trainer.optimizer, r->trainer.model);
+    int status =
+        lf__checkpoint_save(dir, r->dir, step, r->trainer.model, &r->trainer.optimizer, &r->config, r->data.tokenizer, r->data_mark, err);
+    lf__optimizer_swap_average(&r->trainer.optimizer, r->trainer.model);
+    if (status) return -1;
     lf__checkpoint_rotate(r->dir, r->config.train.keep_last, step);
     if (r->hooks->on_checkpoint) r->hooks->on_checkpoint(step, dir, lf__now() - start, r->hooks->user);
     return 0;
@@ -282,7 +292,9 @@ static int evaluate(run *r, lf_train_metrics *m, bool last, lf_error *err)
 {
     if (!r->data.val) return 0;
     lf__profile_quiet(r->device, true);
+    lf__optimizer_swap_average(&r->trainer.optimizer, r->trainer.model);
     int status = lf__evaluate(&r->trainer.evaluator, r->trainer.model, &r->data, last ? 0 : r->config.train.eval_documents, m, err);
+    lf__optimizer_swap_average(&r->trainer.optimizer, r->trainer.model);
     lf__profile_quiet(r->device, false);
     lf__profile_mark(r->device, "evaluation", "");
     if (status) return -1;
@@ -297,7 +309,9 @@ static int sample(run *r, int64_t step, lf_error *err)
     if (!r->hooks->on_sample || !r->data.tokenizer) return 0;
     if (lf__path_join(dir, r->dir, "samples", err) || lf__make_dirs(dir, err)) return -1;
     lf__profile_quiet(r->device, true);
+    lf__optimizer_swap_average(&r->trainer.optimizer, r->trainer.model);
     r->hooks->on_sample(step, r->trainer.model, r->data.tokenizer, dir, r->hooks->user);
+    lf__optimizer_swap_average(&r->trainer.optimizer, r->trainer.model);
     lf__profile_quiet(r->device, false);
     lf__profile_mark(r->device, "samples", "");
     return 0;

@@ -249,7 +249,11 @@ int lf__trainer_step(lf_trainer *t, int64_t step, lf_train_metrics *m, lf_error 
                             step, say(a, m->loss), say(b, m->grad_norm), bad ? bad : "an activation");
     }
     lf__profile_mark(t->device, "gradient norm", "");
-    lf__optimizer_step(&t->optimizer, t->model, c, step, m->grad_norm);
+    m->skipped = !lf__guard_accepts(&t->optimizer.guard, c, step, m->loss, m->grad_norm);
+    if (m->skipped)
+        lf__model_clear_grads(t->model);
+    else
+        lf__optimizer_step(&t->optimizer, t->model, c, step, m->grad_norm);
     lf__profile_mark(t->device, "optimizer", "");
     double seconds = lf__now() - start;
     m->tokens_per_second = (double)c->batch_tokens / seconds;

@@ -23,7 +23,8 @@ typedef struct lf_update {
     lf_arena *scratch;   /* rewind it                                 */
     double grad_scale;   /* g is multiplied by it first (clipping)    */
     double lr, weight_decay;
-    int64_t t; /* 1 = first */
+    int64_t t;     /* of the schedule: 1 = first              */
+    int64_t count; /* of updates, this one included: t less the skipped */
 } lf_update;
 
 /* One optimizer. Adding one = a row in optimizer.c and a choice in the option table. */
@@ -35,25 +36,53 @@ typedef struct lf_rule {
     void (*reserve)(lf_arena *arena, const lf_param *p); /* pushes the scratch of a step; NULL: none                    */
 } lf_rule;
 
-/* States of all parameters, in their order, then scratch: one arena. */
+/* Outliers of the last steps (guard.c); all zero when train.skip_zscore is. */
+typedef struct lf_guard {
+    int window;
+    float *loss, *norm; /* [window] rings: step t at (t - 1) % window */
+    float *skipped;     /* [1] updates left out so far                          */
+} lf_guard;
+
+/* States of all parameters in their order, the average, the guard, then scratch: one arena. */
 typedef struct lf_optimizer {
     lf_arena arena;
     struct lf_slot {
         const lf_rule *rule;
         float *state[LF_STATES]; /* [rows, cols] each, or NULL */
     } * slots;                   /* [model->n_params] */
+    float *average;              /* [model->n_floats] mean of the weights over time; NULL when train.ema_decay is 0 */
+    lf_guard guard;
 } lf_optimizer;
 int lf__optimizer_init(lf_optimizer *o, const lf_model *model, const lf_train_config *c, lf_error *err);
 void lf__optimizer_release(lf_optimizer *o);
-/* A learning rate that is `peak` at its highest, at step t = 1..steps: linear over warmup_steps, then a cosine that ends in the same
- * proportion to peak as min_lr to lr. */
-double lf__scheduled(const lf_train_config *c, double peak, int64_t t);
+/* Everything that a run must find again beside the weights, as checkpoints name it: "m.model.norm.weight". *list: free() it. The data are
+ * the optimizer's own. 0 or -1. */
+typedef struct lf_state {
+    char name[104];
+    float *data;
+    int rows, cols;
+} lf_state;
+int lf__optimizer_states(const lf_optimizer *o, const lf_model *model, lf_state **list, size_t *n, lf_error *err);
+/* Exchanges the weights with their average, panels too; twice is nothing. Without an average: nothing. */
+void lf__optimizer_swap_average(lf_optimizer *o, lf_model *model);
 /* Global norm of all gradients, before clipping. */
 double lf__gradient_norm(const lf_model *model);
-/* Step t = 1..: clips to c->grad_clip (0 = off) given the norm, updates every weight, packs the panels, clears the gradient marks. */
+/* Step t = 1..: clips to c->grad_clip (0 = off) given the norm, updates every weight and the average, packs the panels, clears the
+ * gradient marks. */
 void lf__optimizer_step(lf_optimizer *o, lf_model *model, const lf_train_config *c, int64_t t, double norm);
 /* The name of the first parameter whose value (or, failing that, gradient) is not finite; NULL when all are. */
 const char *lf__first_bad_tensor(const lf_model *model);
+
+/* ---- schedule.c ---------------------------------------------------------------------------------------------------------------------- */
+/* A learning rate that is `peak` at its highest, at step t = 1..steps, as c->schedule says; it ends in the same proportion to peak as
+ * min_lr to lr. */
+double lf__scheduled(const lf_train_config *c, double peak, int64_t t);
+/* What the run has: c->warmup_steps, or a tenth of the steps where those are too few for it. */
+int64_t lf__warmup_steps(const lf_train_config *c);
+
+/* ---- guard.c ------------------------------------------------------------------------------------------------------------------------- */
+/* May step t = 1.. update the weights? Called once per step, in order. */
+bool lf__guard_accepts(lf_guard *g, const lf_train_config *c, int64_t t, double loss, double norm);
 
 /* ---- muon.c ------------------------------------------------------------------------------------------------------------------------ */
 void lf__muon_step(const lf_update *u);
@@ -134,7 +163,9 @@ int lf__trainer_step(lf_trainer *t, int64_t step, lf_train_metrics *m, lf_error 
 int lf__diverged(lf_error *err, const char *format, ...) LF_PRINTF(2, 3);
 
 /* ---- checkpoint.c ------------------------------------------------------------------------------------------------------------------ */
-/* Writes dir (out) = <run>/checkpoints/step-000200: model folder + trainer/{state.json, optimizer.safetensors, config.yaml}. */
+/* Writes dir (out) = <run>/checkpoints/step-000200: model folder + trainer/{state.json, optimizer.safetensors, config.yaml}. With an
+ * average of the weights, it is the model of the folder and the weights themselves are w.* of the optimizer's file: saving wants the two
+ * exchanged, and loading leaves them so (lf__optimizer_swap_average). */
 int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step, const lf_model *model, const lf_optimizer *optimizer,
                         const lf_config *config, const lf_tokenizer *tokenizer, const char *data, lf_error *err);
 /* data: the mark of what it was trained on, compared on load; NULL: not known. */

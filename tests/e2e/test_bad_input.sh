@@ -181,7 +181,10 @@ bad "heads do not divide the width" 1 'model.hidden_size = 32|tiny.yaml:2|num_at
 bad "key/value heads do not divide the heads" 1 'num_key_value_heads = 3|num_attention_heads' train --model.num_key_value_heads 3
 bad "window longer than the context" 1 'train.seq_len = 128|max_position_embeddings = 64' train --train.seq_len 128
 bad "batch is no multiple of the window" 1 'train.batch_tokens = 100|64|hint: --train.batch_tokens' train --train.batch_tokens 100
-bad "warm-up longer than the run" 1 'train.warmup_steps = 4|train.steps = 3' train --train.steps 3
+bad "an optimizer that does not exist" 2 'train.optimizer|adamw|muon|lion|sgd|"adam"' train --train.optimizer adam
+bad "a schedule that does not exist" 2 'train.schedule|cosine|linear|constant|wsd|"exp"' train --train.schedule exp
+bad "a negative hyper-parameter" 2 'train.weight_decay|from 0 to 10|"-0.1"' train --train.weight_decay -0.1
+bad "a hyper-parameter that is no number" 2 'train.momentum|from 0 to 0.9999999|"nan"' train --train.momentum nan
 bad "vocabulary smaller than a token" 1 'shards|399|300' train --model.vocab_size 300
 bad "no data named" 1 'data.train|hint:' $F train char --run.dir run/new
 bad "config show of a bad file" 1 'typo.yaml:2' $F config show typo.yaml

@@ -69,6 +69,8 @@ train --run.dir back --resume back/checkpoints/step-000014 --train.steps 30
 equal "back within a run: exit code" 1 $?
 says "back within a run: why" "later than step 14" said
 equal "back within a run: nothing lost" "20 step-000020" "$(grep -c step back/metrics.jsonl) $(ls back/checkpoints | tail -n 1)"
+train --run.dir brief --train.steps 3
+says "a warm-up that does not fit into the run is shortened, and a note says so" "train.warmup_steps = 4 does not fit into 3 steps: the warm-up is 0" said
 train --run.dir whole --train.keep_last 9
 train --run.dir branch --resume whole/checkpoints/step-000014
 equal "on in another folder: exit code" 0 $?

@@ -233,6 +233,32 @@ static void flat_oracle(const void *params, float *work, double *out)
     out[4 * n + 1] = -1, out[4 * n + 2] = (double)(n - 1), out[4 * n + 3] = (double)(n / 3);
 }
 
+/* ---- lion: out = w, m ---- */
+static void lion_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rows_shape *s = params;
+    int64_t n = (int64_t)s->n * s->c;
+    float *g = fill(work, n, 1, s->a);
+    fill(out, 2 * n, 2, s->a);
+    for (int64_t i = 0; i < n; i += 3) g[i] = out[n + i] = 0.0f;
+    dev->ops->lion(
+        dev,
+        &(lf_adamw){
+            .w = out, .m = out + n, .g = g, .n = n, .grad_scale = 0.5f, .lr = 1e-2f, .beta1 = 0.9f, .beta2 = 0.99f, .weight_decay = 0.1f});
+}
+static void lion_oracle(const void *params, float *work, double *out)
+{
+    const rows_shape *s = params;
+    int64_t n = (int64_t)s->n * s->c;
+    float *g = fill(work, n, 1, s->a), *x = fill(work + n, 2 * n, 2, s->a);
+    for (int64_t i = 0; i < n; i += 3) g[i] = x[n + i] = 0.0f;
+    for (int64_t i = 0; i < n; i++) {
+        double m = x[n + i], gi = 0.5 * g[i], c = (double)0.9f * m + (1.0 - (double)0.9f) * gi;
+        out[i] = x[i] * (1.0 - (double)1e-2f * 0.1f) - (double)1e-2f * ((c > 0) - (c < 0));
+        out[n + i] = (double)0.99f * m + (1.0 - (double)0.99f) * gi;
+    }
+}
+
 /* ---- axpby, add_diagonal: out = y, scaled in place, square ---- */
 static void linear_run(lf_device *dev, const void *params, float *work, float *out)
 {
@@ -299,6 +325,7 @@ static void swiglu(void **state) { (void)state, check_all("swiglu", swiglu_run, 
 static void cross_entropy(void **state) { (void)state, check_all("cross-entropy", ce_run, ce_oracle, 1, 2, 2e-6); }
 static void flat(void **state) { (void)state, check_all("adamw, add, sums", flat_run, flat_oracle, 5, 5, 2e-6); }
 
+static void lion(void **state) { (void)state, check_all("lion", lion_run, lion_oracle, 3, 2, 2e-7); }
 static void linear(void **state) { (void)state, check_all("axpby, diagonal", linear_run, linear_oracle, 4, 3, 2e-7); }
 
 static void rope(void **state)
@@ -393,6 +420,19 @@ static void bench_adamw(lf_device *dev, void *arg)
     lf_adamw a = {mem, mem + P, mem + 2 * P, mem + 3 * P, P, 1.0f, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0.5f};
     (void)arg, dev->ops->adamw(dev, &a);
 }
+static void bench_lion(lf_device *dev, void *arg)
+{
+    lf_adamw a = {.w = mem,
+                  .m = mem + P,
+                  .g = mem + 3 * P,
+                  .n = P,
+                  .grad_scale = 1.0f,
+                  .lr = 1e-3f,
+                  .beta1 = 0.9f,
+                  .beta2 = 0.99f,
+                  .weight_decay = 0.1f};
+    (void)arg, dev->ops->lion(dev, &a);
+}
 static void bench_pack(lf_device *dev, void *arg)
 {
     lf_panels p = {mem, 1024, 1024, 0, LF_F32};
@@ -411,7 +451,8 @@ static void speed(void **state)
                                       {"cross-entropy", 2 * f * 128 * 4096, 128 * 4096, bench_ce},
                                       {"pack transposed", 2 * f * 1024 * 1024, 1024 * 1024, bench_pack},
                                       {"sum of squares", f * P, P, bench_sum},
-                                      {"adamw", 7 * f * P, P, bench_adamw}};
+                                      {"adamw", 7 * f * P, P, bench_adamw},
+                                      {"lion", 5 * f * P, P, bench_lion}};
     mem = aligned_alloc(64, sizeof(float) * 4 * P);
     for (const char *const *isa = lf_isa_list(); *isa; isa++) {
         if (!lf_isa_supported(*isa) || strcmp(*isa, "scalar") == 0) continue;
@@ -439,6 +480,7 @@ int main(void)
         cmocka_unit_test(cross_entropy),
         cmocka_unit_test(flat),
         cmocka_unit_test(linear),
+        cmocka_unit_test(lion),
         cmocka_unit_test(embed),
         cmocka_unit_test(exponential),
         cmocka_unit_test(heads),

@@ -372,6 +372,20 @@ static void adamw(lf_device *dev, const lf_adamw *args)
     lf__cpu_run(dev, adamw_worker, &job, 4.0 * (double)args->n);
 }
 
+static void lion_worker(void *arg, int tid, int n_threads)
+{
+    const range_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_HALF, tid, n_threads, &lo, &hi);
+    j->k->lion(j->adamw, lo, hi);
+}
+
+static void lion(lf_device *dev, const lf_adamw *args)
+{
+    range_job job = {.k = dev->kernels, .adamw = args, .n = args->n};
+    lf__cpu_run(dev, lion_worker, &job, 2.0 * (double)args->n);
+}
+
 void lf__cpu_ops_rows(lf_backend_ops *ops)
 {
     ops->embed_forward = embed_forward;
@@ -392,4 +406,5 @@ void lf__cpu_ops_rows(lf_backend_ops *ops)
     ops->sum_squares = sum_squares;
     ops->find_nonfinite = find_nonfinite;
     ops->adamw = adamw;
+    ops->lion = lion;
 }

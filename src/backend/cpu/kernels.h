@@ -66,6 +66,7 @@ typedef struct lf_kernels {
     double (*sum_squares)(const float *x, int n); /* one chunk */
     bool (*all_finite)(const float *x, int64_t n);
     void (*adamw)(const lf_adamw *a, int64_t lo, int64_t hi);
+    void (*lion)(const lf_adamw *a, int64_t lo, int64_t hi);
 
     float (*dot)(const float *x, const float *y, int n);
     void (*scale)(float *y, const float *x, float a, int n); /* y = a * x */

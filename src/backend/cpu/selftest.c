@@ -85,6 +85,7 @@ static void run_adamw(lf_device *dev, float *work, float *out)
     out[3 * N] = (float)dev->ops->sum_squares(dev, g, N);
     dev->ops->add(dev, out + N, g, N, 1);
     dev->ops->axpby(dev, out, g, -0.3f, 0.7f, N);
+    dev->ops->lion(dev, &a);
 }
 
 /* Two sequences (70 and 9 positions), 4 query heads on 2 kv heads, forward and backward. */

@@ -143,6 +143,18 @@ static void adamw(const lf_adamw *a, int64_t lo, int64_t hi)
     }
 }
 
+/* Chen et al. 2023: the sign of one mean of gradients is the step, another mean is remembered. */
+static void lion(const lf_adamw *a, int64_t lo, int64_t hi)
+{
+    float keep = 1.0f - a->lr * a->weight_decay;
+    for (int64_t i = lo; i < hi; i++) {
+        float g = a->g[i] * a->grad_scale, c = a->beta1 * a->m[i] + (1.0f - a->beta1) * g;
+        float sign = c > 0.0f ? 1.0f : c < 0.0f ? -1.0f : c; /* NaN stays NaN */
+        a->m[i] = a->beta2 * a->m[i] + (1.0f - a->beta2) * g;
+        a->w[i] = a->w[i] * keep - a->lr * sign;
+    }
+}
+
 static float dot(const float *x, const float *y, int n)
 {
     double sum = 0.0;
@@ -231,6 +243,7 @@ void lf__kernels_scalar(lf_kernels *k)
                       .sum_squares = sum_squares,
                       .all_finite = all_finite,
                       .adamw = adamw,
+                      .lion = lion,
                       .dot = dot,
                       .scale = scale,
                       .axpy = axpy,

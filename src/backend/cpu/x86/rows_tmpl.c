@@ -212,6 +212,29 @@ static void adamw(const lf_adamw *a, int64_t lo, int64_t hi)
     });
 }
 
+/* Chen et al. 2023. sign(c) is c times 2^200 (in two factors: denormals become whole numbers too) held within -1 and 1; NaN stays NaN. */
+static void lion(const lf_adamw *a, int64_t lo, int64_t hi)
+{
+    v16 gs = v_set1(a->grad_scale);
+    v16 b1 = v_set1(a->beta1);
+    v16 b2 = v_set1(a->beta2);
+    v16 c1 = v_set1(1.0f - a->beta1);
+    v16 c2 = v_set1(1.0f - a->beta2);
+    v16 keep = v_set1(1.0f - a->lr * a->weight_decay);
+    v16 step = v_set1(a->lr);
+    v16 huge = v_set1(0x1p100f);
+    float *w = a->w + lo, *m = a->m + lo;
+    const float *grad = a->g + lo;
+    EACH16(i, hi - lo, {
+        v16 g = v_mul(v_load(grad + i, lanes), gs);
+        v16 mi = v_load(m + i, lanes);
+        v16 c = v_fma(mi, b1, v_mul(c1, g));
+        v16 sign = v_min(v_set1(1.0f), v_max(v_set1(-1.0f), v_mul(v_mul(c, huge), huge)));
+        v_store(m + i, v_fma(mi, b2, v_mul(c2, g)), lanes);
+        v_store(w + i, v_fnma(step, sign, v_mul(v_load(w + i, lanes), keep)), lanes);
+    });
+}
+
 static float dot(const float *x, const float *y, int n)
 {
     v16 sum = v_set1(0.0f);
@@ -309,6 +332,7 @@ static void fill_row_kernels(lf_kernels *k)
     k->sum_squares = sum_squares;
     k->all_finite = all_finite;
     k->adamw = adamw;
+    k->lion = lion;
     k->dot = dot;
     k->scale = scale;
     k->axpy = axpy;

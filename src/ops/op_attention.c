@@ -20,9 +20,9 @@ typedef struct group {
     int32_t *seq_block; /* [last - first + 1] first block of each sequence */
 } group;
 
-/* Scratch blocks of one call: enough for long sequences, and a fixed number, so that the forecast does not depend on how
- * documents happen to cut a batch. Many tiny sequences are worked off in several groups. */
-static int max_blocks(int n_tokens) { return 2 * ((n_tokens + LF_KV_BLOCK - 1) / LF_KV_BLOCK); }
+/* Scratch blocks of one call: what one long sequence takes, whatever the batch, so that the forecast does not depend on how documents
+ * happen to cut it. Short sequences do not fill their last blocks: they are worked off in two or more groups. */
+static int max_blocks(int n_tokens) { return (n_tokens + LF_KV_BLOCK - 1) / LF_KV_BLOCK; }
 
 /* Products of bfloat16 where sequences are whole: rows go in as they are, nothing is written into blocks. With a cache, where a row must
  * not depend on how its prompt was cut, and with switches, products stay float. */

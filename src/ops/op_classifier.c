@@ -60,26 +60,22 @@ double op_classifier(lf_ctx *ctx, lf_classifier a)
     for (int i = 0; i < n; i++)
         if (batch->targets[i] >= 0) rows[m] = i, targets[m++] = batch->targets[i];
 
-    /* Room for the gathered rows is taken even when every row is scored: the forecast must not depend on the data. */
-    float *gathered = lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(a.x) * sizeof *gathered);
-    float *d_gathered = ctx->tape ? lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(a.x) * sizeof *gathered) : NULL;
-    if (lf__failed(ctx)) return 0;
-    bool all = m == n;
-    const float *x = all ? a.x->data : gathered;
-    float *dx = all ? a.x->grad : d_gathered;
-    if (!all && !ctx->dry) ops->gather_rows(ctx->device, gathered, a.x->data, rows, m, c);
-
+    /* Room for gathered rows is taken even when every row is scored: the forecast must not depend on the data. */
     int step = chunk_rows(a.weight->t.rows);
+    size_t room = (size_t)LF_MIN(step, n) * (size_t)c * sizeof(float);
+    float *gathered = lf__ctx_push(ctx, ctx->scratch, room), *d_gathered = ctx->tape ? lf__ctx_push(ctx, ctx->scratch, room) : NULL;
+    if (lf__failed(ctx)) return 0;
+    bool all = m == n, scatters = !all && ctx->tape && !ctx->dry;
     for (int i = 0; i < m && !lf__failed(ctx); i += step) {
-        size_t chunk = lf__arena_mark(ctx->scratch);
-        size_t at = (size_t)i * (size_t)c;
-        run_chunk(ctx, &a, x + at, dx ? dx + at : NULL, targets + i, nll + i, LF_MIN(step, m - i));
+        size_t chunk = lf__arena_mark(ctx->scratch), at = (size_t)i * (size_t)c;
+        int part = LF_MIN(step, m - i);
+        if (!all && !ctx->dry) ops->gather_rows(ctx->device, gathered, a.x->data, rows + i, part, c);
+        run_chunk(ctx, &a, all ? a.x->data + at : gathered, all && ctx->tape ? a.x->grad + at : d_gathered, targets + i, nll + i, part);
+        if (scatters && !lf__failed(ctx)) ops->scatter_rows(ctx->device, a.x->grad, d_gathered, rows + i, part, c, n, i > 0);
         lf__arena_rewind(ctx->scratch, chunk);
     }
-    if (ctx->tape && !lf__failed(ctx)) {
-        a.x->grad_written = true;
-        if (!all && !ctx->dry) ops->scatter_rows(ctx->device, a.x->grad, dx, rows, m, c, n, 0);
-    }
+    if (scatters && m == 0) ops->scatter_rows(ctx->device, a.x->grad, d_gathered, rows, 0, c, n, 0);
+    if (ctx->tape && !lf__failed(ctx)) a.x->grad_written = true;
     lf__arena_rewind(ctx->scratch, mark);
     if (lf__failed(ctx) || ctx->dry) return 0;
 

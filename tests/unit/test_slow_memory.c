@@ -13,7 +13,7 @@ static void on_eval(const lf_train_metrics *m, void *user)
 static void resident_is_planned(void **state)
 {
     LF_UNUSED(state);
-    enum { TOKENS = 400000 };
+    enum { TOKENS = 20000 };
     static int32_t ids[TOKENS];
     for (int i = 0; i < TOKENS; i++) ids[i] = (int32_t)(lf__rng_at(1, 0, (uint64_t)i) % 1000);
     put_shards("shards", ids, TOKENS, 1, LF_SHARD_UINT16, TOKENS, -1);

@@ -8,7 +8,8 @@
  * a typical AdamW step and its learning rate and decay can be kept (Liu et al. 2025, "Muon is scalable for LLM training").
  *
  * 5 (4 r^2 c + 2 r^3) FLOPs with r <= c the sides. A tall X is worked on from the right, X (a I + b S + ...) with S = X^T X: nothing is
- * transposed, and S stays the smaller square. Products are the backend's: the same bits for any number of threads. */
+ * transposed, and S stays the smaller square. Products are the backend's, of the type that the model's own are (bfloat16 is what the
+ * authors use): the same bits for any number of threads. */
 #include "train/trainer.h"
 
 typedef struct workplace {
@@ -17,9 +18,9 @@ typedef struct workplace {
     lf_panels panels; /* of whatever is multiplied by */
 } workplace;
 
-static workplace lay_out(lf_arena *arena, int rows, int cols)
+static workplace lay_out(lf_arena *arena, const lf_param *p)
 {
-    int r = LF_MIN(rows, cols), c = LF_MAX(rows, cols);
+    int rows = p->rows, cols = p->cols, r = LF_MIN(rows, cols), c = LF_MAX(rows, cols);
     size_t n = (size_t)rows * (size_t)cols, square = (size_t)r * (size_t)r;
     size_t panels = LF_MAX(lf__panels_floats(r, c, 0), LF_MAX(lf__panels_floats(c, r, 0), lf__panels_floats(r, r, 0)));
     workplace w;
@@ -27,11 +28,11 @@ static workplace lay_out(lf_arena *arena, int rows, int cols)
     w.y = lf__arena_push(arena, n * sizeof(float));
     w.s = lf__arena_push(arena, square * sizeof(float));
     w.t = lf__arena_push(arena, square * sizeof(float));
-    w.panels = (lf_panels){.data = lf__arena_push(arena, panels * sizeof(float))};
+    w.panels = (lf_panels){.data = lf__arena_push(arena, panels * sizeof(float)), .type = p->weight->forward.type};
     return w;
 }
 
-void lf__muon_reserve(lf_arena *arena, const lf_param *p) { lay_out(arena, p->rows, p->cols); }
+void lf__muon_reserve(lf_arena *arena, const lf_param *p) { lay_out(arena, p); }
 
 /* C [m, n] = A B, B [k, n] read from b with these strides. */
 static void multiply(lf_device *dev, float *c, const float *a, ptrdiff_t a_rs, ptrdiff_t a_cs, const float *b, ptrdiff_t b_rs,
@@ -78,7 +79,7 @@ void lf__muon_step(const lf_update *u)
     int64_t n = (int64_t)rows * cols;
     float mu = (float)c->momentum, fresh = (float)((1.0 - c->momentum) * u->grad_scale);
     size_t mark = lf__arena_mark(u->scratch);
-    workplace w = lay_out(u->scratch, rows, cols);
+    workplace w = lay_out(u->scratch, u->param);
     ops->axpby(u->device, u->state[0], u->g, fresh, mu, n);
     ops->axpby(u->device, w.x, u->g, fresh, 0.0f, n);
     ops->axpby(u->device, w.x, u->state[0], mu, 1.0f, n);

@@ -40,15 +40,17 @@ static int take_down(void **state)
 
 static void set(lf_config *c, const char *key, const char *value) { assert_ok(lf_config_set(c, key, value, "test", err)); }
 
-static lf_model *new_model(lf_device *dev)
+static lf_model *new_model_of(lf_device *dev, lf_dtype products)
 {
     lf_error err = {0};
-    lf_model *m = lf__model_alloc(dev, &config.model, true, LF_F32, false, &err);
+    lf_model *m = lf__model_alloc(dev, &config.model, true, products, false, &err);
     if (!m) fail_msg("%s", err.message);
     lf__model_init_weights(m, 7);
     lf__model_pack(m);
     return m;
 }
+
+static lf_model *new_model(lf_device *dev) { return new_model_of(dev, LF_F32); }
 
 /* A gradient of every weight for step t; returns its norm. Padding between the weights stays zero. */
 static double make_gradients(lf_model *m, int64_t t)
@@ -137,14 +139,14 @@ static const char *choice(const char *key, size_t i)
 }
 
 /* With this many threads: the weights after a few steps, hashed. */
-static uint64_t trained(const char *optimizer, int threads)
+static uint64_t trained(const char *optimizer, lf_dtype products, int threads)
 {
     lf_config c = config;
     lf_optimizer o;
     lf_device *dev = lf_device_open(&(lf_device_options){.threads = threads}, NULL);
     set(&c, "train.optimizer", optimizer);
     set(&c, "train.ema_decay", "0.9");
-    lf_model *m = new_model(dev);
+    lf_model *m = new_model_of(dev, products);
     assert_ok(lf__optimizer_init(&o, m, &c.train, err));
     for (int64_t t = 1; t <= 3; t++) lf__optimizer_step(&o, m, &c.train, t, make_gradients(m, t));
     assert_null(lf__first_bad_tensor(m));
@@ -163,8 +165,12 @@ static void every_optimizer(void **state)
     uint64_t seen[8] = {0};
     size_t n = 0;
     for (const char *name; (name = choice("train.optimizer", n)); n++) {
-        seen[n] = trained(name, 1);
-        if (trained(name, 2) != seen[n] || trained(name, 3) != seen[n]) fail_msg("%s: other bits with other threads", name);
+        for (lf_dtype products = device->bf16 ? LF_BF16 : LF_F32;; products = LF_F32) {
+            seen[n] = trained(name, products, 1);
+            if (trained(name, products, 2) != seen[n] || trained(name, products, 3) != seen[n])
+                fail_msg("%s: other bits with other threads", name);
+            if (products == LF_F32) break;
+        }
         for (size_t i = 0; i < n; i++)
             if (seen[i] == seen[n]) fail_msg("%s does what another one does", name);
     }
@@ -178,6 +184,38 @@ static void every_optimizer(void **state)
     assert_int_equal(lf__optimizer_init(&o, m, &c.train, &err), -1);
     assert_non_null(strstr(err.message, "\"adam\""));
     lf_model_free(&m);
+}
+
+/* Muon of a model that multiplies in bfloat16 does so too, and means the same. */
+static void muon_in_bfloat16(void **state)
+{
+    LF_UNUSED(state);
+    if (!device->bf16) skip();
+    lf_config c = config;
+    set(&c, "train.optimizer", "muon");
+    c.train.weight_decay = 0;
+    lf_model *start = new_model(device), *m[2] = {new_model(device), new_model_of(device, LF_BF16)};
+    for (int k = 0; k < 2; k++) {
+        lf_optimizer o;
+        assert_ok(lf__optimizer_init(&o, m[k], &c.train, err));
+        lf__optimizer_step(&o, m[k], &c.train, 3, make_gradients(m[k], 1));
+        lf__optimizer_release(&o);
+    }
+    for (int p = 0; p < start->n_params; p++) {
+        const lf_param *q = &start->params[p];
+        size_t at = (size_t)(q->weight->t.data - start->data) + (size_t)(q->row0 * q->cols), n = (size_t)(q->rows * q->cols);
+        double difference = 0, size = 0;
+        for (size_t i = at; i < at + n; i++) {
+            double d = (double)m[0]->data[i] - (double)m[1]->data[i], s = (double)m[0]->data[i] - (double)start->data[i];
+            difference += d * d, size += s * s;
+        }
+        bool inside = q->row->per_layer && q->n_dims == 2;
+        if (inside ? !(difference > 0 && difference < 0.03 * 0.03 * size) : difference > 0)
+            fail_msg("%s: the updates differ by %.3g of %.3g", q->name, sqrt(difference), sqrt(size));
+    }
+    lf_model_free(&start);
+    lf_model_free(&m[0]);
+    lf_model_free(&m[1]);
 }
 
 static double rate(const char *schedule, int64_t t)
@@ -337,8 +375,9 @@ static void guard(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formulas),   cmocka_unit_test(every_optimizer), cmocka_unit_test(schedules),
-        cmocka_unit_test(short_runs), cmocka_unit_test(average),         cmocka_unit_test(guard),
+        cmocka_unit_test(formulas),  cmocka_unit_test(every_optimizer), cmocka_unit_test(muon_in_bfloat16),
+        cmocka_unit_test(schedules), cmocka_unit_test(short_runs),      cmocka_unit_test(average),
+        cmocka_unit_test(guard),
     };
     return cmocka_run_group_tests(tests, set_up, take_down);
 }

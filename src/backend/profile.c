@@ -80,24 +80,18 @@ static double visible(const lf_attention *a)
     return pairs * a->n_heads;
 }
 
-static void count_attention(lf_device *dev, const lf_attention *a, double flops, double bytes)
-{
-    count(dev, a->products == LF_BF16 ? 0 : flops, bytes);
-    if (a->products == LF_BF16) dev->profile->pending.flops_bf16 += flops;
-}
-
 static double rows_of(const lf_attention *a) { return a->seq_start[a->n_seqs] - a->seq_start[0]; }
 
 static void attention_forward(lf_device *dev, const lf_attention *a, void *scratch)
 {
-    count_attention(dev, a, 4 * visible(a) * a->head_dim, 8 * rows_of(a) * (a->n_heads + a->n_kv_heads) * a->head_dim);
+    count(dev, 4 * visible(a) * a->head_dim, 8 * rows_of(a) * (a->n_heads + a->n_kv_heads) * a->head_dim);
     INNER(dev)->attention_forward(dev, a, scratch);
 }
 
 static void attention_backward(lf_device *dev, const lf_attention_grad *g, void *scratch)
 {
     const lf_attention *a = &g->forward;
-    count_attention(dev, a, 10 * visible(a) * a->head_dim, 16 * rows_of(a) * (a->n_heads + a->n_kv_heads) * a->head_dim);
+    count(dev, 10 * visible(a) * a->head_dim, 16 * rows_of(a) * (a->n_heads + a->n_kv_heads) * a->head_dim);
     INNER(dev)->attention_backward(dev, g, scratch);
 }
 
@@ -132,12 +126,6 @@ static void adamw(lf_device *dev, const lf_adamw *a)
     INNER(dev)->adamw(dev, a);
 }
 
-static void lion(lf_device *dev, const lf_adamw *a)
-{
-    count(dev, 9.0 * (double)a->n, 20.0 * (double)a->n);
-    INNER(dev)->lion(dev, a);
-}
-
 /* ---- marks ----------------------------------------------------------------------------------------------------------------------- */
 int lf__profile_begin(lf_device *dev, lf_error *err)
 {
@@ -150,7 +138,7 @@ int lf__profile_begin(lf_device *dev, lf_error *err)
     p->ops.rmsnorm_forward = rmsnorm_forward, p->ops.rmsnorm_backward = rmsnorm_backward;
     p->ops.rope = rope, p->ops.attention_forward = attention_forward, p->ops.attention_backward = attention_backward;
     p->ops.swiglu_backward = swiglu_backward, p->ops.cross_entropy = cross_entropy, p->ops.add = add;
-    p->ops.sum_squares = sum_squares, p->ops.adamw = adamw, p->ops.lion = lion;
+    p->ops.sum_squares = sum_squares, p->ops.adamw = adamw;
     dev->profile = p;
     dev->ops = &p->ops;
     p->last = lf__now();

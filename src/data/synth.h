@@ -20,7 +20,7 @@ typedef struct lf_synth_rule {
 extern const lf_synth_rule lf__synth_en[], lf__synth_zh[]; /* end with a NULL name */
 
 /* Raised whenever a table or the drawing changes: the same seed then gives other stories. */
-enum { LF_SYNTH_VERSION = 1 };
+enum { LF_SYNTH_VERSION = 2 };
 
 enum { LF_SYNTH_VARS = 26, LF_SYNTH_COLUMNS = 8, LF_SYNTH_EXCEPT = 3, LF_SYNTH_MAX_SUM = 255, LF_SYNTH_DEPTH = 32 };
 

@@ -121,7 +121,7 @@ int lf__optimizer_states(const lf_optimizer *o, const lf_model *model, lf_state 
     for (int k = 0; k <= LF_STATES; k++)
         for (int i = 0; i < model->n_params; i++) {
             const lf_param *p = &model->params[i];
-            const struct lf_slot *slot = &o->slots[i];
+            const lf_slot *slot = &o->slots[i];
             const char *kind = k < LF_STATES ? slot->rule->states[k] : o->average ? "w" : NULL;
             ptrdiff_t at = p->weight->t.data - model->data + (ptrdiff_t)p->row0 * p->cols;
             if (!kind) continue;

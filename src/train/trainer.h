@@ -9,7 +9,7 @@
 #include "foundry/train.h"
 #include "model/model.h"
 
-/* ---- optimizer.c: the table of optimizers, schedule, clipping ------------------------------------------------------------------- */
+/* ---- optimizer.c: the table of optimizers, clipping, the average of the weights ------------------------------------------------------ */
 #define LF_STATES 2 /* numbers that an optimizer keeps per weight, at most */
 
 /* One parameter on its way through one step. */
@@ -17,40 +17,43 @@ typedef struct lf_update {
     lf_device *device;
     const lf_train_config *config;
     const lf_param *param;
-    float *w;            /* [rows, cols] updated                      */
-    const float *g;      /* [rows, cols] before clipping              */
-    float *const *state; /* [LF_STATES], [rows, cols] each, updated   */
-    lf_arena *scratch;   /* rewind it                                 */
-    double grad_scale;   /* g is multiplied by it first (clipping)    */
-    double lr, weight_decay;
-    int64_t t;     /* of the schedule: 1 = first              */
-    int64_t count; /* of updates, this one included: t less the skipped */
+    float *w;                /* [rows, cols] updated                                */
+    const float *g;          /* [rows, cols] before clipping                        */
+    float *const *state;     /* [LF_STATES], [rows, cols] each, updated             */
+    lf_arena *scratch;       /* rewind it                                           */
+    double grad_scale;       /* g is multiplied by it first (clipping)              */
+    double lr, weight_decay; /* of this parameter                                   */
+    int64_t t;               /* of the schedule: 1 = first                          */
+    int64_t count;           /* of updates, this one included: t less the skipped   */
 } lf_update;
 
 /* One optimizer. Adding one = a row in optimizer.c and a choice in the option table. */
 typedef struct lf_rule {
     const char *name;
-    const char *states[LF_STATES];                       /* what it keeps per weight, as checkpoints name it: "m"       */
-    bool (*takes)(const lf_param *p);                    /* NULL: everything; what it does not take is AdamW's          */
-    void (*step)(const lf_update *u);                    /*                                                             */
-    void (*reserve)(lf_arena *arena, const lf_param *p); /* pushes the scratch of a step; NULL: none                    */
+    const char *states[LF_STATES];    /* what it keeps per weight, as checkpoints name it: "m" */
+    bool (*takes)(const lf_param *p); /* NULL: everything; what it does not take is AdamW's    */
+    void (*step)(const lf_update *u);
+    void (*reserve)(lf_arena *arena, const lf_param *p); /* pushes the scratch of a step; NULL: none              */
 } lf_rule;
 
-/* Outliers of the last steps (guard.c); all zero when train.skip_zscore is. */
+/* What one parameter has. */
+typedef struct lf_slot {
+    const lf_rule *rule;
+    float *state[LF_STATES]; /* [rows, cols] each, or NULL */
+} lf_slot;
+
+/* Losses and gradient norms of the last steps (guard.c); all zero when train.skip_zscore is. */
 typedef struct lf_guard {
     int window;
     float *loss, *norm; /* [window] rings: step t at (t - 1) % window */
-    float *skipped;     /* [1] updates left out so far                          */
+    float *skipped;     /* [1] updates left out so far                */
 } lf_guard;
 
 /* States of all parameters in their order, the average, the guard, then scratch: one arena. */
 typedef struct lf_optimizer {
     lf_arena arena;
-    struct lf_slot {
-        const lf_rule *rule;
-        float *state[LF_STATES]; /* [rows, cols] each, or NULL */
-    } * slots;                   /* [model->n_params] */
-    float *average;              /* [model->n_floats] mean of the weights over time; NULL when train.ema_decay is 0 */
+    lf_slot *slots; /* [model->n_params]                                                               */
+    float *average; /* [model->n_floats] mean of the weights over time; NULL when train.ema_decay is 0 */
     lf_guard guard;
 } lf_optimizer;
 int lf__optimizer_init(lf_optimizer *o, const lf_model *model, const lf_train_config *c, lf_error *err);

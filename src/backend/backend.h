@@ -132,7 +132,8 @@ typedef struct lf_adamw {
 /* ---- the table: one struct, every operation ------------------------------------------------------------------------------
  * beta: 0 overwrites the gradient, 1 adds to it. n rows, c columns. Pointers of rows that are not strided are packed ([n, c]). */
 typedef struct lf_backend_ops {
-    /* B[k][j] = src[j * stride_n + k * stride_k], one of the strides 1; dst->n, k, pair, type and data are set by the caller. */
+    /* B[k][j] = src[j * stride_n + k * stride_k], one of the strides 1 (of paired bfloat16: stride_k); dst->n, k, pair, type and data are
+     * set by the caller. */
     void (*pack)(lf_device *dev, const lf_panels *dst, const float *src, ptrdiff_t stride_n, ptrdiff_t stride_k);
     /* Panels of bfloat16: A is rounded to bfloat16 too, products and sums stay in float. */
     void (*gemm)(lf_device *dev, const lf_gemm *args);

@@ -82,16 +82,23 @@ static double visible(const lf_attention *a)
 
 static double rows_of(const lf_attention *a) { return a->seq_start[a->n_seqs] - a->seq_start[0]; }
 
+static void count_attention(lf_device *dev, const lf_attention *a, double flops, double bytes)
+{
+    bool bf16 = a->products == LF_BF16;
+    count(dev, bf16 ? 0 : flops, bytes);
+    if (bf16) dev->profile->pending.flops_bf16 += flops;
+}
+
 static void attention_forward(lf_device *dev, const lf_attention *a, void *scratch)
 {
-    count(dev, 4 * visible(a) * a->head_dim, 8 * rows_of(a) * (a->n_heads + a->n_kv_heads) * a->head_dim);
+    count_attention(dev, a, 4 * visible(a) * a->head_dim, 8 * rows_of(a) * (a->n_heads + a->n_kv_heads) * a->head_dim);
     INNER(dev)->attention_forward(dev, a, scratch);
 }
 
 static void attention_backward(lf_device *dev, const lf_attention_grad *g, void *scratch)
 {
     const lf_attention *a = &g->forward;
-    count(dev, 10 * visible(a) * a->head_dim, 16 * rows_of(a) * (a->n_heads + a->n_kv_heads) * a->head_dim);
+    count_attention(dev, a, 10 * visible(a) * a->head_dim, 16 * rows_of(a) * (a->n_heads + a->n_kv_heads) * a->head_dim);
     INNER(dev)->attention_backward(dev, g, scratch);
 }
 

@@ -41,7 +41,7 @@ static void packing(void **state)
                         const lf_kernels *f = (r ? dev : ref)->kernels;
                         lf_pair *out = memset(r ? b : a, 0x77, sizeof *a * SIZE);
                         if (what == 0) f->pairs(out, x + n, k);
-                        if (what == 1 && n <= LF_PANEL) f->pairs_rows(out, x, k % 3 ? x + k : NULL, n);
+                        if (what == 1) f->pack_rows16(out, 50 * LF_PANEL, x, 100, n, k);
                         if (what == 2 && n > 0) f->pack_strips16(out, x, 100, n, k);
                         if (what == 3 && n <= LF_PANEL) f->pack_transposed16(out, x, 101, n, k);
                     }

@@ -105,16 +105,6 @@ static void pack_columns(const lf_kernels *k, lf_pair *dst, const float *x, ptrd
     }
 }
 
-/* x [n, d] as rows: panels of 32 columns of x, `height` pairs of rows each, summed over n. */
-static void pack_rows(const lf_kernels *k, lf_pair *dst, int height, const float *x, ptrdiff_t ld, int n, int d)
-{
-    for (int c = 0; c < d; c += LF_PANEL, dst += height * LF_PANEL) {
-        int cols = LF_MIN(LF_PANEL, d - c);
-        if (cols < LF_PANEL) memset(dst, 0, (size_t)lf__pairs(n) * LF_PANEL * sizeof *dst);
-        for (int i = 0; i < n; i += 2) k->pairs_rows(dst + i / 2 * LF_PANEL, x + i * ld + c, i + 1 < n ? x + (i + 1) * ld + c : NULL, cols);
-    }
-}
-
 /* ---- products ------------------------------------------------------------------------------------------------------------------ */
 /* C[mr, n] = (from_c ? C : 0) + A B for one strip of rows. A: rows a_rs apart, or with a_rs == 0 a packed strip. B: panels `height` lines
  * apart. */
@@ -187,7 +177,7 @@ static void forward_task(const att_job *j, const att_work *w, int seq, int kv_he
     const lf_attention *a = j->a;
     int d = a->head_dim, start = a->seq_start[seq], n = a->seq_start[seq + 1] - start, rows = n * (a->n_heads / a->n_kv_heads);
     pack_columns(j->k, w->k_columns, a->k + start * a->ldq + kv_head * d, a->ldq, n, d);
-    pack_rows(j->k, w->v_rows, lf__pairs(n), a->v + start * a->ldq + kv_head * d, a->ldq, n, d);
+    j->k->pack_rows16(w->v_rows, (ptrdiff_t)lf__pairs(n) * LF_PANEL, a->v + start * a->ldq + kv_head * d, a->ldq, d, n);
     for (int first = 0; first < rows; first += ROWS) forward_tile(j->k, a, w, seq, kv_head, first, LF_MIN(ROWS, rows - first));
 }
 
@@ -221,12 +211,12 @@ static void backward_tile(const att_job *j, const att_work *w, int seq, int kv_h
         w->m[r] = a->lse[(ptrdiff_t)row * a->n_heads + column / d];
         w->l[r] = k->dot(x, a->o + row * a->ldo + column, d);
     }
-    pack_rows(k, w->q_rows, ROWS / 2, w->o, p, rows, d);
+    k->pack_rows16(w->q_rows, (ptrdiff_t)ROWS / 2 * LF_PANEL, w->o, p, d, rows);
     for (int r = 0; r < rows; r++) {
         int row = task_row(a, seq, kv_head, first + r, &column);
         memcpy(w->o + r * p, g->d_o + row * g->lddo + column, (size_t)d * sizeof(float));
     }
-    pack_rows(k, w->d_o_rows, ROWS / 2, w->o, p, rows, d);
+    k->pack_rows16(w->d_o_rows, (ptrdiff_t)ROWS / 2 * LF_PANEL, w->o, p, d, rows);
 
     for (int begin = 0; visible_keys(a, first + rows - 1, begin) > 0; begin += KEYS) {
         int keys = visible_keys(a, first + rows - 1, begin), wide = padded(keys, LF_PANEL);
@@ -265,7 +255,7 @@ static void backward_task(const att_job *j, const att_work *w, int seq, int kv_h
     const float *key = g->k + start * a->ldq + kv_head * d, *value = g->v + start * a->ldq + kv_head * d;
     pack_columns(j->k, w->k_columns, key, a->ldq, n, d);
     pack_columns(j->k, w->v_columns, value, a->ldq, n, d);
-    pack_rows(j->k, w->k_rows, lf__pairs(n), key, a->ldq, n, d);
+    j->k->pack_rows16(w->k_rows, (ptrdiff_t)lf__pairs(n) * LF_PANEL, key, a->ldq, d, n);
     memset(w->dk, 0, (size_t)n * (size_t)p * sizeof *w->dk);
     memset(w->dv, 0, (size_t)n * (size_t)p * sizeof *w->dv);
     for (int first = 0; first < rows; first += ROWS) backward_tile(j, w, seq, kv_head, first, LF_MIN(ROWS, rows - first));

@@ -26,20 +26,28 @@ static void pack_columns(const pack_job *job, float *panel, int first, int cols,
 {
     const lf_kernels *kern = job->kernels;
     const float *src = job->src + first * job->stride_n;
-    bool bf16 = job->dst->type == LF_BF16, rows = job->stride_k != 1;
-    int k = job->dst->k, step = bf16 ? 2 : 1;
+    bool rows = job->stride_k != 1;
+    int k = job->dst->k, lines = lf__panels_lines(job->dst);
     cols = LF_MAX(cols, 0);
-    if (!rows && bf16)
+    if (!rows && job->dst->type == LF_BF16)
         kern->pack_transposed16((lf_pair *)panel, src, job->stride_n, cols, k);
     else if (!rows)
         kern->pack_transposed(panel, src, job->stride_n, cols, k);
-    for (int i = 0; i < k && (rows || cols < width); i += step, panel += LF_PANEL) {
-        const float *row = src + i * job->stride_k;
-        if (rows && bf16)
-            kern->pairs_rows((lf_pair *)panel, row, i + 1 < k ? row + job->stride_k : NULL, cols);
-        else if (rows)
-            memcpy(panel, row, (size_t)cols * sizeof *panel);
+    for (int i = 0; i < lines && (rows || cols < width); i++, panel += LF_PANEL) {
+        if (rows) memcpy(panel, src + i * job->stride_k, (size_t)cols * sizeof *panel);
         if (cols < width) memset(panel + cols, 0, (size_t)(width - cols) * sizeof *panel);
+    }
+}
+
+/* Rows of B into pairs, a few panels at a time: whole stretches of a row are read, as many streams are written. */
+static void pack_pair_rows(const pack_job *job, int lo, int hi)
+{
+    enum { AT_ONCE = 8 };
+    const lf_panels *dst = job->dst;
+    ptrdiff_t panel = (ptrdiff_t)lf__panels_lines(dst) * LF_PANEL;
+    for (int p = lo; p < hi; p += AT_ONCE) {
+        int n = LF_MIN(LF_MIN(AT_ONCE, hi - p) * LF_PANEL, dst->n - p * LF_PANEL);
+        job->kernels->pack_rows16((lf_pair *)dst->data + p * panel, panel, job->src + p * LF_PANEL, job->stride_k, n, dst->k);
     }
 }
 
@@ -49,6 +57,10 @@ static void pack_part(void *arg, int tid, int n_threads)
     const lf_panels *dst = job->dst;
     int64_t lo, hi;
     lf__split(lf__panels_count(dst->n, dst->pair), 1, tid, n_threads, &lo, &hi);
+    if (dst->type == LF_BF16 && job->stride_k != 1) {
+        pack_pair_rows(job, (int)lo, (int)hi);
+        return;
+    }
     for (int p = (int)lo; p < hi; p++) {
         float *panel = (float *)dst->data + (ptrdiff_t)p * lf__panels_lines(dst) * LF_PANEL;
         if (dst->pair) {

@@ -49,9 +49,12 @@ static void pairs(lf_pair *y, const float *x, int n)
     for (int i = 0; i < n; i += 2) y[i / 2] = pair(x[i], i + 1 < n ? x[i + 1] : 0.0f);
 }
 
-static void pairs_rows(lf_pair *y, const float *even, const float *odd, int n)
+static void pack_rows16(lf_pair *dst, ptrdiff_t distance, const float *src, ptrdiff_t ld, int n, int k)
 {
-    for (int j = 0; j < n; j++) y[j] = pair(even[j], odd ? odd[j] : 0.0f);
+    for (int i = 0; i < k; i += 2)
+        for (int j = 0; j < (int)lf__round_up((size_t)n, LF_PANEL); j++)
+            dst[j / LF_PANEL * distance + i / 2 * LF_PANEL + j % LF_PANEL] =
+                j < n ? pair(src[i * ld + j], i + 1 < k ? src[(i + 1) * ld + j] : 0.0f) : 0;
 }
 
 static void pack_strips16(lf_pair *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
@@ -112,7 +115,7 @@ void lf__kernels_scalar_bf16(lf_kernels *k)
 {
     k->tile16 = tile16;
     k->pairs = pairs;
-    k->pairs_rows = pairs_rows;
+    k->pack_rows16 = pack_rows16;
     k->pack_strips16 = pack_strips16;
     k->pack_transposed16 = pack_transposed16;
     k->softmax16 = softmax16;

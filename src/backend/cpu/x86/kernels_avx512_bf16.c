@@ -82,9 +82,9 @@ LF_INLINE __m512i neighbours(__m512 lo, __m512 hi) { return (__m512i)_mm512_cvtn
 /* Lane j: even[j], odd[j]. */
 LF_INLINE __m512i zip(__m512 even, __m512 odd)
 {
-    __m512i e = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
-    __m512i o = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
-    return _mm512_or_si512(e, _mm512_slli_epi32(o, 16));
+    static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                       8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    return _mm512_permutexvar_epi16(_mm512_loadu_si512(order), (__m512i)_mm512_cvtne2ps_pbh(odd, even));
 }
 
 static void pairs(lf_pair *y, const float *x, int n)
@@ -96,11 +96,23 @@ static void pairs(lf_pair *y, const float *x, int n)
     _mm512_mask_storeu_epi32(y + i / 2, v_lanes(lf__pairs(n - i)), neighbours(lo, hi));
 }
 
-static void pairs_rows(lf_pair *y, const float *even, const float *odd, int n)
+/* A few lines ahead: rows lie far apart, so nobody else fetches them. */
+static void pack_rows16(lf_pair *dst, ptrdiff_t distance, const float *src, ptrdiff_t ld, int n, int k)
 {
-    for (int j = 0; j < n; j += 16) {
-        int lanes = LF_MIN(16, n - j);
-        _mm512_mask_storeu_epi32(y + j, v_lanes(lanes), zip(v_load(even + j, lanes), odd ? v_load(odd + j, lanes) : v_set1(0.0f)));
+    for (int i = 0; i < k; i += 2, src += 2 * ld, dst += LF_PANEL) {
+        const float *odd = i + 1 < k ? src + ld : src;
+        __mmask16 has_odd = i + 1 < k ? 0xffff : 0;
+        ptrdiff_t ahead = i + 9 < k ? 8 * ld : 0;
+        lf_pair *to = dst;
+        for (int j = 0; j < n; j += LF_PANEL, to += distance) {
+            for (int h = j; h < j + LF_PANEL; h += 16) {
+                __mmask16 lanes = h < n ? v_lanes(n - h) : 0;
+                __builtin_prefetch(src + ahead + h);
+                __builtin_prefetch(odd + ahead + h);
+                __m512i x = zip(_mm512_maskz_loadu_ps(lanes, src + h), _mm512_maskz_loadu_ps(lanes & has_odd, odd + h));
+                _mm512_storeu_si512(to + h - j, x);
+            }
+        }
     }
 }
 
@@ -246,7 +258,7 @@ void lf__kernels_avx512_bf16(lf_kernels *k)
     k->bf16 = true;
     k->tile16 = tile16;
     k->pairs = pairs;
-    k->pairs_rows = pairs_rows;
+    k->pack_rows16 = pack_rows16;
     k->pack_strips16 = pack_strips16;
     k->pack_transposed16 = pack_transposed16;
     k->softmax16 = softmax16;

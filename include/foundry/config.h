@@ -18,7 +18,7 @@ extern "C" {
 
 /* The model's numbers, under Hugging Face's names. */
 typedef struct lf_model_config {
-    char model_type[LF_TEXT_MAX]; /* "llama"             */
+    char model_type[LF_TEXT_MAX]; /* "llama" or "gpt2"   */
     int64_t vocab_size;           /* 0 = the tokenizer's */
     int64_t hidden_size;
     int64_t intermediate_size;
@@ -29,6 +29,25 @@ typedef struct lf_model_config {
     int64_t max_position_embeddings; /* context                               */
     double rms_norm_eps, rope_theta, initializer_range;
     bool tie_word_embeddings;
+    /* Switches away from the plain architecture; 0, false and "" are off. Which are on is part of what the weights mean. */
+    char hidden_act[LF_TEXT_MAX]; /* silu|gelu_new|gelu_pytorch_tanh|relu|relu2; "" = silu              */
+    bool ungated_mlp;             /* down(act(up x)) instead of down(act(gate x) * up x)                */
+    bool attention_bias;          /* q, k, v and output projections have biases                         */
+    bool qkv_bias;                /* q, k and v projections have biases                                 */
+    bool mlp_bias;
+    int64_t sliding_window;         /* tokens that a layer sees; 0 = all                                */
+    int64_t sliding_window_pattern; /* every so many-th layer sees all; 0 = none does                   */
+    int64_t max_window_layers;      /* the first so many layers see all                                 */
+    int64_t no_rope_layer_interval; /* every so many-th layer has no rotary positions; 0 = all have     */
+    double partial_rotary_factor;   /* part of each head that turns; 0 = all of it                      */
+    bool alibi;                     /* linear biases by distance instead of rotary positions            */
+    double attn_logit_softcapping, final_logit_softcapping;
+    double query_pre_attn_scalar;       /* scores are divided by its root; 0 = head_dim                       */
+    bool rms_norm_unit_offset;          /* norms multiply by 1 + weight                                       */
+    bool sandwich_norm;                 /* attention and MLP are normalized again before they join the stream */
+    bool scale_embedding;               /* embeddings times sqrt(hidden_size)                                 */
+    bool zero_init;                     /* output projections begin at zero: blocks begin as the identity     */
+    double hidden_dropout;              /* training only                                                      */
     bool use_qk_norm;                   /* queries and keys of each head normalized before they are rotated */
     int64_t bos_token_id, eos_token_id; /* -1 = none / the tokenizer's */
     char init_from[LF_CONFIG_PATH_MAX]; /* start from these weights (model folder), fresh optimizer; "" = random */
@@ -54,6 +73,7 @@ typedef struct lf_train_config {
     double ema_decay;         /* 0: no average of the weights                                       */
     double skip_zscore;       /* 0: no update is skipped                                            */
     int64_t skip_window;
+    double z_loss, label_smoothing;
     int64_t seed;
     int64_t eval_every, eval_documents, sample_every, checkpoint_every, log_every, keep_last;
 } lf_train_config;

@@ -61,6 +61,9 @@ typedef struct lf_kv {
     float **blocks; /* [capacity / LF_KV_BLOCK] */
 } lf_kv;
 
+/* ---- activations: one row per function ----------------------------------------------------------------------------------- */
+typedef enum lf_act { LF_ACT_SILU, LF_ACT_GELU /* by tanh */, LF_ACT_RELU, LF_ACT_RELU2 /* squared */ } lf_act;
+
 /* ---- argument structs ---------------------------------------------------------------------------------------------------- */
 typedef struct lf_gemm {
     float *c; /* [m, n] out */
@@ -119,6 +122,21 @@ typedef struct lf_head_norm {
     float eps;
 } lf_head_norm;
 
+/* What a training loss is made of besides the likelihood of the target. */
+typedef struct lf_loss {
+    float scale;           /* of the gradients                                               */
+    float z;               /* z-loss: z * (log of the softmax's denominator)^2 is added      */
+    float label_smoothing; /* this share of the target's probability goes to all tokens alike */
+    bool grad;
+} lf_loss;
+
+/* Dropout keyed by place: whether an element stays depends on (seed, stream, row, column) alone. */
+typedef struct lf_dropout {
+    uint64_t seed, stream;
+    int64_t first_row; /* of the global batch */
+    float rate;
+} lf_dropout;
+
 /* One step of AdamW, or of Lion (which has no use for v, eps and bias). */
 typedef struct lf_adamw {
     float *w, *m, *v; /* [n] updated */
@@ -150,9 +168,16 @@ typedef struct lf_backend_ops {
     void (*head_norm_forward)(lf_device *dev, const lf_head_norm *args);
     void (*head_norm_backward)(lf_device *dev, const lf_head_norm *args);
 
-    /* Rotates pairs (i, i + d/2) of every head in place by +angle (inverse: -angle). table [n_positions][d/2][2] = cos, sin. */
+    /* y = (x - mean) rstd w + b; stat [2][n] mean and rstd of each row, or NULL. */
+    void (*layernorm_forward)(lf_device *dev, float *y, float *stat, const float *x, const float *w, const float *b, int n, int c,
+                              float eps);
+    void (*layernorm_backward)(lf_device *dev, float *dx, float *dw /* or NULL, db with it */, float *db, const float *dy, const float *x,
+                               const float *w, const float *stat, int n, int c, int beta_dx, int beta_dw);
+
+    /* Rotates pairs (i, i + r/2) of the first r elements of every head in place by +angle (inverse: -angle).
+     * table [n_positions][r/2][2] = cos, sin. */
     void (*rope)(lf_device *dev, float *x, ptrdiff_t ldx, const int32_t *positions, const float *table, int n, int n_heads, int head_dim,
-                 bool inverse);
+                 int rotary, bool inverse);
 
     /* Writes rows of k and v (ldkv apart) into their blocks; same block addressing as lf_attention. New blocks are zeroed by the caller. */
     void (*kv_write)(lf_device *dev, const float *k, const float *v, ptrdiff_t ldkv, int n_kv_heads, int head_dim, int n_seqs,
@@ -162,23 +187,37 @@ typedef struct lf_backend_ops {
     size_t (*attention_forward_scratch)(lf_device *dev, const lf_attention *args); /* bytes */
     size_t (*attention_backward_scratch)(lf_device *dev, const lf_attention *args);
 
-    /* gu [n, 2f]: gate | up. h = silu(gate) * up. Backward writes dgu from dh (always overwrites), and h again when h is not NULL. */
-    void (*swiglu_forward)(lf_device *dev, float *h, const float *gu, int n, int f);
-    void (*swiglu_backward)(lf_device *dev, float *dgu, float *h, const float *dh, const float *gu, int n, int f);
+    /* gu [n, 2f]: gate | up. h = act(gate) * up. Backward writes dgu from dh (always overwrites), and h again when h is not NULL. */
+    void (*glu_forward)(lf_device *dev, float *h, const float *gu, int n, int f, lf_act act);
+    void (*glu_backward)(lf_device *dev, float *dgu, float *h, const float *dh, const float *gu, int n, int f, lf_act act);
+    /* y = act(x); dx = dy act'(x) */
+    void (*act_forward)(lf_device *dev, float *y, const float *x, int64_t n, lf_act act);
+    void (*act_backward)(lf_device *dev, float *dx, const float *dy, const float *x, int64_t n, lf_act act);
 
-    /* logits [n, v] (ld apart) become (softmax - onehot) * scale in place when grad is set; nll[i] = -log softmax[target].
-     * Targets are in range. */
-    void (*cross_entropy)(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v, float scale,
-                          bool grad);
+    /* nll[i] = -log softmax[target], with what `loss` adds; logits [n, v] (ld apart) become scale times its gradient in place when grad is
+     * set. Targets are in range. */
+    void (*cross_entropy)(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v,
+                          const lf_loss *loss);
+    /* x = cap tanh(x / cap); slope [n] = what gradients are multiplied by, or NULL. */
+    void (*softcap)(lf_device *dev, float *x, float *slope, float cap, int64_t n);
 
     /* y = beta * y + x */
     void (*add)(lf_device *dev, float *y, const float *x, int64_t n, int beta);
+    void (*mul)(lf_device *dev, float *y, const float *x, int64_t n);            /* y *= x    */
+    void (*scale)(lf_device *dev, float *y, const float *x, float a, int64_t n); /* y = a * x */
+    /* y = beta * y + x where an element stays, divided by 1 - rate; beta * y where it goes. */
+    void (*dropout)(lf_device *dev, float *y, const float *x, const lf_dropout *d, int n, int c, int beta);
+    /* y[i] = x[i] + bias; db = beta * db + sum over i of dy[i], 64 rows at a time, ascending. */
+    void (*add_bias)(lf_device *dev, float *y, const float *x, const float *bias, int n, int c);
+    void (*sum_rows)(lf_device *dev, float *db, const float *dy, int n, int c, int beta);
     /* y = a * x + b * y; b 0 does not read y. y may be x. */
     void (*axpby)(lf_device *dev, float *y, const float *x, float a, float b, int64_t n);
     /* y[i][i] += d, y [n, n] */
     void (*add_diagonal)(lf_device *dev, float *y, float d, int n);
     /* y[i] = x[rows[i]] */
     void (*gather_rows)(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c);
+    /* y[i] += x[rows[i]] */
+    void (*add_rows)(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c);
     /* y = beta * y, then y[rows[i]] += x[i]; rows ascending, distinct */
     void (*scatter_rows)(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c, int y_rows, int beta);
     /* In double, fixed chunks, ascending: the same for any number of threads. */

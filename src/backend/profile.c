@@ -65,10 +65,10 @@ static void rmsnorm_backward(lf_device *dev, float *dx, float *dw, const float *
 }
 
 static void rope(lf_device *dev, float *x, ptrdiff_t ldx, const int32_t *positions, const float *table, int n, int n_heads, int head_dim,
-                 bool inverse)
+                 int rotary, bool inverse)
 {
-    count(dev, 3.0 * n * n_heads * head_dim, 8.0 * n * n_heads * head_dim);
-    INNER(dev)->rope(dev, x, ldx, positions, table, n, n_heads, head_dim, inverse);
+    count(dev, 3.0 * n * n_heads * rotary, 8.0 * n * n_heads * rotary);
+    INNER(dev)->rope(dev, x, ldx, positions, table, n, n_heads, head_dim, rotary, inverse);
 }
 
 /* Pairs of a row and a key that it sees, all heads. */
@@ -102,17 +102,17 @@ static void attention_backward(lf_device *dev, const lf_attention_grad *g, void 
     INNER(dev)->attention_backward(dev, g, scratch);
 }
 
-static void swiglu_backward(lf_device *dev, float *dgu, float *h, const float *dh, const float *gu, int n, int f)
+static void glu_backward(lf_device *dev, float *dgu, float *h, const float *dh, const float *gu, int n, int f, lf_act act)
 {
     count(dev, 12.0 * n * f, (h ? 24.0 : 20.0) * n * f);
-    INNER(dev)->swiglu_backward(dev, dgu, h, dh, gu, n, f);
+    INNER(dev)->glu_backward(dev, dgu, h, dh, gu, n, f, act);
 }
 
-static void cross_entropy(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v, float scale,
-                          bool grad)
+static void cross_entropy(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v,
+                          const lf_loss *loss)
 {
-    count(dev, 6.0 * n * v, (grad ? 8.0 : 4.0) * n * v);
-    INNER(dev)->cross_entropy(dev, logits, ld, nll, targets, n, v, scale, grad);
+    count(dev, 6.0 * n * v, (loss->grad ? 8.0 : 4.0) * n * v);
+    INNER(dev)->cross_entropy(dev, logits, ld, nll, targets, n, v, loss);
 }
 
 static void add(lf_device *dev, float *y, const float *x, int64_t n, int beta)
@@ -144,7 +144,7 @@ int lf__profile_begin(lf_device *dev, lf_error *err)
     p->ops.embed_forward = embed_forward, p->ops.embed_backward = embed_backward;
     p->ops.rmsnorm_forward = rmsnorm_forward, p->ops.rmsnorm_backward = rmsnorm_backward;
     p->ops.rope = rope, p->ops.attention_forward = attention_forward, p->ops.attention_backward = attention_backward;
-    p->ops.swiglu_backward = swiglu_backward, p->ops.cross_entropy = cross_entropy, p->ops.add = add;
+    p->ops.glu_backward = glu_backward, p->ops.cross_entropy = cross_entropy, p->ops.add = add;
     p->ops.sum_squares = sum_squares, p->ops.adamw = adamw;
     dev->profile = p;
     dev->ops = &p->ops;

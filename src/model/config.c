@@ -184,10 +184,22 @@ static int check_model(const lf_config *c, lf_error *err)
     }
     if (kv > heads || heads % kv != 0)
         return clash(c, "model.num_key_value_heads", "model.num_attention_heads", "must divide the number of attention heads", err);
-    if (head_dim % 2 != 0)
+    bool gpt2 = strcmp(m->model_type, "gpt2") == 0;
+    if (head_dim % 2 != 0 && !gpt2 && !m->alibi)
         return clash(c, m->head_dim ? "model.head_dim" : "model.hidden_size", "model.num_attention_heads",
                      m->head_dim ? "must be even (positions rotate pairs)" : "must give each head an even width (positions rotate pairs)",
                      err);
+    for (const char *const *name = lf__model_switches; gpt2 && *name; name++) {
+        char key[LF_TEXT_MAX], value[LF_TEXT_MAX];
+        snprintf(key, sizeof key, "model.%s", *name);
+        const lf_option *o = lf__option_find(lf__config_options, key);
+        if (strcmp(*name, "hidden_act") != 0 && strcmp(lf__option_get(o, c, value, sizeof value), o->fallback) != 0)
+            return clash(c, key, "model.model_type", "is a switch of the llama family", err);
+    }
+    if (gpt2 && kv != heads)
+        return clash(c, "model.num_key_value_heads", "model.model_type", "must be 0 or the number of attention heads", err);
+    if (m->use_qk_norm && m->rms_norm_unit_offset)
+        return clash(c, "model.use_qk_norm", "model.rms_norm_unit_offset", "is not implemented for norms that multiply by 1 + weight", err);
     if (m->vocab_size && m->bos_token_id >= m->vocab_size)
         return clash(c, "model.bos_token_id", "model.vocab_size", "must be below the vocabulary's size", err);
     if (m->vocab_size && m->eos_token_id >= m->vocab_size)

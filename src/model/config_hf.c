@@ -2,6 +2,7 @@
  * switches they stand for, keys that we read, keys whose value must be the one we compute with, keys that never change the arithmetic. What
  * remains gets one warning. */
 #include "model/config_table.h"
+#include "model/model.h"
 
 #include <string.h>
 
@@ -9,18 +10,68 @@
  * everything a model does is the type it is saved as; no program but ours knows the last, so none computes something else. */
 typedef struct family {
     const char *type, *architecture, *arch;
-    const char *sets;  /* "key=value key=value" */
-    const char *reads; /* "key key" */
+    const char *sets;  /* "key=value key=value": what holds when the file says nothing */
+    const char *reads; /* "key key": what the file may say */
+    bool tied;         /* tie_word_embeddings when the file says nothing */
+    bool asks;         /* a window counts only with use_sliding_window */
 } family;
 
+/* clang-format off */
 static const family families[] = {
-    {"llama", "LlamaForCausalLM", "llama", "", ""},
-    {"qwen3", "Qwen3ForCausalLM", "llama", "use_qk_norm=true", ""},
-    {"foundry", "FoundryForCausalLM", "llama", "", "use_qk_norm"},
+    {"llama", "LlamaForCausalLM", "llama", "", "hidden_act attention_bias mlp_bias", false, false},
+    {"mistral", "MistralForCausalLM", "llama", "", "hidden_act sliding_window", false, false},
+    {"qwen2", "Qwen2ForCausalLM", "llama", "qkv_bias=true max_window_layers=28",
+        "hidden_act sliding_window sliding_window_pattern max_window_layers", false, true},
+    {"qwen3", "Qwen3ForCausalLM", "llama", "use_qk_norm=true max_window_layers=28",
+        "hidden_act attention_bias sliding_window sliding_window_pattern max_window_layers", false, true},
+    {"gemma2", "Gemma2ForCausalLM", "llama",
+        "hidden_act=gelu_pytorch_tanh sliding_window=4096 sliding_window_pattern=2 attn_logit_softcapping=50 final_logit_softcapping=30 "
+        "query_pre_attn_scalar=256 rms_norm_unit_offset=true sandwich_norm=true scale_embedding=true",
+        "hidden_act attention_bias sliding_window sliding_window_pattern max_window_layers attn_logit_softcapping final_logit_softcapping "
+        "query_pre_attn_scalar", true, false},
+    {"smollm3", "SmolLM3ForCausalLM", "llama", "no_rope_layer_interval=4",
+        "hidden_act attention_bias mlp_bias no_rope_layer_interval", true, true},
+    {"arcee", "ArceeForCausalLM", "llama", "hidden_act=relu2 ungated_mlp=true", "hidden_act attention_bias mlp_bias", false, false},
+    {"gpt2", "GPT2LMHeadModel", "gpt2", "hidden_act=gelu_new", "hidden_act", true, false},
+    {"foundry", "FoundryForCausalLM", "llama", "",
+        "hidden_act ungated_mlp attention_bias qkv_bias mlp_bias sliding_window sliding_window_pattern max_window_layers "
+        "no_rope_layer_interval partial_rotary_factor alibi attn_logit_softcapping final_logit_softcapping query_pre_attn_scalar "
+        "rms_norm_unit_offset sandwich_norm scale_embedding use_qk_norm", false, false},
 };
+/* clang-format on */
 
 /* Every switch away from the plain architecture. */
-static const char *const switches[] = {"use_qk_norm"};
+const char *const lf__model_switches[] = {"hidden_act",
+                                          "ungated_mlp",
+                                          "attention_bias",
+                                          "qkv_bias",
+                                          "mlp_bias",
+                                          "sliding_window",
+                                          "sliding_window_pattern",
+                                          "max_window_layers",
+                                          "no_rope_layer_interval",
+                                          "partial_rotary_factor",
+                                          "alibi",
+                                          "attn_logit_softcapping",
+                                          "final_logit_softcapping",
+                                          "query_pre_attn_scalar",
+                                          "rms_norm_unit_offset",
+                                          "sandwich_norm",
+                                          "scale_embedding",
+                                          "use_qk_norm",
+                                          NULL};
+
+/* Other names of our keys, with the type that uses them. */
+static const struct {
+    const char *type, *ours, *theirs;
+} aliases[] = {{"gpt2", "hidden_size", "n_embd"},
+               {"gpt2", "num_hidden_layers", "n_layer"},
+               {"gpt2", "num_attention_heads", "n_head"},
+               {"gpt2", "max_position_embeddings", "n_positions"},
+               {"gpt2", "intermediate_size", "n_inner"},
+               {"gpt2", "rms_norm_eps", "layer_norm_epsilon"},
+               {"gpt2", "hidden_act", "activation_function"},
+               {"gemma2", "hidden_act", "hidden_activation"}};
 
 /* Keys with our names: model.<name>. `needed`: no sensible guess exists. `fallback`: what transformers assumes when the key is absent. */
 static const struct {
@@ -49,9 +100,11 @@ static const struct {
     const char *key, *values; /* "silu|swish" */
     const char *what;
 } must_be[] = {
-    {"hidden_act", "silu|swish", "only SwiGLU with silu is implemented"},
     {"attention_bias", "false", "attention with biases is not implemented"},
     {"mlp_bias", "false", "a feed-forward layer with biases is not implemented"},
+    {"scale_attn_weights", "true", "attention without a scale is not implemented"},
+    {"scale_attn_by_inverse_layer_idx", "false", "attention scaled by layer is not implemented"},
+    {"add_cross_attention", "false", "only decoders are implemented"},
     {"qkv_bias", "false", "attention with biases is not implemented"},
     {"rope_scaling.rope_type", "default", "scaled rotary positions are not implemented"},
     {"rope_scaling.type", "default", "scaled rotary positions are not implemented"},
@@ -94,10 +147,23 @@ static const char *const harmless[] = {
     "use_sliding_window",
     "max_window_layers",
     "layer_types.",
+    "no_rope_layers.",
+    "n_ctx",
+    "attn_pdrop",
+    "embd_pdrop",
+    "resid_pdrop",
+    "summary_type",
+    "summary_use_proj",
+    "summary_activation",
+    "summary_proj_to_labels",
+    "summary_first_dropout",
+    "reorder_and_upcast_attn",
+    "hidden_activation",
+    "hidden_act",
+    "cache_implementation",
     "gradient_checkpointing",
     "chunk_size_feed_forward",
     "is_decoder",
-    "add_cross_attention",
     "tie_encoder_decoder",
     "cross_attention_hidden_size",
     "rope_parameters.rope_theta",
@@ -129,6 +195,17 @@ static const lf_doc_entry *find(const lf_doc *doc, const char *key)
     for (size_t i = 0; i < doc->n; i++)
         if (strcmp(doc->entries[i].key, key) == 0) return &doc->entries[i];
     return NULL;
+}
+
+/* The entry of our key under the name that the family uses; gemma2 has both, theirs wins. */
+static const lf_doc_entry *find_key(const lf_doc *doc, const family *f, const char *key)
+{
+    for (size_t i = 0; i < LF_COUNT(aliases); i++) {
+        if (strcmp(aliases[i].type, f->type) != 0 || strcmp(aliases[i].ours, key) != 0) continue;
+        const lf_doc_entry *e = find(doc, aliases[i].theirs);
+        if (e) return e;
+    }
+    return find(doc, key);
 }
 
 /* Is key one of the words? */
@@ -196,6 +273,8 @@ static void warn_unknown(const lf_doc *doc, const family *f, const char *path)
         bool known = strncmp(key, "eos_token_id.", 13) == 0 || strncmp(key, "rope_scaling.", 13) == 0 ||
                      says(f->reads, key); /* a default rope may carry numbers */
         for (size_t row = 0; row < LF_COUNT(read_keys); row++) known |= strcmp(read_keys[row].name, key) == 0;
+        for (size_t row = 0; row < LF_COUNT(aliases); row++)
+            known |= strcmp(aliases[row].type, f->type) == 0 && strcmp(aliases[row].theirs, key) == 0;
         for (size_t row = 0; row < LF_COUNT(must_be); row++) known |= covers(must_be[row].key, key);
         for (size_t row = 0; row < LF_COUNT(harmless); row++) known |= covers(harmless[row], key);
         if (known || doc->entries[i].is_null) continue;
@@ -205,18 +284,74 @@ static void warn_unknown(const lf_doc *doc, const family *f, const char *path)
     if (n) lf__log(LF_LOG_WARNING, "%s: %d %s not known here and ignored: %s", path, n, n == 1 ? "key is" : "keys are", list);
 }
 
-/* The switches: as the type sets them, else as the file has them, else off. */
+/* The switches: as the file has them, else as the type sets them, else off. null is off. */
 static int read_switches(lf_config *c, const lf_doc *doc, const family *f, const char *path, lf_error *err)
 {
     char key[LF_TEXT_MAX], origin[LF_CONFIG_PATH_MAX + 32], value[LF_TEXT_MAX];
-    for (size_t i = 0; i < LF_COUNT(switches); i++) {
-        const lf_doc_entry *e = says(f->reads, switches[i]) ? find(doc, switches[i]) : NULL;
-        const char *set = set_by(f, switches[i], value, sizeof value);
-        snprintf(key, sizeof key, "model.%s", switches[i]);
-        if (e && e->is_null) e = NULL;
+    for (const char *const *name = lf__model_switches; *name; name++) {
+        const lf_doc_entry *e = says(f->reads, *name) ? find_key(doc, f, *name) : NULL;
+        const char *set = set_by(f, *name, value, sizeof value);
+        snprintf(key, sizeof key, "model.%s", *name);
+        const char *off = lf__option_find(lf__config_options, key)->fallback, *text = e && !e->is_null ? e->value
+                                                                                      : e              ? off
+                                                                                      : set            ? set
+                                                                                                       : off;
+        if (strcmp(*name, "hidden_act") == 0 && strcmp(text, "swish") == 0) text = "silu";
         snprintf(origin, sizeof origin, "%.1000s:%d", path, (e ? e : find(doc, "model_type"))->line);
-        if (lf__config_set(c, key, e ? e->value : set ? set : lf__option_find(lf__config_options, key)->fallback, origin, err)) return -1;
+        if (lf__config_set(c, key, text, origin, err)) return -1;
     }
+    return 0;
+}
+
+/* Entry i of a list, or NULL. */
+static const lf_doc_entry *item(const lf_doc *doc, const char *list, int64_t i)
+{
+    char key[LF_TEXT_MAX];
+    snprintf(key, sizeof key, "%s.%lld", list, (long long)i);
+    return find(doc, key);
+}
+
+/* Lists with one entry a layer, as the rules that make them: layer_types ("sliding_attention" or "full_attention") and no_rope_layers
+ * (1 = rotary). A list that no rule of ours makes is refused. */
+static int read_layers(lf_config *c, const lf_doc *doc, const family *f, const char *path, lf_error *err)
+{
+    lf_model_config *m = &c->model;
+    const lf_doc_entry *asked = find(doc, "use_sliding_window"), *e = item(doc, "no_rope_layers", 0);
+    int64_t layers = m->num_hidden_layers;
+    if (says(f->reads, "no_rope_layer_interval") && e) {
+        int64_t off = 0;
+        while (off < layers && item(doc, "no_rope_layers", off) && strcmp(item(doc, "no_rope_layers", off)->value, "0") != 0) off++;
+        m->no_rope_layer_interval = off < layers ? off + 1 : 0;
+        for (int64_t i = 0; i < layers; i++) {
+            bool rotates = !m->no_rope_layer_interval || (i + 1) % m->no_rope_layer_interval != 0;
+            e = item(doc, "no_rope_layers", i);
+            if (!e || strcmp(e->value, rotates ? "1" : "0") != 0)
+                return lf_error_set(err, LF_E_UNSUPPORTED,
+                                    "%s: no_rope_layers: layers without positions must come at equal distances, one entry a layer", path);
+        }
+    }
+    bool on = m->sliding_window > 0 && (!f->asks || (asked && strcmp(asked->value, "true") == 0));
+    if (f->asks && asked && strcmp(asked->value, "true") == 0 && !says(f->reads, "sliding_window"))
+        return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: use_sliding_window: a sliding window in a model of type %s is not implemented",
+                            path, asked->line, f->type);
+    if (!on) m->sliding_window = m->sliding_window_pattern = m->max_window_layers = 0;
+    if (!on || !says(f->reads, "sliding_window_pattern") || !(e = item(doc, "layer_types", 0))) return 0;
+    int64_t first = 0, full;
+    while (first < layers && item(doc, "layer_types", first) && strcmp(item(doc, "layer_types", first)->value, "full_attention") == 0)
+        first++;
+    for (full = first;
+         full < layers && item(doc, "layer_types", full) && strcmp(item(doc, "layer_types", full)->value, "full_attention") != 0;)
+        full++;
+    m->max_window_layers = first, m->sliding_window_pattern = full < layers ? full + 1 : 0;
+    for (int64_t i = 0; i < layers; i++) {
+        bool slides = i >= first && (!m->sliding_window_pattern || (i + 1) % m->sliding_window_pattern != 0);
+        e = item(doc, "layer_types", i);
+        if (!e || strcmp(e->value, slides ? "sliding_attention" : "full_attention") != 0)
+            return lf_error_set(err, LF_E_UNSUPPORTED,
+                                "%s: layer_types: expected one entry a layer, sliding_attention with full_attention at equal distances",
+                                path);
+    }
+    if (first == layers) m->sliding_window = m->max_window_layers = 0;
     return 0;
 }
 
@@ -229,10 +364,19 @@ int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_err
     if (lf__config_set(c, "model.model_type", f->arch, origin, err) || read_switches(c, doc, f, path, err)) return -1;
     for (size_t row = 0; row < LF_COUNT(read_keys); row++) {
         const char *name = read_keys[row].name;
-        const lf_doc_entry *e = find(doc, name);
+        const lf_doc_entry *e = find_key(doc, f, name);
         if (!e && strcmp(name, "eos_token_id") == 0) e = find(doc, "eos_token_id.0"); /* a list of stops: the first ends documents */
         if (!e && strcmp(name, "rope_theta") == 0) e = find(doc, "rope_parameters.rope_theta");
         const char *text = e ? e->value : read_keys[row].fallback;
+        char four[32];
+        if (strcmp(f->type, "gpt2") == 0 && strcmp(name, "intermediate_size") == 0 && (!e || e->is_null)) {
+            snprintf(four, sizeof four, "%lld", (long long)LF_MIN(4 * c->model.hidden_size, 1048576));
+            snprintf(origin, sizeof origin, "%.1000s (absent)", path);
+            if (lf__config_set(c, "model.intermediate_size", four, origin, err)) return -1;
+            continue;
+        }
+        if (!e && f->tied && strcmp(name, "tie_word_embeddings") == 0) text = "true";
+        if (!e && strcmp(f->type, "gpt2") == 0 && strcmp(name, "rms_norm_eps") == 0) text = "1e-5";
         snprintf(origin, sizeof origin, e ? "%.1000s:%d" : "%.1000s (absent)", path, e ? e->line : 0);
         if (!e && read_keys[row].needed) return lf_error_set(err, LF_E_CONFIG, "%s: \"%s\" is missing", path, name);
         if (e && e->is_null) {
@@ -242,34 +386,50 @@ int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_err
         snprintf(key, sizeof key, "model.%s", name);
         if (lf__config_set(c, key, text, origin, err)) return -1;
     }
+    if (read_layers(c, doc, f, path, err)) return -1;
     if (c->model.vocab_size == 0) return lf_error_set(err, LF_E_CONFIG, "%s: vocab_size: expected at least 1, got 0", path);
     warn_unknown(doc, f, path);
     return 0;
 }
 
 /* ---- back --------------------------------------------------------------------------------------------------------------------- */
-/* A key of the model section as JSON: our text is JSON's, but for names, and reals that look whole. */
-static void add_key(lf_buf *b, const lf_config *c, const char *name)
+/* A key of the model section as JSON, under the family's name: our text is JSON's, but for names, and reals that look whole. */
+static void add_key(lf_buf *b, const lf_config *c, const family *f, const char *name)
 {
     char key[LF_TEXT_MAX], value[LF_TEXT_MAX];
     snprintf(key, sizeof key, "model.%s", name);
     const lf_option *o = lf__option_find(lf__config_options, key);
     lf__option_get(o, c, value, sizeof value);
+    /* others divide by a cap of 0 */
+    bool null = (strstr(name, "softcapping") || strcmp(name, "sliding_window") == 0) && strcmp(value, "0") == 0;
     bool whole = o->type == LF_OPT_DOUBLE && !strpbrk(value, ".e");
     const char *quote = o->type == LF_OPT_CHOICE ? "\"" : "";
-    lf__buf_printf(b, "  \"%s\": %s%s%s%s,\n", name, quote, value, whole ? ".0" : "", quote);
+    for (size_t i = 0; i < LF_COUNT(aliases); i++)
+        if (strcmp(aliases[i].type, f->type) == 0 && strcmp(aliases[i].ours, name) == 0) name = aliases[i].theirs;
+    if (null)
+        lf__buf_printf(b, "  \"%s\": null,\n", name);
+    else
+        lf__buf_printf(b, "  \"%s\": %s%s%s%s,\n", name, quote, value, whole ? ".0" : "", quote);
 }
 
-/* Can a config.json of this family say what c computes? Every switch as the family sets it, or readable from the file, or off. */
+static void add_layers(lf_buf *b, const lf_model_config *m)
+{
+    lf__buf_printf(b, "  \"use_sliding_window\": %s,\n  \"layer_types\": [", m->sliding_window ? "true" : "false");
+    for (int i = 0; i < (int)m->num_hidden_layers; i++)
+        lf__buf_printf(b, "%s\"%s_attention\"", i ? ", " : "", lf__layer_slides(m, i) ? "sliding" : "full");
+    lf__buf_puts(b, "],\n");
+}
+
+/* Can a config.json of this family say what c computes? Every switch as the file can have it, or as the family sets it, or off. */
 static bool expresses(const family *f, const lf_config *c)
 {
     if (strcmp(f->arch, c->model.model_type) != 0) return false;
-    for (size_t i = 0; i < LF_COUNT(switches); i++) {
+    for (const char *const *name = lf__model_switches; *name; name++) {
         char key[LF_TEXT_MAX], value[LF_TEXT_MAX], set[LF_TEXT_MAX];
-        snprintf(key, sizeof key, "model.%s", switches[i]);
+        snprintf(key, sizeof key, "model.%s", *name);
         const lf_option *o = lf__option_find(lf__config_options, key);
-        const char *meant = set_by(f, switches[i], set, sizeof set);
-        if (!meant && says(f->reads, switches[i])) continue;
+        const char *meant = set_by(f, *name, set, sizeof set);
+        if (says(f->reads, *name)) continue;
         if (strcmp(lf__option_get(o, c, value, sizeof value), meant ? meant : o->fallback) != 0) return false;
     }
     return true;
@@ -281,18 +441,34 @@ int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err)
     lf_model_config *m = &full.model;
     if (!m->num_key_value_heads) m->num_key_value_heads = m->num_attention_heads;
     if (!m->head_dim && m->num_attention_heads) m->head_dim = m->hidden_size / m->num_attention_heads;
+    if (!m->hidden_act[0]) snprintf(m->hidden_act, sizeof m->hidden_act, "silu");
+    if (!(m->partial_rotary_factor > 0)) m->partial_rotary_factor = 1;
     size_t kind = 0;
-    while (kind + 1 < LF_COUNT(families) && !expresses(&families[kind], c)) kind++;
+    while (kind + 1 < LF_COUNT(families) && !expresses(&families[kind], &full)) kind++;
     const family *f = &families[kind];
+    bool gpt2 = strcmp(f->type, "gpt2") == 0;
+    char unused[LF_TEXT_MAX]; /* a file of gemma2 without this number means another */
+    if (!(m->query_pre_attn_scalar > 0) && set_by(f, "query_pre_attn_scalar", unused, sizeof unused))
+        m->query_pre_attn_scalar = (double)m->head_dim;
     lf_buf b;
     lf__buf_init(&b, 1 << 16);
     lf__buf_printf(&b, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\",\n", f->architecture, f->type);
-    static const char *const keys[] = {"vocab_size",          "hidden_size",         "intermediate_size", "num_hidden_layers",
-                                       "num_attention_heads", "num_key_value_heads", "head_dim",          "max_position_embeddings",
-                                       "rms_norm_eps",        "rope_theta",          "initializer_range", "tie_word_embeddings"};
-    for (size_t i = 0; i < LF_COUNT(keys); i++) add_key(&b, &full, keys[i]);
-    for (size_t i = 0; i < LF_COUNT(switches); i++)
-        if (says(f->reads, switches[i])) add_key(&b, &full, switches[i]);
+    static const char *const keys[] = {"vocab_size",
+                                       "hidden_size",
+                                       "intermediate_size",
+                                       "num_hidden_layers",
+                                       "num_attention_heads",
+                                       "rms_norm_eps",
+                                       "max_position_embeddings",
+                                       "initializer_range",
+                                       "tie_word_embeddings",
+                                       "num_key_value_heads",
+                                       "head_dim",
+                                       "rope_theta"};
+    for (size_t i = 0; i < LF_COUNT(keys) - (gpt2 ? 3 : 0); i++) add_key(&b, &full, f, keys[i]);
+    for (const char *const *name = lf__model_switches; *name; name++)
+        if (says(f->reads, *name)) add_key(&b, &full, f, *name);
+    if (says(f->reads, "sliding_window_pattern")) add_layers(&b, m);
     for (int eos = 0; eos < 2; eos++) {
         int64_t id = eos ? m->eos_token_id : m->bos_token_id;
         lf__buf_printf(&b, "  \"%s_token_id\": ", eos ? "eos" : "bos");
@@ -301,8 +477,8 @@ int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err)
         else
             lf__buf_printf(&b, "%lld,\n", (long long)id);
     }
-    lf__buf_puts(&b, "  \"hidden_act\": \"silu\",\n  \"attention_bias\": false,\n  \"mlp_bias\": false,\n  \"rope_scaling\": null,\n"
-                     "  \"torch_dtype\": \"float32\",\n  \"use_cache\": true\n}\n");
+    if (!gpt2) lf__buf_puts(&b, "  \"rope_scaling\": null,\n");
+    lf__buf_puts(&b, "  \"torch_dtype\": \"float32\",\n  \"use_cache\": true\n}\n");
     int rc = b.failed ? lf_error_set(err, LF_E_MEMORY, "%s: out of memory", path) : lf__write_file(path, b.data, b.len, err);
     lf__buf_release(&b);
     return rc;

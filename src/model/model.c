@@ -4,7 +4,7 @@
 
 #include "model/model.h"
 
-static const lf_arch *const archs[] = {&lf__arch_llama};
+static const lf_arch *const archs[] = {&lf__arch_llama, &lf__arch_gpt2};
 
 const lf_arch *lf__arch_find(const char *model_type)
 {
@@ -39,9 +39,32 @@ int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
     if (c->num_key_value_heads && c->num_attention_heads % c->num_key_value_heads)
         return lf_error_set(err, LF_E_CONFIG, "%s: num_key_value_heads (%" PRId64 ") does not divide num_attention_heads (%" PRId64 ")",
                             where, c->num_key_value_heads, c->num_attention_heads);
-    if (head_dim % 2)
+    bool gpt2 = strcmp(c->model_type, "gpt2") == 0;
+    if (head_dim % 2 && !gpt2 && !c->alibi)
         return lf_error_set(err, LF_E_CONFIG, "%s: head_dim is %" PRId64 "; rotary positions turn pairs, so it must be even", where,
                             head_dim);
+    const struct {
+        const char *key;
+        double value, lo, hi;
+    } switches[] = {{"sliding_window", (double)c->sliding_window, 0, 1 << 24},
+                    {"sliding_window_pattern", (double)c->sliding_window_pattern, 0, 1024},
+                    {"max_window_layers", (double)c->max_window_layers, 0, 1024},
+                    {"no_rope_layer_interval", (double)c->no_rope_layer_interval, 0, 1024},
+                    {"partial_rotary_factor", c->partial_rotary_factor, 0, 1},
+                    {"attn_logit_softcapping", c->attn_logit_softcapping, 0, 1e6},
+                    {"final_logit_softcapping", c->final_logit_softcapping, 0, 1e6},
+                    {"query_pre_attn_scalar", c->query_pre_attn_scalar, 0, 1e6},
+                    {"hidden_dropout", c->hidden_dropout, 0, 0.9}};
+    for (size_t i = 0; i < LF_COUNT(switches); i++)
+        if (!(switches[i].value >= switches[i].lo && switches[i].value <= switches[i].hi))
+            return lf_error_set(err, LF_E_CONFIG, "%s: %s is %g; %g to %g is possible", where, switches[i].key, switches[i].value,
+                                switches[i].lo, switches[i].hi);
+    if (c->use_qk_norm && c->rms_norm_unit_offset)
+        return lf_error_set(err, LF_E_UNSUPPORTED, "%s: use_qk_norm with rms_norm_unit_offset is not implemented", where);
+    if (gpt2 && c->num_key_value_heads && c->num_key_value_heads != c->num_attention_heads)
+        return lf_error_set(err, LF_E_CONFIG,
+                            "%s: num_key_value_heads is %" PRId64 ", but gpt2 has as many as num_attention_heads (%" PRId64 ")", where,
+                            c->num_key_value_heads, c->num_attention_heads);
     if (!(c->rms_norm_eps >= 0 && c->rms_norm_eps < 1))
         return lf_error_set(err, LF_E_CONFIG, "%s: rms_norm_eps is %g; a number from 0 to 1 is possible", where, c->rms_norm_eps);
     if (!(c->rope_theta >= 1 && c->rope_theta <= 1e12))
@@ -89,7 +112,8 @@ double lf__model_loss(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float *nl
 {
     lf__ctx_begin(ctx, batch);
     lf_tensor *x = m->arch->forward(ctx, m);
-    double sum = op_classifier(ctx, (lf_classifier){.x = x, .weight = lf__model_head(m), .nll = nll});
+    double sum = op_classifier(
+        ctx, (lf_classifier){.x = x, .weight = lf__model_head(m), .cap = (float)m->config.final_logit_softcapping, .nll = nll});
     if (ctx->tape && !lf__failed(ctx)) lf__backward(ctx);
     return sum;
 }
@@ -98,7 +122,7 @@ int lf__model_forward(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float **l
 {
     lf__ctx_begin(ctx, batch);
     lf_tensor *x = m->arch->forward(ctx, m);
-    lf_tensor *z = op_logits(ctx, x, lf__model_head(m));
+    lf_tensor *z = op_logits(ctx, x, lf__model_head(m), (float)m->config.final_logit_softcapping);
     if (lf__failed(ctx)) return -1;
     *logits = z->data;
     return 0;

@@ -10,8 +10,23 @@
 #include "ops/ops.h"
 
 /* ---- the parameter table ------------------------------------------------------------------------------------------------------ */
-typedef enum lf_dim { LF_DIM_ONE, LF_DIM_VOCAB, LF_DIM_WIDTH, LF_DIM_FFN, LF_DIM_Q, LF_DIM_KV, LF_DIM_HEAD } lf_dim;
-typedef enum lf_init { LF_INIT_ONE, LF_INIT_NORMAL, LF_INIT_OUTPUT /* normal / sqrt(2 layers) */ } lf_init;
+typedef enum lf_dim {
+    LF_DIM_ONE,
+    LF_DIM_VOCAB,
+    LF_DIM_WIDTH,
+    LF_DIM_FFN,
+    LF_DIM_Q,
+    LF_DIM_KV,
+    LF_DIM_QKV,
+    LF_DIM_HEAD,
+    LF_DIM_CONTEXT
+} lf_dim;
+typedef enum lf_init {
+    LF_INIT_ONE, /* what multiplies by one: zero where norms multiply by 1 + weight */
+    LF_INIT_ZERO,
+    LF_INIT_NORMAL,
+    LF_INIT_OUTPUT /* normal / sqrt(2 layers), or zero with zero_init */
+} lf_init;
 typedef enum lf_product {
     LF_PRODUCT_NONE,
     LF_PRODUCT_PLAIN,
@@ -20,7 +35,18 @@ typedef enum lf_product {
 } lf_product;
 
 /* When a row exists at all. */
-typedef enum lf_when { LF_ALWAYS, LF_IF_UNTIED, LF_IF_QK_NORM } lf_when;
+typedef enum lf_when {
+    LF_ALWAYS,
+    LF_IF_UNTIED,
+    LF_IF_QK_NORM,
+    LF_IF_QKV_BIAS,
+    LF_IF_OUT_BIAS,
+    LF_IF_GATED,
+    LF_IF_MLP_BIAS,
+    LF_IF_GATE_BIAS,
+    LF_IF_SANDWICH,
+    LF_IF_PLAIN_NORM /* not sandwich */
+} lf_when;
 
 typedef struct lf_param_row {
     const char *name; /* as in files; %d is the layer */
@@ -31,11 +57,13 @@ typedef struct lf_param_row {
     bool decay;         /* weight decay applies                    */
     lf_product product; /* which panels kernels want               */
     lf_when when;
+    bool transposed; /* files hold [cols, rows] */
 } lf_param_row;
 
 /* ---- a model ------------------------------------------------------------------------------------------------------------------ */
 typedef struct lf_layer {
-    lf_weight attn_norm, qkv, q_norm, k_norm, attn_out, mlp_norm, gate_up, mlp_down;
+    lf_weight attn_norm, qkv, q_norm, k_norm, attn_out, attn_post, mlp_norm, mlp_in, mlp_down, mlp_post; /* mlp_in: gate | up, or up */
+    lf_weight attn_norm_bias, qkv_bias, attn_out_bias, mlp_norm_bias, mlp_in_bias, mlp_down_bias;
 } lf_layer;
 
 /* One parameter as files and optimizers see it: rows [row0, row0 + rows) of a weight. */
@@ -55,7 +83,7 @@ struct lf_model {
     lf_dtype products; /* of the panels, and of attention without a cache */
     lf_arena weights; /* weights, then their panels, then the rope table */
     lf_arena grads;   /* training: one gradient per weight, same order   */
-    lf_weight embed, norm, head;
+    lf_weight embed, positions, norm, norm_bias, head;
     lf_layer *layers;
     lf_param *params;
     int n_params;
@@ -63,7 +91,9 @@ struct lf_model {
     int n_all;
     float *data;           /* first weight: all lie in a row, each on a multiple of 64 bytes */
     size_t n_floats;       /* of weights, padding included */
-    float *rope;           /* [max_position_embeddings][head_dim / 2][2] */
+    float *rope;           /* [max_position_embeddings][rotary / 2][2], NULL without rotary positions */
+    int rotary;            /* elements of a head that turn */
+    float *slopes;         /* ALiBi: [num_attention_heads], or NULL */
     char dir[LF_PATH_MAX]; /* where it was loaded from, "" when new */
 };
 
@@ -75,12 +105,22 @@ typedef struct lf_arch {
     lf_tensor *(*forward)(lf_ctx *ctx, lf_model *model);
 } lf_arch;
 
-extern const lf_arch lf__arch_llama;
+extern const lf_arch lf__arch_llama, lf__arch_gpt2;
 const lf_arch *lf__arch_find(const char *model_type); /* or NULL */
 
 /* The weight that turns activations into logits. */
 static inline lf_weight *lf__model_head(lf_model *m) { return m->config.tie_word_embeddings ? &m->embed : &m->head; }
 int lf__model_head_dim(const lf_model_config *c);
+lf_act lf__model_act(const lf_model_config *c);
+float lf__model_attention_scale(const lf_model_config *c);
+/* Does this layer see only the window; does it have rotary positions? */
+bool lf__layer_slides(const lf_model_config *c, int layer);
+bool lf__layer_rotates(const lf_model_config *c, int layer);
+/* Where dropout sits; with the layer, part of its key. */
+enum { LF_SITE_EMBED, LF_SITE_ATTENTION, LF_SITE_MLP };
+
+/* Names of the switches (keys below "model.", config_hf.c), NULL-terminated: no tensor's shape shows them all. */
+extern const char *const lf__model_switches[];
 
 /* Can a model of these numbers exist at all? where: "model", or the file they came from. 0 or -1 with the key that is wrong. */
 int lf__model_check(const lf_model_config *c, const char *where, lf_error *err);

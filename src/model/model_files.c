@@ -9,6 +9,21 @@
 
 static float *param_data(const lf_param *p) { return p->weight->t.data + (size_t)p->row0 * (size_t)p->cols; }
 
+/* What files hold as [in, out] is turned here: dst [rows, cols] <- src [cols, rows]. */
+static void transpose(float *dst, const float *src, int rows, int cols)
+{
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < cols; j++) dst[(size_t)i * (size_t)cols + (size_t)j] = src[(size_t)j * (size_t)rows + (size_t)i];
+}
+
+/* The shape of a parameter in files. */
+static void file_shape(const lf_param *p, int64_t shape[2])
+{
+    bool turned = p->row->transposed;
+    shape[0] = p->n_dims == 1 ? (int64_t)p->rows * p->cols : turned ? p->cols : p->rows;
+    shape[1] = turned ? p->rows : p->cols;
+}
+
 static int read_param(const lf_param *p, const lf_safetensors *st, const char *path, lf_error *err)
 {
     const lf_st_tensor *t = lf__safetensors_find(st, p->name);
@@ -16,7 +31,8 @@ static int read_param(const lf_param *p, const lf_safetensors *st, const char *p
     int type = lf__dtype_find(t->dtype);
     if (type < 0)
         return lf_error_set(err, LF_E_UNSUPPORTED, "%s: \"%s\" has dtype %s; F32, F16 and BF16 can be read", path, p->name, t->dtype);
-    int64_t expected[2] = {p->n_dims == 1 ? p->cols : p->rows, p->cols};
+    int64_t expected[2];
+    file_shape(p, expected);
     bool fits = t->n_dims == p->n_dims;
     for (int d = 0; fits && d < p->n_dims; d++) fits = t->shape[d] == expected[d];
     if (!fits) {
@@ -24,12 +40,17 @@ static int read_param(const lf_param *p, const lf_safetensors *st, const char *p
         for (int d = 0; d < t->n_dims && strlen(have) < 100; d++)
             snprintf(have + strlen(have), sizeof have - strlen(have), "%s%" PRId64, d ? ", " : "", t->shape[d]);
         if (p->n_dims == 1)
-            snprintf(want, sizeof want, "%d", p->cols);
+            snprintf(want, sizeof want, "%" PRId64, expected[0]);
         else
-            snprintf(want, sizeof want, "%d, %d", p->rows, p->cols);
+            snprintf(want, sizeof want, "%" PRId64 ", %" PRId64, expected[0], expected[1]);
         return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" has shape [%s], the config expects [%s]", path, p->name, have, want);
     }
-    lf__dtype((lf_dtype)type)->to_float(param_data(p), t->data, (size_t)p->rows * (size_t)p->cols);
+    size_t n = (size_t)p->rows * (size_t)p->cols;
+    float *turned = p->row->transposed ? lf__calloc(n, sizeof *turned, err) : NULL;
+    if (p->row->transposed && !turned) return -1;
+    lf__dtype((lf_dtype)type)->to_float(turned ? turned : param_data(p), t->data, n);
+    if (turned) transpose(param_data(p), turned, p->rows, p->cols);
+    free(turned);
     return 0;
 }
 
@@ -72,15 +93,23 @@ static int write_weights(const lf_model *m, const char *path, lf_error *err)
     if (!decls) return -1;
     for (int i = 0; i < m->n_params; i++) {
         const lf_param *p = &m->params[i];
-        decls[i] =
-            (lf_st_decl){.name = p->name, .dtype = "F32", .n_dims = p->n_dims, .shape = {p->n_dims == 1 ? p->cols : p->rows, p->cols}};
+        decls[i] = (lf_st_decl){.name = p->name, .dtype = "F32", .n_dims = p->n_dims};
+        file_shape(p, decls[i].shape);
     }
     lf_writer *w = lf__safetensors_begin(path, decls, (size_t)m->n_params, err);
     free(decls);
     if (!w) return -1;
     for (int i = 0; i < m->n_params; i++) {
         const lf_param *p = &m->params[i];
-        lf__writer_add(w, param_data(p), (size_t)p->rows * (size_t)p->cols * sizeof(float));
+        size_t n = (size_t)p->rows * (size_t)p->cols;
+        float *turned = p->row->transposed ? lf__calloc(n, sizeof *turned, err) : NULL;
+        if (turned) transpose(turned, param_data(p), p->cols, p->rows);
+        if (p->row->transposed && !turned) {
+            lf__writer_discard(&w);
+            return -1;
+        }
+        lf__writer_add(w, turned ? turned : param_data(p), n * sizeof(float));
+        free(turned);
     }
     return lf__writer_commit(&w, err);
 }

@@ -20,9 +20,42 @@ static int dim(const lf_model_config *c, lf_dim d)
     case LF_DIM_FFN: return (int)c->intermediate_size;
     case LF_DIM_Q: return (int)(c->num_attention_heads * c->head_dim);
     case LF_DIM_KV: return (int)(c->num_key_value_heads * c->head_dim);
+    case LF_DIM_QKV: return (int)((c->num_attention_heads + 2 * c->num_key_value_heads) * c->head_dim);
     case LF_DIM_HEAD: return (int)c->head_dim;
+    case LF_DIM_CONTEXT: return (int)c->max_position_embeddings;
     }
     return 0;
+}
+
+lf_act lf__model_act(const lf_model_config *c)
+{
+    static const struct {
+        const char *name;
+        lf_act act;
+    } acts[] = {{"silu", LF_ACT_SILU},
+                {"gelu_new", LF_ACT_GELU},
+                {"gelu_pytorch_tanh", LF_ACT_GELU},
+                {"relu", LF_ACT_RELU},
+                {"relu2", LF_ACT_RELU2}};
+    for (size_t i = 0; i < LF_COUNT(acts); i++)
+        if (strcmp(acts[i].name, c->hidden_act) == 0) return acts[i].act;
+    return LF_ACT_SILU;
+}
+
+float lf__model_attention_scale(const lf_model_config *c)
+{
+    return (float)(1.0 / __builtin_sqrt(c->query_pre_attn_scalar > 0 ? c->query_pre_attn_scalar : (double)c->head_dim));
+}
+
+bool lf__layer_slides(const lf_model_config *c, int layer)
+{
+    bool full = c->sliding_window_pattern > 0 && (layer + 1) % c->sliding_window_pattern == 0;
+    return c->sliding_window > 0 && layer >= c->max_window_layers && !full;
+}
+
+bool lf__layer_rotates(const lf_model_config *c, int layer)
+{
+    return !c->no_rope_layer_interval || (layer + 1) % c->no_rope_layer_interval != 0;
 }
 
 static bool wanted(const lf_model_config *c, lf_when when)
@@ -31,6 +64,13 @@ static bool wanted(const lf_model_config *c, lf_when when)
     case LF_ALWAYS: return true;
     case LF_IF_UNTIED: return !c->tie_word_embeddings;
     case LF_IF_QK_NORM: return c->use_qk_norm;
+    case LF_IF_QKV_BIAS: return c->qkv_bias || c->attention_bias;
+    case LF_IF_OUT_BIAS: return c->attention_bias;
+    case LF_IF_GATED: return !c->ungated_mlp;
+    case LF_IF_MLP_BIAS: return c->mlp_bias;
+    case LF_IF_GATE_BIAS: return c->mlp_bias && !c->ungated_mlp;
+    case LF_IF_SANDWICH: return c->sandwich_norm;
+    case LF_IF_PLAIN_NORM: return !c->sandwich_norm;
     }
     return true;
 }
@@ -43,7 +83,7 @@ static void add_param(lf_model *m, const lf_param_row *row, int layer)
     lf_weight *w = (lf_weight *)(void *)(owner + row->field);
     lf_param *p = &m->params[m->n_params];
     *p = (lf_param){.weight = w, .row0 = w->t.rows, .rows = dim(c, row->rows), .cols = dim(c, row->cols), .row = row, .index = m->n_params};
-    p->n_dims = row->rows == LF_DIM_ONE ? 1 : 2;
+    p->n_dims = row->rows == LF_DIM_ONE || row->cols == LF_DIM_ONE ? 1 : 2;
     const char *hole = strstr(row->name, "%d");
     if (hole)
         snprintf(p->name, sizeof p->name, "%.*s%d%s", (int)(hole - row->name), row->name, layer, hole + 2);
@@ -98,6 +138,7 @@ static lf_product product_of(const lf_model *m, const lf_weight *w)
     for (int i = 0; i < m->n_params; i++) {
         if (m->params[i].weight != w) continue;
         lf_product p = m->params[i].row->product;
+        if (p == LF_PRODUCT_PAIRED && m->config.ungated_mlp) return LF_PRODUCT_PLAIN;
         if (p == LF_PRODUCT_TIED) return m->config.tie_word_embeddings ? LF_PRODUCT_PLAIN : LF_PRODUCT_NONE;
         return p;
     }
@@ -126,13 +167,30 @@ static void push_all(lf_model *m, lf_arena *weights, lf_arena *grads)
         w->backward = (lf_panels){.n = in, .k = out, .type = m->products};
         w->backward.data = lf__arena_push(weights, lf__panels_bytes(&w->backward));
     }
-    m->rope = lf__arena_push(weights, (size_t)m->config.max_position_embeddings * (size_t)m->config.head_dim * sizeof(float));
+    if (m->rotary) m->rope = lf__arena_push(weights, (size_t)m->config.max_position_embeddings * (size_t)m->rotary * sizeof(float));
+    if (m->config.alibi) m->slopes = lf__arena_push(weights, (size_t)m->config.num_attention_heads * sizeof(float));
+}
+
+/* Elements of a head that turn: none with learned positions or ALiBi. */
+static int rotary_dim(const lf_model *m)
+{
+    const lf_model_config *c = &m->config;
+    if (m->arch == &lf__arch_gpt2 || c->alibi) return 0;
+    return (int)((double)c->head_dim * (c->partial_rotary_factor > 0 ? c->partial_rotary_factor : 1.0)) / 2 * 2;
+}
+
+/* Press et al. 2022: powers of 2^(-8/n) for a power of two; other heads take every other one of the next power's. */
+static void fill_slopes(lf_model *m)
+{
+    int heads = (int)m->config.num_attention_heads, n = 1;
+    while (2 * n <= heads) n *= 2;
+    for (int h = 0; h < heads; h++) m->slopes[h] = (float)lf__pow(2.0, h < n ? -8.0 * (h + 1) / n : -8.0 * (2 * (h - n) + 1) / (2 * n));
 }
 
 /* cos and sin of position p times theta^(-2i/d), in double, rounded once. */
 static void fill_rope(lf_model *m)
 {
-    int d = (int)m->config.head_dim;
+    int d = m->rotary;
     for (int i = 0; i < d / 2; i++) {
         double frequency = lf__pow(m->config.rope_theta, -2.0 * i / d);
         for (int64_t p = 0; p < m->config.max_position_embeddings; p++) {
@@ -154,9 +212,11 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
     if (!m->config.num_key_value_heads) m->config.num_key_value_heads = m->config.num_attention_heads;
     m->arch = lf__arch_find(config->model_type);
     if (!m->arch) {
-        lf_error_set(err, LF_E_UNSUPPORTED, "the architecture \"%s\" is not one this build knows; it knows: llama", config->model_type);
+        lf_error_set(err, LF_E_UNSUPPORTED, "the architecture \"%s\" is not one this build knows; it knows: llama, gpt2",
+                     config->model_type);
         goto fail;
     }
+    m->rotary = rotary_dim(m);
     if (list_params(m, err)) goto fail;
 
     lf_arena weights, grads;
@@ -176,6 +236,7 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
         if (training && lf__arena_init(&m->grads, "gradient", need_grads, err)) goto fail;
         push_all(m, &m->weights, training ? &m->grads : NULL);
         fill_rope(m);
+        if (m->slopes) fill_slopes(m);
     }
     m->data = m->all[0]->t.data;
     for (int i = 0; i < m->n_all; i++) m->n_floats += weight_floats(m->all[i]);
@@ -219,12 +280,14 @@ void lf__model_init_weights(lf_model *m, uint64_t seed)
     for (int i = 0; i < m->n_params; i++) {
         const lf_param *p = &m->params[i];
         float *at = p->weight->t.data + (size_t)p->row0 * (size_t)p->cols;
-        if (p->row->init == LF_INIT_ONE) {
-            for (int j = 0; j < p->rows * p->cols; j++) at[j] = 1.0f;
+        if (p->row->init == LF_INIT_ONE || p->row->init == LF_INIT_ZERO) {
+            float one = p->row->init == LF_INIT_ZERO || m->config.rms_norm_unit_offset ? 0.0f : 1.0f;
+            for (int j = 0; j < p->rows * p->cols; j++) at[j] = one;
             continue;
         }
         double std = m->config.initializer_range;
         if (p->row->init == LF_INIT_OUTPUT) std /= __builtin_sqrt(2.0 * (double)m->config.num_hidden_layers);
+        if (p->row->init == LF_INIT_OUTPUT && m->config.zero_init) std = 0;
         init_job job = {p, at, seed, std};
         lf__pool_run(m->device->pool, init_normal, &job);
     }

@@ -3,9 +3,10 @@
  *   z = x W^T      nll_i = log sum_v exp(z_iv) - z_i,target      dz = (softmax(z) - onehot(target)) loss_scale
  *   dx = dz W      dW += dz^T x                                  x [n, c]   W [v, c]   only rows with a target
  *
- * With a tape the gradients are made in the forward, while a chunk's dz is warm (as Liger does): 6 n c v FLOPs in all. Every element
- * of dW is one chain over all scored rows, whatever the chunk. Rows without a target are gathered out first: they cost nothing.
- * Saves nothing; x's gradient lies in the step arena. */
+ * A soft cap makes z = cap tanh(z / cap), dz then carries 1 - tanh^2; ctx->z_loss and ctx->label_smoothing change nll and dz row by row
+ * (backend.h, lf_loss). With a tape the gradients are made in the forward, while a chunk's dz is warm (as Liger does): 6 n c v FLOPs in
+ * all. Every element of dW is one chain over all scored rows, whatever the chunk. Rows without a target are gathered out first: they cost
+ * nothing. Saves nothing; x's gradient lies in the step arena. */
 #include <string.h>
 
 #include "ops/ops.h"
@@ -25,11 +26,15 @@ static void run_chunk(lf_ctx *ctx, const lf_classifier *a, const float *x, float
     lf_tensor *w = &a->weight->t;
     int c = w->cols, v = w->rows;
     float *logits = lf__ctx_push(ctx, ctx->scratch, (size_t)m * (size_t)v * sizeof *logits);
+    float *slope = a->cap > 0 && ctx->tape ? lf__ctx_push(ctx, ctx->scratch, (size_t)m * (size_t)v * sizeof *slope) : NULL;
+    lf_loss loss = {.scale = ctx->batch->loss_scale, .z = ctx->z_loss, .label_smoothing = ctx->label_smoothing, .grad = ctx->tape != NULL};
     if (lf__failed(ctx)) return;
     lf_gemm z = {.c = logits, .ldc = v, .a = x, .a_rs = c, .a_cs = 1, .b = &a->weight->forward, .m = m};
     if (!ctx->dry) {
         ops->gemm(ctx->device, &z);
-        ops->cross_entropy(ctx->device, logits, v, nll, targets, m, v, ctx->batch->loss_scale, ctx->tape != NULL);
+        if (a->cap > 0) ops->softcap(ctx->device, logits, slope, a->cap, (int64_t)m * v);
+        ops->cross_entropy(ctx->device, logits, v, nll, targets, m, v, &loss);
+        if (slope) ops->mul(ctx->device, logits, slope, (int64_t)m * v);
     }
     if (!ctx->tape) return;
     lf_gemm back = {.c = dx, .ldc = c, .a = logits, .a_rs = v, .a_cs = 1, .b = &a->weight->backward, .m = m};
@@ -89,7 +94,7 @@ double op_classifier(lf_ctx *ctx, lf_classifier a)
     return sum;
 }
 
-lf_tensor *op_logits(lf_ctx *ctx, lf_tensor *x, lf_weight *weight)
+lf_tensor *op_logits(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, float cap)
 {
     if (lf__failed(ctx)) return x;
     const lf_batch *batch = ctx->batch;
@@ -101,5 +106,6 @@ lf_tensor *op_logits(lf_ctx *ctx, lf_tensor *x, lf_weight *weight)
     ctx->device->ops->gather_rows(ctx->device, rows, x->data, batch->out_rows, m, c);
     lf_gemm g = {.c = z->data, .ldc = v, .a = rows, .a_rs = c, .a_cs = 1, .b = &weight->forward, .m = m};
     ctx->device->ops->gemm(ctx->device, &g);
+    if (cap > 0) ctx->device->ops->softcap(ctx->device, z->data, NULL, cap, (int64_t)m * v);
     return z;
 }

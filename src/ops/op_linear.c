@@ -1,7 +1,7 @@
 /* op_linear.c - the door every matrix product passes, and the two composites that share it.
  *
- *   y = x W^T (+ residual)                     x [n, in]   W [out, in]   y [n, out]
- *   dx = dy W        dW = dy^T x        d residual = dy
+ *   y = x W^T (+ bias + residual)              x [n, in]   W [out, in]   y [n, out]
+ *   dx = dy W        dW = dy^T x        d bias = sum over rows of dy        d residual = dy
  *
  *   qkv          = op_linear, then (optional) RMSNorm over each head of q and k, then op_rope on them
  *   gated_mlp_in = op_linear, then op_glu: gate and up sit in the two halves of a panel, so the tile that holds both makes h
@@ -10,12 +10,16 @@
  * Saved: x, q | k before their norms, and gate | up for the derivative of SwiGLU (h is made again: no FLOPs worth saving). */
 #include "ops/ops.h"
 
-/* dx (+)= dy W and dW (+)= dy^T x, for whoever has dy. */
-static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, const float *dy)
+/* dx (+)= dy W, dW (+)= dy^T x and d bias, for whoever has dy. */
+static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, lf_weight *bias, const float *dy)
 {
     const lf_backend_ops *ops = ctx->device->ops;
     lf_tensor *w = &weight->t;
     int n = x->rows, in = w->cols, out = w->rows;
+    if (bias && bias->t.needs_grad) {
+        int beta = lf__tensor_beta(&bias->t);
+        if (!ctx->dry) ops->sum_rows(ctx->device, bias->t.grad, dy, n, out, beta);
+    }
     if (x->needs_grad) {
         float *dx = lf__grad(ctx, x);
         int beta = lf__tensor_beta(x);
@@ -40,14 +44,20 @@ static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, const 
     }
 }
 
-/* y = x W^T + residual into y. */
-static void linear_forward(lf_ctx *ctx, lf_tensor *y, const lf_tensor *x, const lf_weight *weight, const lf_tensor *residual, float *swiglu)
+/* y = x W^T + bias + residual into y. Sums start from what is added: a bias is a row that every row starts from. */
+static void linear_forward(lf_ctx *ctx, lf_tensor *y, const lf_tensor *x, const lf_weight *weight, const lf_weight *bias,
+                           const lf_tensor *residual, float *swiglu)
 {
     if (ctx->dry) return;
+    const float *init = residual ? residual->data : bias ? bias->t.data : NULL;
+    if (residual && bias) {
+        ctx->device->ops->add_bias(ctx->device, y->data, residual->data, bias->t.data, y->rows, y->cols);
+        init = y->data;
+    }
     lf_gemm g = {.c = y->data,
                  .ldc = y->cols,
-                 .init = residual ? residual->data : NULL,
-                 .ldinit = y->cols,
+                 .init = init,
+                 .ldinit = residual ? y->cols : 0,
                  .a = x->data,
                  .a_rs = x->cols,
                  .a_cs = 1,
@@ -77,7 +87,7 @@ static void op_linear_backward(lf_ctx *ctx, void *args)
         if (lf__failed(ctx)) return;
         if (!ctx->dry) ctx->device->ops->add(ctx->device, dr, a->y->grad, (int64_t)lf__tensor_count(a->y), beta);
     }
-    linear_backward(ctx, a->x, a->weight, a->y->grad);
+    linear_backward(ctx, a->x, a->weight, a->bias, a->y->grad);
 }
 
 static const lf_op linear = {"linear", op_linear_backward};
@@ -85,9 +95,13 @@ static const lf_op linear = {"linear", op_linear_backward};
 lf_tensor *op_linear(lf_ctx *ctx, lf_linear a)
 {
     if (!shapes_fit(ctx, a.x, a.weight, a.residual)) return a.x;
+    if (a.residual && lf__dropout(ctx, a.drop).rate > 0) {
+        lf_tensor *x = op_linear(ctx, (lf_linear){.x = a.x, .weight = a.weight, .bias = a.bias});
+        return op_join(ctx, (lf_join){.x = x, .residual = a.residual, .drop = a.drop, .y = a.y});
+    }
     if (!a.y) a.y = lf__activation(ctx, "linear", a.x->rows, a.weight->t.rows);
     if (lf__failed(ctx)) return a.x;
-    linear_forward(ctx, a.y, a.x, a.weight, a.residual, NULL);
+    linear_forward(ctx, a.y, a.x, a.weight, a.bias, a.residual, NULL);
     lf__record(ctx, &linear, &a, sizeof a);
     return a.y;
 }
@@ -111,9 +125,9 @@ static lf_head_norm head_norm(const lf_qkv *a, float *x)
 static void op_qkv_backward(lf_ctx *ctx, void *args)
 {
     lf_qkv *a = args;
-    if (!ctx->dry)
+    if (a->rope && !ctx->dry)
         ctx->device->ops->rope(ctx->device, a->y->grad, a->y->cols, ctx->batch->positions, a->rope, a->y->rows, a->n_heads + a->n_kv_heads,
-                               a->head_dim, true);
+                               a->head_dim, a->rotary, true);
     if (a->q_norm) {
         lf_head_norm norm = head_norm(a, a->y->grad);
         if (a->q_norm->t.needs_grad) {
@@ -122,7 +136,7 @@ static void op_qkv_backward(lf_ctx *ctx, void *args)
         }
         if (!ctx->dry) ctx->device->ops->head_norm_backward(ctx->device, &norm);
     }
-    linear_backward(ctx, a->x, a->weight, a->y->grad);
+    linear_backward(ctx, a->x, a->weight, a->bias, a->y->grad);
 }
 
 static const lf_op qkv = {"qkv", op_qkv_backward};
@@ -137,14 +151,14 @@ lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a)
         a.rstd = lf__ctx_push(ctx, ctx->step, heads * sizeof *a.rstd);
     }
     if (lf__failed(ctx)) return a.x;
-    linear_forward(ctx, a.y, a.x, a.weight, NULL, NULL);
+    linear_forward(ctx, a.y, a.x, a.weight, a.bias, NULL, NULL);
     if (a.q_norm && !ctx->dry) {
         lf_head_norm norm = head_norm(&a, a.y->data);
         ctx->device->ops->head_norm_forward(ctx->device, &norm);
     }
-    if (!ctx->dry)
+    if (a.rope && !ctx->dry)
         ctx->device->ops->rope(ctx->device, a.y->data, a.y->cols, ctx->batch->positions, a.rope, a.y->rows, a.n_heads + a.n_kv_heads,
-                               a.head_dim, false);
+                               a.head_dim, a.rotary, false);
     lf__record(ctx, &qkv, &a, sizeof a);
     return a.y;
 }
@@ -155,8 +169,8 @@ static void op_gated_backward(lf_ctx *ctx, void *args)
     lf_gated *a = args;
     float *dgu = lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(a->gate_up) * sizeof *dgu);
     if (lf__failed(ctx)) return;
-    if (!ctx->dry) ctx->device->ops->swiglu_backward(ctx->device, dgu, NULL, a->y->grad, a->gate_up->data, a->y->rows, a->y->cols);
-    linear_backward(ctx, a->x, a->weight, dgu);
+    if (!ctx->dry) ctx->device->ops->glu_backward(ctx->device, dgu, NULL, a->y->grad, a->gate_up->data, a->y->rows, a->y->cols, a->act);
+    linear_backward(ctx, a->x, a->weight, a->bias, dgu);
 }
 
 static const lf_op gated = {"gated_mlp_in", op_gated_backward};
@@ -168,7 +182,8 @@ lf_tensor *op_gated_mlp_in(lf_ctx *ctx, lf_gated a)
     a.y = lf__activation(ctx, "mlp", n, f);
     a.gate_up = lf__activation(ctx, "gate_up", n, 2 * f);
     if (lf__failed(ctx)) return a.x;
-    linear_forward(ctx, a.gate_up, a.x, a.weight, NULL, a.y->data);
+    linear_forward(ctx, a.gate_up, a.x, a.weight, a.bias, NULL, a.act == LF_ACT_SILU ? a.y->data : NULL);
+    if (a.act != LF_ACT_SILU && !ctx->dry) ctx->device->ops->glu_forward(ctx->device, a.y->data, a.gate_up->data, n, f, a.act);
     lf__record(ctx, &gated, &a, sizeof a);
     return a.y;
 }

@@ -10,7 +10,8 @@
 static void rotate(lf_ctx *ctx, const lf_rope *a, float *x, bool inverse)
 {
     if (!ctx->dry)
-        ctx->device->ops->rope(ctx->device, x, a->x->cols, ctx->batch->positions, a->table, a->x->rows, a->n_heads, a->head_dim, inverse);
+        ctx->device->ops->rope(ctx->device, x, a->x->cols, ctx->batch->positions, a->table, a->x->rows, a->n_heads, a->head_dim, a->rotary,
+                               inverse);
 }
 
 static void rope_backward(lf_ctx *ctx, void *args)

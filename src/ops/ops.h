@@ -20,7 +20,8 @@ typedef struct lf_batch {
     const int32_t *targets;   /* [n_tokens], -1 = not scored; NULL outside training and scoring    */
     const int32_t *out_rows;  /* rows whose logits are wanted; NULL = none (training uses targets) */
     int n_out_rows;
-    float loss_scale; /* d loss / d nll of one target: 1 / (scored targets of the global batch) */
+    int64_t first_row; /* of the global batch: where row 0 stands in it (dropout) */
+    float loss_scale;  /* d loss / d nll of one target: 1 / (scored targets of the global batch) */
 } lf_batch;
 
 /* ---- weights: a tensor and the panels kernels read -------------------------------------------------------------------------- */
@@ -53,15 +54,17 @@ typedef struct lf_tape {
 typedef struct lf_ctx {
     lf_device *device;
     const lf_batch *batch;
-    lf_arena *meta;    /* tensor headers and records; real memory even when measuring                   */
-    lf_arena *step;    /* what backward needs: activations with a tape. Rewound per micro-batch         */
-    lf_arena *scratch; /* rewound per block                                                             */
-    lf_tape *tape;     /* NULL: inference                                                               */
-    lf_dtype products; /* LF_BF16: attention rounds its operands, too (weights know for themselves)     */
-    bool dry;          /* allocate and check, compute nothing: how memory is forecast                   */
-    float *stream[2];  /* two buffers by turns: the residual stream itself, or with a tape its gradient */
-    int streams;       /* stream tensors made since lf__ctx_begin                                       */
-    lf_error error;    /* sticky                                                                        */
+    lf_arena *meta;                /* tensor headers and records; real memory even when measuring                   */
+    lf_arena *step;                /* what backward needs: activations with a tape. Rewound per micro-batch         */
+    lf_arena *scratch;             /* rewound per block                                                             */
+    lf_tape *tape;                 /* NULL: inference                                                               */
+    lf_dtype products;             /* LF_BF16: attention rounds its operands, too (weights know for themselves)     */
+    bool dry;                      /* allocate and check, compute nothing: how memory is forecast                   */
+    float *stream[2];              /* two buffers by turns: the residual stream itself, or with a tape its gradient */
+    int streams;                   /* stream tensors made since lf__ctx_begin                                       */
+    float z_loss, label_smoothing; /* what a training adds to its loss; 0 elsewhere                     */
+    uint64_t seed, update;         /* of the run, and which step: the keys of its dropout               */
+    lf_error error;                /* sticky                                                                        */
 } lf_ctx;
 
 static inline bool lf__failed(const lf_ctx *ctx) { return ctx->error.code != LF_OK; }
@@ -88,37 +91,69 @@ lf_tensor *lf__block(lf_ctx *ctx, lf_block_fn fn, lf_tensor *x, void *model, int
 void lf__backward(lf_ctx *ctx);
 
 /* ---- the ops ------------------------------------------------------------------------------------------------------------------ */
-/* y[i] = table[tokens[i]]. The result is the beginning of the residual stream. */
+/* Where an op drops elements of what joins the residual stream (Srivastava et al. 2014). Only with a tape. */
+typedef struct lf_drop {
+    float rate;
+    int layer, site; /* with seed, step and row: the key */
+} lf_drop;
+/* The key of a dropout, or rate 0 when there is none to do. */
+lf_dropout lf__dropout(const lf_ctx *ctx, lf_drop drop);
+
+/* y[i] = scale table[tokens[i]] + positions[positions of row i]. The result is the beginning of the residual stream. */
 typedef struct lf_embed {
     lf_weight *table;
+    lf_weight *positions; /* learned positions [context, width], or NULL */
+    float scale;          /* 0: none                                     */
+    lf_drop drop;
     lf_tensor *y;
 } lf_embed;
 lf_tensor *op_embed(lf_ctx *ctx, lf_embed a);
 
-/* y = w * x / sqrt(mean(x^2) + eps), each row by itself (Zhang & Sennrich 2019). */
+/* y = (w + offset) * x / sqrt(mean(x^2) + eps), each row by itself (Zhang & Sennrich 2019). */
 typedef struct lf_rmsnorm {
     lf_tensor *x;
     lf_weight *weight;
-    float eps;
+    float eps, offset;
     lf_tensor *y;
     float *rstd; /* saved: [rows] */
 } lf_rmsnorm;
 lf_tensor *op_rmsnorm(lf_ctx *ctx, lf_rmsnorm a);
 
-/* y = x W^T (+ residual). */
+/* y = w * (x - mean) / sqrt(variance + eps) + b, each row by itself (Ba et al. 2016). */
+typedef struct lf_layernorm {
+    lf_tensor *x;
+    lf_weight *weight, *bias;
+    float eps;
+    lf_tensor *y;
+    float *stat; /* saved: mean and 1 / deviation [2][rows] */
+} lf_layernorm;
+lf_tensor *op_layernorm(lf_ctx *ctx, lf_layernorm a);
+
+/* y = residual + dropout(x): where a branch that is not joined by op_linear itself meets the stream. */
+typedef struct lf_join {
+    lf_tensor *x, *residual;
+    lf_drop drop;
+    lf_tensor *y;
+} lf_join;
+lf_tensor *op_join(lf_ctx *ctx, lf_join a);
+
+/* y = dropout(x W^T + bias) + residual. */
 typedef struct lf_linear {
     lf_tensor *x;        /* [n, in]                                                       */
     lf_weight *weight;   /* [out, in]                                                     */
+    lf_weight *bias;     /* [out], or NULL                                                */
+    lf_drop drop;        /* needs a residual                                              */
     lf_tensor *residual; /* [n, out] added, or NULL                                       */
     lf_tensor *y;        /* where to put it (a block's output), or NULL: a new activation */
 } lf_linear;
 lf_tensor *op_linear(lf_ctx *ctx, lf_linear a);
 
-/* Rotary positions on the first n_heads heads of every row, in place: no new tensor (Su et al. 2021, rotate-half). */
+/* Rotary positions on the first n_heads heads of every row, in place: no new tensor (Su et al. 2021, rotate-half). Of each head the
+ * first `rotary` elements turn. */
 typedef struct lf_rope {
     lf_tensor *x; /* [n, >= n_heads * head_dim] */
-    int n_heads, head_dim;
-    const float *table; /* [positions][head_dim / 2][2] cos, sin */
+    int n_heads, head_dim, rotary;
+    const float *table; /* [positions][rotary / 2][2] cos, sin */
 } lf_rope;
 lf_tensor *op_rope(lf_ctx *ctx, lf_rope a);
 
@@ -127,8 +162,9 @@ lf_tensor *op_rope(lf_ctx *ctx, lf_rope a);
 typedef struct lf_qkv {
     lf_tensor *x;
     lf_weight *weight; /* [(n_heads + 2 n_kv_heads) * head_dim, in] */
-    int n_heads, n_kv_heads, head_dim;
-    const float *rope;          /* table as in lf_rope */
+    lf_weight *bias;   /* of all, or NULL */
+    int n_heads, n_kv_heads, head_dim, rotary;
+    const float *rope;          /* table as in lf_rope; NULL: not rotated */
     lf_weight *q_norm, *k_norm; /* [head_dim], or NULL: no normalization */
     float eps;                  /* of the normalization */
     lf_tensor *y;
@@ -150,17 +186,28 @@ typedef struct lf_attend {
 } lf_attend;
 lf_tensor *op_attention(lf_ctx *ctx, lf_attend a);
 
-/* h = silu(gate) * up of a tensor [n, 2f] = gate | up (Shazeer 2020). */
+/* h = act(gate) * up of a tensor [n, 2f] = gate | up (Shazeer 2020). */
 typedef struct lf_glu {
     lf_tensor *x;
+    lf_act act;
     lf_tensor *y;
 } lf_glu;
 lf_tensor *op_glu(lf_ctx *ctx, lf_glu a);
 
+/* y = act(x), element by element. */
+typedef struct lf_activate {
+    lf_tensor *x;
+    lf_act act;
+    lf_tensor *y;
+} lf_activate;
+lf_tensor *op_act(lf_ctx *ctx, lf_activate a);
+
 /* op_glu(op_linear(x)) in one product: gate and up share a panel, SwiGLU is its epilogue. */
 typedef struct lf_gated {
     lf_tensor *x;
-    lf_weight *weight;  /* [2f, in]: gate rows, then up rows; its panels are paired */
+    lf_weight *weight; /* [2f, in]: gate rows, then up rows; its panels are paired */
+    lf_weight *bias;   /* [2f], or NULL */
+    lf_act act;
     lf_tensor *gate_up; /* saved: [n, 2f] */
     lf_tensor *y;
 } lf_gated;
@@ -171,12 +218,13 @@ lf_tensor *op_gated_mlp_in(lf_ctx *ctx, lf_gated a);
 typedef struct lf_classifier {
     lf_tensor *x;
     lf_weight *weight; /* [vocab, in] */
+    float cap;         /* soft cap of the logits, 0 = none */
     float *nll;        /* or NULL */
 } lf_classifier;
 double op_classifier(lf_ctx *ctx, lf_classifier a);
 
 /* Logits of batch->out_rows: [n_out_rows, vocab] in scratch. */
-lf_tensor *op_logits(lf_ctx *ctx, lf_tensor *x, lf_weight *weight);
+lf_tensor *op_logits(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, float cap);
 
 /* ---- gradcheck.c -------------------------------------------------------------------------------------------------------------- */
 /* Largest |analytic - numeric| / max(|numeric|, floor) over `samples` entries of data by central differences of loss(user). */

@@ -147,8 +147,8 @@ static int compare_tokenizers(const run *r, const char *dir, const char *what, l
 /* Keys that no tensor's shape shows and that change what the weights compute. */
 static int compare_arithmetic(const run *r, const char *dir, lf_error *err)
 {
-    static const char *const keys[] = {"model.num_attention_heads", "model.num_key_value_heads", "model.head_dim",
-                                       "model.rope_theta",          "model.rms_norm_eps",        "model.tie_word_embeddings"};
+    static const char *const keys[] = {"num_attention_heads", "num_key_value_heads", "head_dim",
+                                       "rope_theta",          "rms_norm_eps",        "tie_word_embeddings"};
     char path[LF_PATH_MAX], was[LF_CONFIG_PATH_MAX], is[LF_CONFIG_PATH_MAX];
     lf_config *from = lf__calloc(1, sizeof *from, err);
     if (!from) return -1;
@@ -157,11 +157,13 @@ static int compare_arithmetic(const run *r, const char *dir, lf_error *err)
     lf_model_config *m = &from->model;
     if (!status && !m->num_key_value_heads) m->num_key_value_heads = m->num_attention_heads;
     if (!status) m->head_dim = lf__model_head_dim(m);
-    for (size_t i = 0; i < LF_COUNT(keys) && !status; i++) {
-        if (strcmp(value_of(from, keys[i], was, sizeof was), value_of(&r->config, keys[i], is, sizeof is)) == 0) continue;
+    for (size_t i = 0; i < LF_COUNT(keys) || lf__model_switches[i - LF_COUNT(keys)]; i++) {
+        char key[LF_TEXT_MAX];
+        snprintf(key, sizeof key, "model.%s", i < LF_COUNT(keys) ? keys[i] : lf__model_switches[i - LF_COUNT(keys)]);
+        if (status || strcmp(value_of(from, key, was, sizeof was), value_of(&r->config, key, is, sizeof is)) == 0) continue;
         lf_error_set(err, LF_E_MISMATCH, "model.init_from: %s has %s = %s, this run %s: the weights would mean something else", path,
-                     keys[i] + strlen("model."), was, is);
-        status = lf_error_hint(err, "--%s %s", keys[i], was);
+                     key + strlen("model."), was, is);
+        status = lf_error_hint(err, "--%s %s", key, was);
     }
     free(from);
     return status;

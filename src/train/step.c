@@ -78,6 +78,7 @@ static lf_batch micro_batch(lf_step_batch *b, int w, float loss_scale)
                       .positions = b->positions + at,
                       .seq_start = b->seq_start,
                       .targets = b->targets + at,
+                      .first_row = (int64_t)at,
                       .loss_scale = loss_scale};
 }
 
@@ -112,6 +113,8 @@ static int set_up(lf_trainer *t, bool evaluates, bool dry, lf_error *err)
     for (int i = 0; i < b->windows * b->seq_len; i++) b->positions[i] = i % b->seq_len;
     lf_batch shape = micro_batch(b, 0, 1.0f);
     if (lf__model_ctx_init(&t->ctx, t->model, &shape, true, err)) return -1;
+    t->ctx.ctx.seed = (uint64_t)c->train.seed;
+    t->ctx.ctx.z_loss = (float)c->train.z_loss, t->ctx.ctx.label_smoothing = (float)c->train.label_smoothing;
     return evaluates ? lf__evaluator_init(&t->evaluator, t->model, LF_MAX(shape.n_tokens, b->seq_len), b->seq_len, err) : 0;
 }
 
@@ -221,6 +224,7 @@ int lf__trainer_micro_step(lf_trainer *t, int w, int64_t scored, double *nll, lf
 
 int lf__trainer_step(lf_trainer *t, int64_t step, lf_train_metrics *m, lf_error *err)
 {
+    t->ctx.ctx.update = (uint64_t)step;
     char a[32], b[32];
     double start = lf__now();
     const lf_train_config *c = &t->config->train;

@@ -19,6 +19,14 @@ static const variant variants[] = {
     {GOLDEN "llama", "packed_io.safetensors", "packed_grads.safetensors", true},
     {GOLDEN "llama_tied", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "qwen3", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "qwen2", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "llama_bias", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "mistral", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "mistral", "packed_io.safetensors", "packed_grads.safetensors", true},
+    {GOLDEN "smollm3", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "gemma2", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "gpt2", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "gpt2", "packed_io.safetensors", "packed_grads.safetensors", true},
 };
 
 static golden_batch batch_of(const lf_safetensors *io, bool packed, int *b, int *t)
@@ -28,6 +36,18 @@ static golden_batch batch_of(const lf_safetensors *io, bool packed, int *b, int 
     const int32_t *cu = packed ? golden_get(io, "cu_seqlens", &n_cu) : NULL;
     *b = (int)tokens->shape[0], *t = (int)tokens->shape[1];
     return golden_batch_make((const int32_t *)(const void *)tokens->data, golden_get(io, "targets", NULL), *b, *t, cu, (int)n_cu);
+}
+
+/* The oracle's gradient of a parameter in our layout: GPT-2's files hold [in, out]. */
+static const float *wanted_gradient(const lf_safetensors *grads, const lf_param *p)
+{
+    static float turned[1 << 16];
+    const float *g = golden_get(grads, p->name, NULL);
+    if (!p->row->transposed) return g;
+    assert_true(p->rows * p->cols <= 1 << 16);
+    for (int i = 0; i < p->rows; i++)
+        for (int j = 0; j < p->cols; j++) turned[i * p->cols + j] = g[j * p->rows + i];
+    return turned;
 }
 
 static void check_variant(const variant *v, const char *isa, int threads)
@@ -55,7 +75,7 @@ static void check_variant(const variant *v, const char *isa, int threads)
     double worst = 0;
     for (int i = 0; i < m->n_params; i++) {
         const lf_param *p = &m->params[i];
-        double e = relative_norm(p->weight->t.grad + (size_t)p->row0 * (size_t)p->cols, golden_get(&grads, p->name, NULL),
+        double e = relative_norm(p->weight->t.grad + (size_t)p->row0 * (size_t)p->cols, wanted_gradient(&grads, p),
                                  (size_t)p->rows * (size_t)p->cols);
         if (!(e <= 5e-5)) fail_msg("%s %s: gradient of %s: relative norm %.3g", v->dir, isa, p->name, e);
         worst = fmax(worst, e);
@@ -92,8 +112,8 @@ static void test_variants(void **state)
         for (size_t v = 0; v < LF_COUNT(variants); v++) check_variant(&variants[v], rungs[r], 1 + (int)(v & 1));
 }
 
-/* Products of bfloat16: 8 bits of mantissa, errors of 2^-9 per operand that a chain averages. Bounds: loss 2e-3, gradients 6e-2. And the
- * same bits for one thread and two. */
+/* Products of bfloat16: 8 bits of mantissa, errors of 2^-9 per operand that a chain averages. Bounds: loss 2e-3, gradients 1.5e-1 (the
+ * oracle itself in bfloat16: up to 0.2; the narrow models are the worst). And the same bits for one thread and two. */
 static void test_bf16(void **state)
 {
     (void)state;
@@ -118,9 +138,9 @@ static void test_bf16(void **state)
                 if (lf__failed(&c.ctx)) fail_msg("%s", c.ctx.error.message);
                 for (int p = 0; p < m->n_params; p++) {
                     const lf_param *q = &m->params[p];
-                    double e = relative_norm(q->weight->t.grad + (size_t)q->row0 * (size_t)q->cols, golden_get(&grads, q->name, NULL),
+                    double e = relative_norm(q->weight->t.grad + (size_t)q->row0 * (size_t)q->cols, wanted_gradient(&grads, q),
                                              (size_t)q->rows * (size_t)q->cols);
-                    if (!(e <= 6e-2)) fail_msg("%s %s: bf16 gradient of %s: relative norm %.3g", v->dir, rungs[r], q->name, e);
+                    if (!(e <= 1.5e-1)) fail_msg("%s %s: bf16 gradient of %s: relative norm %.3g", v->dir, rungs[r], q->name, e);
                     worst = fmax(worst, e);
                 }
                 if (fabs(loss / (double)wanted - 1) > 1e-3)

@@ -2,8 +2,42 @@
  * The loss is sum(output * fixed random weights) in double. Scalar rung and the best one. */
 #include "golden/golden.h"
 
-enum { LINEAR, RESIDUAL, NORM, QKV, QKV_PARTS, QKV_NORM, ATTENTION, GATED, GATED_PARTS, GLU, CLASSIFIER, EMBED, KINDS };
-enum { N = 17, HEADS = 4, KV_HEADS = 2, HEAD_DIM = 8, EXTRA = HEAD_DIM };
+enum {
+    LINEAR,
+    RESIDUAL,
+    NORM,
+    QKV,
+    QKV_PARTS,
+    QKV_NORM,
+    BIASED,
+    QKV_PARTIAL,
+    ATTENTION,
+    GATED,
+    GATED_PARTS,
+    GLU,
+    GEGLU,
+    REGLU,
+    GATED_RELU2,
+    GATED_GELU,
+    GATED_GELU_PARTS,
+    GELU,
+    RELU2,
+    LAYERNORM,
+    OFFSET_NORM,
+    JOIN,
+    DROPOUT,
+    WINDOW,
+    CAPPED,
+    ALIBI,
+    ALL_SWITCHES,
+    CLASSIFIER,
+    CAPPED_CLASSIFIER,
+    SMOOTHED,
+    Z_LOSS,
+    EMBED,
+    KINDS
+};
+enum { N = 17, HEADS = 4, KV_HEADS = 2, HEAD_DIM = 8, EXTRA = 24 };
 
 static const struct {
     const char *name;
@@ -19,6 +53,26 @@ static const struct {
     [GATED] = {"gated_mlp_in", 20, 54},
     [GATED_PARTS] = {"linear, glu", 20, 54},
     [GLU] = {"glu", 42, 42},
+    [BIASED] = {"linear + bias + res", 24, 24},
+    [QKV_PARTIAL] = {"qkv, half turned", 24, 64},
+    [GEGLU] = {"geglu", 42, 42},
+    [REGLU] = {"reglu", 42, 42},
+    [GATED_RELU2] = {"gated relu2", 42, 42},
+    [GATED_GELU] = {"gated_mlp_in gelu", 20, 54},
+    [GATED_GELU_PARTS] = {"linear, geglu", 20, 54},
+    [GELU] = {"gelu", 42, 42},
+    [RELU2] = {"relu2", 42, 42},
+    [LAYERNORM] = {"layernorm", 24, 1},
+    [OFFSET_NORM] = {"rmsnorm, 1 + w", 40, 1},
+    [JOIN] = {"join", 24, 1},
+    [DROPOUT] = {"linear, dropout", 24, 24},
+    [WINDOW] = {"attention, window", 64, 64},
+    [CAPPED] = {"attention, soft cap", 64, 64},
+    [ALIBI] = {"attention, alibi", 64, 64},
+    [ALL_SWITCHES] = {"attention, all", 64, 64},
+    [CAPPED_CLASSIFIER] = {"classifier, cap", 24, 51},
+    [SMOOTHED] = {"classifier, smooth", 24, 51},
+    [Z_LOSS] = {"classifier, z-loss", 24, 51},
     [CLASSIFIER] = {"classifier", 24, 51},
     [EMBED] = {"embed", 24, 51},
 };
@@ -67,13 +121,17 @@ static void rig_init(rig *r, lf_device *dev, int which)
     size_t count = lf__tensor_count(&r->w.t);
     r->w.t.data = calloc(count, sizeof(float)), r->w.t.grad = calloc(count, sizeof(float));
     fill(r->w.t.data, count, 2, 0.3);
-    r->w.forward = (lf_panels){.n = out, .k = in, .pair = which == GATED ? out / 2 : 0};
+    r->w.forward = (lf_panels){.n = out, .k = in, .pair = which == GATED || which == GATED_GELU ? out / 2 : 0};
     r->w.backward = (lf_panels){.n = in, .k = out};
     r->w.forward.data = aligned_alloc(64, lf__panels_floats(out, in, r->w.forward.pair) * sizeof(float));
     r->w.backward.data = aligned_alloc(64, lf__panels_floats(in, out, 0) * sizeof(float));
     for (int e = 0; e < 2; e++) {
-        r->extra[e].t =
-            (lf_tensor){.name = "extra", .rows = 1, .cols = EXTRA, .data = r->extra_data[e], .grad = r->extra_grad[e], .needs_grad = true};
+        r->extra[e].t = (lf_tensor){.name = "extra",
+                                    .rows = 1,
+                                    .cols = which == QKV_NORM ? HEAD_DIM : EXTRA,
+                                    .data = r->extra_data[e],
+                                    .grad = r->extra_grad[e],
+                                    .needs_grad = true};
         fill(r->extra_data[e], EXTRA, 3 + (uint64_t)e, 1.0);
     }
     for (int p = 0; p < N; p++)
@@ -93,6 +151,17 @@ static void rig_release(rig *r)
     free(r->w.backward.data);
 }
 
+static const float slopes[HEADS] = {0.5f, 0.25f, 0.125f, 0.0625f};
+
+/* Which ops have no weight of their own in w, and which have one in `extra`. */
+static bool weightless(int which)
+{
+    return (which >= WINDOW && which <= ALL_SWITCHES) || which == ATTENTION || (which >= GLU && which <= GATED_RELU2) || which == GELU ||
+           which == RELU2 || which == LAYERNORM || which == JOIN;
+}
+static bool classifies(int which) { return which >= CLASSIFIER && which <= Z_LOSS; }
+static int extras(int which) { return which == QKV_NORM || which == LAYERNORM ? 2 : which == BIASED || which == DROPOUT ? 1 : 0; }
+
 static lf_tensor *forward(rig *r, lf_ctx *ctx, lf_tensor *x)
 {
     lf_weight *w = &r->w;
@@ -101,13 +170,17 @@ static lf_tensor *forward(rig *r, lf_ctx *ctx, lf_tensor *x)
     case RESIDUAL: return op_linear(ctx, (lf_linear){.x = x, .weight = w, .residual = x});
     case NORM: return op_rmsnorm(ctx, (lf_rmsnorm){.x = x, .weight = w, .eps = 1e-3f});
     case QKV:
-        return op_qkv(ctx, (lf_qkv){.x = x, .weight = w, .n_heads = HEADS, .n_kv_heads = KV_HEADS, .head_dim = HEAD_DIM, .rope = r->rope});
+        return op_qkv(
+            ctx,
+            (lf_qkv){
+                .x = x, .weight = w, .n_heads = HEADS, .n_kv_heads = KV_HEADS, .head_dim = HEAD_DIM, .rotary = HEAD_DIM, .rope = r->rope});
     case QKV_NORM:
         return op_qkv(ctx, (lf_qkv){.x = x,
                                     .weight = w,
                                     .n_heads = HEADS,
                                     .n_kv_heads = KV_HEADS,
                                     .head_dim = HEAD_DIM,
+                                    .rotary = HEAD_DIM,
                                     .rope = r->rope,
                                     .q_norm = &r->extra[0],
                                     .k_norm = &r->extra[1],
@@ -115,6 +188,7 @@ static lf_tensor *forward(rig *r, lf_ctx *ctx, lf_tensor *x)
     case QKV_PARTS:
         return op_rope(ctx, (lf_rope){.x = op_linear(ctx, (lf_linear){.x = x, .weight = w}),
                                       .n_heads = HEADS + KV_HEADS,
+                                      .rotary = HEAD_DIM,
                                       .head_dim = HEAD_DIM,
                                       .table = r->rope});
     case ATTENTION:
@@ -122,6 +196,33 @@ static lf_tensor *forward(rig *r, lf_ctx *ctx, lf_tensor *x)
     case GATED: return op_gated_mlp_in(ctx, (lf_gated){.x = x, .weight = w});
     case GATED_PARTS: return op_glu(ctx, (lf_glu){.x = op_linear(ctx, (lf_linear){.x = x, .weight = w})});
     case GLU: return op_glu(ctx, (lf_glu){.x = x});
+    case GEGLU: return op_glu(ctx, (lf_glu){.x = x, .act = LF_ACT_GELU});
+    case REGLU: return op_glu(ctx, (lf_glu){.x = x, .act = LF_ACT_RELU});
+    case GATED_RELU2: return op_glu(ctx, (lf_glu){.x = x, .act = LF_ACT_RELU2});
+    case GATED_GELU: return op_gated_mlp_in(ctx, (lf_gated){.x = x, .weight = w, .act = LF_ACT_GELU});
+    case GATED_GELU_PARTS: return op_glu(ctx, (lf_glu){.x = op_linear(ctx, (lf_linear){.x = x, .weight = w}), .act = LF_ACT_GELU});
+    case GELU: return op_act(ctx, (lf_activate){.x = x, .act = LF_ACT_GELU});
+    case RELU2: return op_act(ctx, (lf_activate){.x = x, .act = LF_ACT_RELU2});
+    case LAYERNORM: return op_layernorm(ctx, (lf_layernorm){.x = x, .weight = &r->extra[0], .bias = &r->extra[1], .eps = 1e-3f});
+    case OFFSET_NORM: return op_rmsnorm(ctx, (lf_rmsnorm){.x = x, .weight = w, .eps = 1e-3f, .offset = 1.0f});
+    case JOIN: return op_join(ctx, (lf_join){.x = x, .residual = x, .drop = {0.25f, 3, 1}});
+    case BIASED: return op_linear(ctx, (lf_linear){.x = x, .weight = w, .bias = &r->extra[0], .residual = x});
+    case DROPOUT: return op_linear(ctx, (lf_linear){.x = x, .weight = w, .bias = &r->extra[0], .residual = x, .drop = {0.25f, 3, 1}});
+    case QKV_PARTIAL:
+        return op_qkv(
+            ctx,
+            (lf_qkv){.x = x, .weight = w, .n_heads = HEADS, .n_kv_heads = KV_HEADS, .head_dim = HEAD_DIM, .rotary = 4, .rope = r->rope});
+    case WINDOW:
+    case CAPPED:
+    case ALIBI:
+    case ALL_SWITCHES: {
+        bool all = r->which == ALL_SWITCHES;
+        lf_attend a = {.qkv = x, .n_heads = HEADS, .n_kv_heads = KV_HEADS, .head_dim = HEAD_DIM, .scale = 0.35f};
+        if (all || r->which == WINDOW) a.window = 4;
+        if (all || r->which == CAPPED) a.cap = 1.5f;
+        if (all || r->which == ALIBI) a.slopes = slopes;
+        return op_attention(ctx, a);
+    }
     default: return op_embed(ctx, (lf_embed){.table = w});
     }
 }
@@ -130,14 +231,15 @@ static lf_tensor *forward(rig *r, lf_ctx *ctx, lf_tensor *x)
 static double run(rig *r, float **dx)
 {
     lf_ctx *ctx = &r->c.ctx;
-    if (r->which != NORM) lf__weight_pack(r->dev, &r->w);
+    if (r->which != NORM && r->which != OFFSET_NORM && !weightless(r->which)) lf__weight_pack(r->dev, &r->w);
     lf__ctx_begin(ctx, &r->batch);
     r->w.t.grad_written = r->extra[0].t.grad_written = r->extra[1].t.grad_written = false;
     lf_tensor *x = lf__activation(ctx, "x", N, kinds[r->which].in);
     memcpy(x->data, r->x, lf__tensor_count(x) * sizeof(float));
     double loss = 0;
-    if (r->which == CLASSIFIER) {
-        loss = op_classifier(ctx, (lf_classifier){.x = x, .weight = &r->w});
+    if (classifies(r->which)) {
+        ctx->label_smoothing = r->which == SMOOTHED ? 0.3f : 0.0f, ctx->z_loss = r->which == Z_LOSS ? 0.1f : 0.0f;
+        loss = op_classifier(ctx, (lf_classifier){.x = x, .weight = &r->w, .cap = r->which == CAPPED_CLASSIFIER ? 1.5f : 0.0f});
     } else {
         lf_tensor *y = forward(r, ctx, x);
         if (lf__failed(ctx)) fail_msg("%s", ctx->error.message);
@@ -172,9 +274,9 @@ static void check(lf_device *dev, int which)
         memcpy(dx_copy, dx, nx * sizeof *dx_copy);
         ex = lf__gradcheck(r.x, dx_copy, nx, 80, 1, 4e-3, 0.3, loss_of, &r);
     }
-    if (which != ATTENTION && which != GLU) ew = lf__gradcheck(r.w.t.data, dw_copy, nw, 80, 2, 4e-3, 0.3, loss_of, &r);
-    for (int e = 0; e < 2 && which == QKV_NORM; e++)
-        ew = fmax(ew, lf__gradcheck(r.extra_data[e], extra_copy[e], EXTRA, EXTRA, 3, 4e-3, 0.3, loss_of, &r));
+    if (!weightless(which)) ew = lf__gradcheck(r.w.t.data, dw_copy, nw, 80, 2, 4e-3, 0.3, loss_of, &r);
+    for (int e = 0; e < extras(which); e++)
+        ew = fmax(ew, lf__gradcheck(r.extra_data[e], extra_copy[e], (size_t)r.extra[e].t.cols, EXTRA, 3, 4e-3, 0.3, loss_of, &r));
     print_message("%-18s %-7s dx %.1e  dw %.1e\n", kinds[which].name, lf_device_isa(dev), ex, ew);
     if (!(ex < 4e-3) || !(ew < 4e-3)) fail_msg("%s: the backward is not the derivative of the forward", kinds[which].name);
     free(dx_copy);
@@ -215,6 +317,7 @@ static void all_composites(lf_device *dev)
 {
     compare(dev, QKV, QKV_PARTS);
     compare(dev, GATED, GATED_PARTS);
+    compare(dev, GATED_GELU, GATED_GELU_PARTS);
 }
 
 static void test_differences(void **state)

@@ -80,7 +80,7 @@ static void pair_run(lf_device *dev, const void *params, float *work, float *out
     dev->ops->pack(dev, &panels, w, s->k, 1);
     lf_gemm g = {.c = out, .ldc = 2 * s->f, .a = a, .a_rs = s->k, .a_cs = 1, .b = &panels, .m = s->m, .swiglu = h, .ldswiglu = s->f};
     dev->ops->gemm(dev, &g);
-    dev->ops->swiglu_forward(dev, again, out, s->m, s->f);
+    dev->ops->glu_forward(dev, again, out, s->m, s->f, LF_ACT_SILU);
     assert_memory_equal(h, again, (size_t)s->m * s->f * sizeof *h); /* fused = composed, bit for bit */
 }
 

@@ -61,15 +61,15 @@ static void norm_oracle(const void *params, float *work, double *out)
 
 /* ---- rope: out = rotated, rotated back ---- */
 typedef struct rope_shape {
-    int n, heads, dim;
+    int n, heads, dim, rotary;
 } rope_shape;
 static const int32_t rope_positions[6] = {3, 0, 9, 9, 1, 2};
 static void rope_table(const rope_shape *s, float *table)
 {
     for (int p = 0; p < 10; p++)
-        for (int i = 0; i < s->dim / 2; i++) {
-            double angle = p * pow(10000.0, -2.0 * i / s->dim);
-            table[(p * (s->dim / 2) + i) * 2] = (float)cos(angle), table[(p * (s->dim / 2) + i) * 2 + 1] = (float)sin(angle);
+        for (int i = 0; i < s->rotary / 2; i++) {
+            double angle = p * pow(10000.0, -2.0 * i / s->rotary);
+            table[(p * (s->rotary / 2) + i) * 2] = (float)cos(angle), table[(p * (s->rotary / 2) + i) * 2 + 1] = (float)sin(angle);
         }
 }
 static void rope_run(lf_device *dev, const void *params, float *work, float *out)
@@ -78,9 +78,9 @@ static void rope_run(lf_device *dev, const void *params, float *work, float *out
     size_t ld = (size_t)s->heads * s->dim + 3, n = s->n * ld; /* three columns behind each row stay as they are */
     rope_table(s, work);
     fill(out, n, 1, 2.0f);
-    dev->ops->rope(dev, out, ld, rope_positions, work, s->n, s->heads, s->dim, false);
+    dev->ops->rope(dev, out, ld, rope_positions, work, s->n, s->heads, s->dim, s->rotary, false);
     memcpy(out + n, out, n * sizeof *out);
-    dev->ops->rope(dev, out + n, ld, rope_positions, work, s->n, s->heads, s->dim, true);
+    dev->ops->rope(dev, out + n, ld, rope_positions, work, s->n, s->heads, s->dim, s->rotary, true);
 }
 static void rope_oracle(const void *params, float *work, double *out)
 {
@@ -91,8 +91,8 @@ static void rope_oracle(const void *params, float *work, double *out)
     for (size_t i = 0; i < n; i++) out[i] = out[n + i] = x[i];
     for (int i = 0; i < s->n; i++)
         for (int h = 0; h < s->heads; h++)
-            for (int j = 0; j < s->dim / 2; j++) {
-                size_t at = i * ld + h * s->dim + j, half = s->dim / 2;
+            for (int j = 0; j < s->rotary / 2; j++) {
+                size_t at = i * ld + h * s->dim + j, half = s->rotary / 2;
                 const float *t = work + (rope_positions[i] * half + j) * 2;
                 out[at] = (double)x[at] * t[0] - (double)x[at + half] * t[1];
                 out[at + half] = (double)x[at + half] * t[0] + (double)x[at] * t[1];
@@ -149,8 +149,8 @@ static void swiglu_run(lf_device *dev, const void *params, float *work, float *o
     size_t cells = (size_t)s->n * s->c;
     float *gu = fill(work, 2 * cells, 1, 10.0f * s->a), *dh = fill(gu + 2 * cells, cells, 2, 1.0f);
     if (cells > 40) gu[0] = 200.0f, gu[1] = -200.0f, gu[2] = INFINITY, gu[3] = NAN, gu[4] = -0.0f, gu[5] = 1e-40f;
-    dev->ops->swiglu_forward(dev, out, gu, s->n, s->c);
-    dev->ops->swiglu_backward(dev, out + cells, out + 3 * cells, dh, gu, s->n, s->c);
+    dev->ops->glu_forward(dev, out, gu, s->n, s->c, LF_ACT_SILU);
+    dev->ops->glu_backward(dev, out + cells, out + 3 * cells, dh, gu, s->n, s->c, LF_ACT_SILU);
 }
 static void swiglu_oracle(const void *params, float *work, double *out)
 {
@@ -173,7 +173,12 @@ static void ce_inputs(const rows_shape *s, float *x, int32_t *target)
 {
     fill(x, (size_t)s->n * (s->c + 3), 1, 20.0f * s->a);
     for (int i = 0; i < s->n; i++) target[i] = i * 37 % s->c;
-    if (s->n > 4) x[s->c + 3] = -INFINITY, x[2 * (s->c + 3) + 1] = NAN, x[3 * (s->c + 3)] = 3e38f;
+    if (s->n > 4 && !s->beta) x[s->c + 3] = -INFINITY, x[2 * (s->c + 3) + 1] = NAN, x[3 * (s->c + 3)] = 3e38f;
+}
+/* Shapes with beta stand for the loss with everything on. */
+static lf_loss ce_loss(const rows_shape *s)
+{
+    return (lf_loss){.scale = 0.25f, .z = s->beta ? 0.125f : 0.0f, .label_smoothing = s->beta ? 0.25f : 0.0f};
 }
 static void ce_run(lf_device *dev, const void *params, float *work, float *out)
 {
@@ -182,8 +187,10 @@ static void ce_run(lf_device *dev, const void *params, float *work, float *out)
     float *x = out + 2 * s->n;
     LF_UNUSED(work);
     ce_inputs(s, x, target);
-    dev->ops->cross_entropy(dev, x, s->c + 3, out, target, s->n, s->c, 0.25f, false);
-    dev->ops->cross_entropy(dev, x, s->c + 3, out + s->n, target, s->n, s->c, 0.25f, true);
+    lf_loss loss = ce_loss(s);
+    dev->ops->cross_entropy(dev, x, s->c + 3, out, target, s->n, s->c, &loss);
+    loss.grad = true;
+    dev->ops->cross_entropy(dev, x, s->c + 3, out + s->n, target, s->n, s->c, &loss);
 }
 static void ce_oracle(const void *params, float *work, double *out)
 {
@@ -192,12 +199,150 @@ static void ce_oracle(const void *params, float *work, double *out)
     ce_inputs(s, work, target);
     for (int i = 0; i < s->n; i++) {
         const float *x = work + (size_t)i * (s->c + 3);
-        double max = -INFINITY, sum = 0.0, *g = out + 2 * s->n + (size_t)i * (s->c + 3);
+        lf_loss loss = ce_loss(s);
+        double max = -INFINITY, sum = 0.0, all = 0.0, smooth = loss.label_smoothing, *g = out + 2 * s->n + (size_t)i * (s->c + 3);
         for (int j = 0; j < s->c; j++) max = fmax(max, x[j]);
-        for (int j = 0; j < s->c; j++) sum += exp(x[j] - max);
-        out[i] = out[s->n + i] = max + log(sum) - x[target[i]];
-        for (int j = 0; j < s->c + 3; j++) g[j] = j < s->c ? (exp(x[j] - max) / sum - (j == target[i])) * 0.25 : x[j];
+        for (int j = 0; j < s->c; j++) sum += exp(x[j] - max), all += x[j];
+        double lse = max + log(sum);
+        out[i] = lse - x[target[i]];
+        if (s->beta) out[i] = (1 - smooth) * out[i] + smooth * (lse - all / s->c) + loss.z * lse * lse;
+        out[s->n + i] = out[i];
+        for (int j = 0; j < s->c + 3; j++)
+            g[j] =
+                j < s->c ? (exp(x[j] - max) / sum * (1 + 2 * loss.z * lse) - (1 - smooth) * (j == target[i]) - smooth / s->c) * 0.25 : x[j];
     }
+}
+
+/* ---- layernorm: out = y, mean, rstd, dx, dw, db ---- */
+static void layernorm_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c;
+    float *x, *w, *dy, *start, *stat = out + cells, *dx = stat + 2 * s->n;
+    norm_inputs(s, work, &x, &w, &dy, &start);
+    memcpy(dx, start, (cells + s->c) * sizeof *dx), memcpy(dx + cells + s->c, w, s->c * sizeof *dx);
+    dev->ops->layernorm_forward(dev, out, stat, x, w, start, s->n, s->c, 1e-5f);
+    dev->ops->layernorm_backward(dev, dx, dx + cells, dx + cells + s->c, dy, x, w, stat, s->n, s->c, s->beta, s->beta);
+}
+static void layernorm_oracle(const void *params, float *work, double *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c;
+    float *x, *w, *dy, *start;
+    double *stat = out + cells, *dx = stat + 2 * s->n, *dw = dx + cells, *db = dw + s->c;
+    norm_inputs(s, work, &x, &w, &dy, &start);
+    for (size_t j = 0; j < cells + s->c && s->beta; j++) dx[j] = start[j];
+    for (int j = 0; j < s->c && s->beta; j++) db[j] = w[j];
+    for (int i = 0; i < s->n; i++) {
+        const float *xi = x + (size_t)i * s->c, *di = dy + (size_t)i * s->c;
+        double mean = 0.0, sum = 0.0, g = 0.0, h = 0.0;
+        for (int j = 0; j < s->c; j++) mean += (double)xi[j] / s->c;
+        for (int j = 0; j < s->c; j++) sum += (xi[j] - mean) * (xi[j] - mean);
+        double r = 1.0 / sqrt(sum / s->c + (double)1e-5f);
+        stat[i] = mean, stat[s->n + i] = r;
+        for (int j = 0; j < s->c; j++) g += (double)di[j] * w[j] / s->c, h += (double)di[j] * w[j] * (xi[j] - mean) * r / s->c;
+        for (int j = 0; j < s->c; j++) {
+            double hat = (xi[j] - mean) * r;
+            out[(size_t)i * s->c + j] = hat * w[j] + start[j];
+            dx[(size_t)i * s->c + j] += r * ((double)di[j] * w[j] - g - hat * h);
+            dw[j] += di[j] * hat;
+            db[j] += di[j];
+        }
+    }
+}
+
+/* ---- activations: out = y, dx; then gated: h, dgate | dup ---- */
+static const lf_act act_list[] = {LF_ACT_SILU, LF_ACT_GELU, LF_ACT_RELU, LF_ACT_RELU2};
+static double act_value(lf_act act, double x, double *slope)
+{
+    double s = 1.0 / (1.0 + exp(-x)), a = sqrt(2.0 / acos(-1.0)), t = tanh(a * (x + 0.044715 * x * x * x));
+    switch (act) {
+    case LF_ACT_SILU: *slope = s + x * s * (1.0 - s); return x * s;
+    case LF_ACT_GELU: *slope = 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * a * (1.0 + 3 * 0.044715 * x * x); return 0.5 * x * (1.0 + t);
+    case LF_ACT_RELU: *slope = x > 0; return fmax(x, 0.0);
+    default: *slope = 2.0 * fmax(x, 0.0); return fmax(x, 0.0) * fmax(x, 0.0);
+    }
+}
+static void acts_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c;
+    for (size_t a = 0; a < LF_COUNT(act_list); a++, out += 5 * cells) {
+        float *gu = fill(work, 2 * cells, 1, 4.0f * fminf(s->a, 1.0f)), *dh = fill(gu + 2 * cells, 2 * cells, 2, 1.0f);
+        dev->ops->act_forward(dev, out, gu, cells, act_list[a]);
+        dev->ops->act_backward(dev, out + cells, dh, gu, cells, act_list[a]);
+        dev->ops->glu_forward(dev, out + 2 * cells, gu, s->n, s->c, act_list[a]);
+        dev->ops->glu_backward(dev, out + 3 * cells, NULL, dh, gu, s->n, s->c, act_list[a]);
+    }
+}
+static void acts_oracle(const void *params, float *work, double *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c;
+    float *gu = fill(work, 2 * cells, 1, 4.0f * fminf(s->a, 1.0f)), *dh = fill(gu + 2 * cells, 2 * cells, 2, 1.0f);
+    for (size_t a = 0; a < LF_COUNT(act_list); a++, out += 5 * cells)
+        for (size_t i = 0; i < cells; i++) {
+            size_t gate = i / s->c * 2 * s->c + i % s->c, up = gate + s->c;
+            double slope;
+            out[i] = act_value(act_list[a], gu[i], &slope), out[cells + i] = dh[i] * slope;
+            double y = act_value(act_list[a], gu[gate], &slope);
+            out[2 * cells + i] = y * gu[up], out[3 * cells + gate] = (double)dh[i] * gu[up] * slope, out[3 * cells + up] = dh[i] * y;
+        }
+}
+
+/* ---- soft cap, products, scale, bias, sums over rows: out = capped, slope, y, db ---- */
+static void caps_run(lf_device *dev, const void *params, float *work, float *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c;
+    float *x = fill(out, cells, 1, 4.0f * s->a), *b = fill(work, s->c, 2, 1.0f), *y = out + 2 * cells;
+    dev->ops->softcap(dev, x, out + cells, 3.0f, cells);
+    dev->ops->scale(dev, y, x, 1.5f, cells);
+    dev->ops->mul(dev, y, out + cells, cells);
+    dev->ops->add_bias(dev, y, y, b, s->n, s->c);
+    memcpy(y + cells, b, s->c * sizeof *b);
+    dev->ops->sum_rows(dev, y + cells, y, s->n, s->c, s->beta);
+}
+static void caps_oracle(const void *params, float *work, double *out)
+{
+    const rows_shape *s = params;
+    size_t cells = (size_t)s->n * s->c;
+    float *x = fill(work + s->c, cells, 1, 4.0f * s->a), *b = fill(work, s->c, 2, 1.0f);
+    for (int j = 0; j < s->c && s->beta; j++) out[3 * cells + j] = b[j];
+    for (size_t i = 0; i < cells; i++) {
+        double t = tanh((double)x[i] / 3.0);
+        out[i] = 3.0 * t, out[cells + i] = 1.0 - t * t;
+        out[2 * cells + i] = 1.5 * 3.0 * t * (1.0 - t * t) + b[i % s->c];
+        out[3 * cells + i % s->c] += out[2 * cells + i];
+    }
+}
+
+/* Dropout: the kept share is right, what is kept is scaled, and a row is the same wherever a micro-batch begins. */
+static void dropout(void **state)
+{
+    (void)state;
+    enum { ROWS = 300, COLS = 67 };
+    float *x = malloc(3 * ROWS * COLS * sizeof *x), *y = x + ROWS * COLS, *z = y + ROWS * COLS;
+    fill(x, ROWS * COLS, 1, 1.0f);
+    for (int threads = 1; threads <= 3; threads++) {
+        lf_device *dev = open_device("auto", threads);
+        lf_dropout d = {.seed = 7, .stream = 9, .first_row = 0, .rate = 0.25f};
+        dev->ops->dropout(dev, y, x, &d, ROWS, COLS, 0);
+        int gone = 0;
+        for (int i = 0; i < ROWS * COLS; i++) {
+            gone += y[i] == 0.0f;
+            assert_true(y[i] == 0.0f || fabsf(y[i] * 0.75f - x[i]) <= 1e-6f * fabsf(x[i]));
+        }
+        assert_true(abs(gone - ROWS * COLS / 4) < 300); /* five deviations */
+        d.first_row = 100;
+        dev->ops->dropout(dev, z, x + 100 * COLS, &d, ROWS - 100, COLS, 0);
+        assert_memory_equal(z, y + 100 * COLS, (ROWS - 100) * COLS * sizeof *x);
+        d.stream = 10;
+        dev->ops->dropout(dev, z, x, &d, ROWS, COLS, 0);
+        assert_true(memcmp(z, y, ROWS * COLS * sizeof *x) != 0);
+        lf_device_close(&dev);
+    }
+    free(x);
 }
 
 /* ---- adamw, add, sum_squares, find_nonfinite: out = w, m, v, y, sum, index ---- */
@@ -321,6 +466,9 @@ static void embed_oracle(const void *params, float *work, double *out)
 
 /* A few roundings of 6e-8 of values up to about 10; sums of c or n terms grow slowly. */
 static void rmsnorm(void **state) { (void)state, check_all("rmsnorm", norm_run, norm_oracle, 4, 4, 5e-6); }
+static void layernorm(void **state) { (void)state, check_all("layernorm", layernorm_run, layernorm_oracle, 4, 6, 8e-6); }
+static void acts(void **state) { (void)state, check_all("activations", acts_run, acts_oracle, 4, 20, 1e-5); }
+static void caps(void **state) { (void)state, check_all("soft cap, bias", caps_run, caps_oracle, 4, 5, 2e-5); }
 static void swiglu(void **state) { (void)state, check_all("swiglu", swiglu_run, swiglu_oracle, 4, 4, 2e-6); }
 static void cross_entropy(void **state) { (void)state, check_all("cross-entropy", ce_run, ce_oracle, 1, 2, 2e-6); }
 static void flat(void **state) { (void)state, check_all("adamw, add, sums", flat_run, flat_oracle, 5, 5, 2e-6); }
@@ -331,7 +479,8 @@ static void linear(void **state) { (void)state, check_all("axpby, diagonal", lin
 static void rope(void **state)
 {
     (void)state;
-    static const rope_shape list[] = {{1, 1, 2}, {4, 3, 16}, {6, 2, 34}, {5, 4, 64}, {3, 1, 128}, {6, 2, 90}};
+    static const rope_shape list[] = {{1, 1, 2, 2},     {4, 3, 16, 16}, {6, 2, 34, 34}, {5, 4, 64, 64},
+                                      {3, 1, 128, 128}, {6, 2, 90, 90}, {5, 3, 32, 10}, {4, 2, 64, 48}};
     for (size_t i = 0; i < LF_COUNT(list); i++) {
         const rope_shape *s = &list[i];
         size_t n = (size_t)s->n * (s->heads * s->dim + 3);
@@ -409,11 +558,11 @@ static void bench_norm_grad(lf_device *dev, void *arg)
 }
 static void bench_swiglu_grad(lf_device *dev, void *arg)
 {
-    (void)arg, dev->ops->swiglu_backward(dev, mem, mem + 5 * N * C, mem + 2 * N * C, mem + 3 * N * C, N, C);
+    (void)arg, dev->ops->glu_backward(dev, mem, mem + 5 * N * C, mem + 2 * N * C, mem + 3 * N * C, N, C, LF_ACT_SILU);
 }
 static void bench_ce(lf_device *dev, void *arg)
 {
-    (void)arg, dev->ops->cross_entropy(dev, mem, 4096, mem + N * C, index_list, 128, 4096, 1.0f, true);
+    (void)arg, dev->ops->cross_entropy(dev, mem, 4096, mem + N * C, index_list, 128, 4096, &(lf_loss){.scale = 1.0f, .grad = true});
 }
 static void bench_adamw(lf_device *dev, void *arg)
 {
@@ -484,6 +633,10 @@ int main(void)
         cmocka_unit_test(embed),
         cmocka_unit_test(exponential),
         cmocka_unit_test(heads),
+        cmocka_unit_test(layernorm),
+        cmocka_unit_test(acts),
+        cmocka_unit_test(caps),
+        cmocka_unit_test(dropout),
         cmocka_unit_test(speed),
     };
     /* clang-format on */

@@ -161,7 +161,7 @@ static const struct {
     {"train:\n  steps: 5\n  steps: 6\n", "w.yaml:3: train.steps: this key stands twice", NULL},
     {"", "no options", "config init"},
     {"threads: 0\n", "w.yaml:1: threads: expected a whole number from 1 to 256", NULL},
-    {"model:\n  model_type: gpt2\n", "expected one of llama", NULL},
+    {"model:\n  model_type: mamba\n", "expected one of llama|gpt2", NULL},
     {"model:\n  hidden_size: 250\n", "model.hidden_size = 250 (", "--model.hidden_size 248"},
     {"model:\n  num_key_value_heads: 3\n", "model.num_key_value_heads = 3 (", NULL},
     {"model:\n  num_key_value_heads: 16\n", "model.num_key_value_heads = 16 (", NULL},
@@ -221,14 +221,24 @@ static void keep_warning(lf_log_level level, const char *text, void *user)
     "{\n\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"vocab_size\": 256, \"hidden_size\": 64,\n"                 \
     "\"intermediate_size\": 96, \"num_hidden_layers\": 2, \"num_attention_heads\": 4" more "\n}"
 
+#define OTHER(type, more)                                                                                                                  \
+    "{\"model_type\": \"" type "\", \"vocab_size\": 256, \"hidden_size\": 64, \"intermediate_size\": 96, \"num_hidden_layers\": 2, \n"     \
+    "\"num_attention_heads\": 4" more "}"
+
 static void hugging_face(void **state)
 {
     (void)state;
     static const struct {
         const char *text, *reason;
-    } no[] = {{HF(", \"attention_bias\": true"), "attention_bias: expected false, got \"true\""},
-              {HF(", \"mlp_bias\": true"), "mlp_bias"},
-              {HF(", \"hidden_act\": \"gelu\""), "hidden_act: expected silu"},
+    } no[] = {{HF(", \"qkv_bias\": true"), "qkv_bias: expected false, got \"true\""},
+              {HF(", \"attention_bias\": \"some\""), "attention_bias"},
+              {HF(", \"hidden_act\": \"gelu\""), "hidden_act: expected one of silu"},
+              {HF(", \"partial_rotary_factor\": 0.5"), "partial_rotary_factor: expected 1"},
+              {HF(", \"attn_logit_softcapping\": 50.0"), "attn_logit_softcapping: expected null or nothing"},
+              {OTHER("smollm3", ", \"no_rope_layers\": [0, 1]"), "no_rope_layers: layers without positions"},
+              {OTHER("smollm3", ", \"sliding_window\": 9, \"use_sliding_window\": true"), "sliding_window"},
+              {OTHER("gemma2", ", \"layer_types\": [\"full_attention\", \"chunked_attention\"]"), "layer_types"},
+              {OTHER("gpt2", ", \"scale_attn_weights\": false"), "scale_attn_weights: expected true"},
               {HF(", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}"), "rope_scaling.type: expected default, got \"linear\""},
               {HF(", \"rope_parameters\": {\"rope_type\": \"yarn\"}"), "rope_parameters.rope_type"},
               {HF(", \"quantization_config\": {\"bits\": 4}"), "quantization_config.bits"},
@@ -237,7 +247,7 @@ static void hugging_face(void **state)
               {HF(", \"num_key_value_heads\": \"many\""), "num_key_value_heads"},
               {HF(", \"hidden_size\": 64"), "stands twice"},
               {"{\"model_type\": \"llama\", \"vocab_size\": 256, \"hidden_size\": 64}", "\"intermediate_size\" is missing"},
-              {"{\"model_type\": \"mamba\", \"hidden_size\": 64}", "expected one of llama, qwen3"},
+              {"{\"model_type\": \"mamba\", \"hidden_size\": 64}", "expected one of llama, mistral, qwen2, qwen3"},
               {"{\"hidden_size\": 64}", "no \"model_type\""},
               {"{\"model_type\": \"llama\", \"hidden_size\": 64", "not valid"}};
     lf_error err = {0};
@@ -278,24 +288,66 @@ static void hugging_face(void **state)
     assert_memory_equal(&a.model, &b.model, sizeof a.model);
 }
 
+/* A switch is written as the first type that means it, and read back. */
+static void switches(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *set[10], *type;
+    } rows[] = {{{"attention_bias", "true"}, "llama"},
+                {{"sliding_window", "9"}, "mistral"},
+                {{"sliding_window", "9", "qkv_bias", "true", "max_window_layers", "2"}, "qwen2"},
+                {{"use_qk_norm", "true"}, "qwen3"},
+                {{"no_rope_layer_interval", "3"}, "smollm3"},
+                {{"hidden_act", "relu2", "ungated_mlp", "true"}, "arcee"},
+                {{"alibi", "true"}, "foundry"},
+                {{"partial_rotary_factor", "0.5", "hidden_act", "relu"}, "foundry"},
+                {{"sliding_window", "9", "sliding_window_pattern", "2", "attn_logit_softcapping", "20"}, "foundry"},
+                {{"model_type", "gpt2", "hidden_act", "gelu_new", "num_key_value_heads", "0", "head_dim", "0"}, "gpt2"}};
+    lf_error err = {0};
+    char path[300], key[64], want[64];
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    lf_log_set_sink(keep_warning, NULL);
+    for (size_t i = 0; i < LF_COUNT(rows); i++) {
+        lf_config_init(&a);
+        assert_int_equal(lf_config_load(&a, "stories-3m", &err), 0);
+        a.model.vocab_size = 4096, a.model.num_hidden_layers = 6;
+        for (int j = 0; j < 10 && rows[i].set[j]; j += 2) {
+            snprintf(key, sizeof key, "model.%s", rows[i].set[j]);
+            if (lf_config_set(&a, key, rows[i].set[j + 1], "test", &err)) fail_msg("%s", err.message);
+        }
+        if (lf_config_check(&a, &err) || lf_config_save_hf(&a, path, &err)) fail_msg("%s", err.message);
+        lf_buf text;
+        lf__buf_init(&text, 1 << 20);
+        assert_int_equal(lf__read_file(&text, path, 1 << 20, &err), 0);
+        lf__buf_puts(&text, "");
+        snprintf(want, sizeof want, "\"model_type\": \"%s\"", rows[i].type);
+        if (!strstr(text.data, want)) fail_msg("row %zu: not %s: %s", i, want, text.data);
+        lf__buf_release(&text);
+        warning[0] = '\0';
+        lf_config_init(&b);
+        if (lf_config_load(&b, path, &err)) fail_msg("%s", err.message);
+        assert_string_equal(warning, "");
+        a.model.head_dim = b.model.head_dim, a.model.num_key_value_heads = b.model.num_key_value_heads; /* written resolved */
+        const char *key_differs = lf_config_fixed_difference(&a, &b);
+        if (key_differs && strncmp(key_differs, "model.", 6) == 0) fail_msg("row %zu: %s differs", i, key_differs);
+    }
+    lf_config_init(&a);
+    lf_config_set(&a, "model.model_type", "gpt2", "test", &err);
+    lf_config_set(&a, "model.alibi", "true", "test", &err);
+    assert_int_equal(lf_config_check(&a, &err), -1);
+    assert_non_null(strstr(err.message, "model.alibi = true (test): is a switch of the llama family, but model.model_type = gpt2"));
+}
+
 static void golden(void **state)
 {
     (void)state;
     static const struct {
         const char *name, *refused;
-    } variants[] = {{"llama", NULL},
-                    {"llama_tied", NULL},
-                    {"llama_bias", "bias"},
-                    {"llama_dynamic", "rope"},
-                    {"llama_linear", "rope"},
-                    {"llama_llama3", "rope"},
-                    {"llama_yarn", "rope"},
-                    {"mistral", "architecture"},
-                    {"qwen2", "architecture"},
-                    {"qwen3", NULL},
-                    {"gemma2", "architecture"},
-                    {"gpt2", "architecture"},
-                    {"smollm3", "architecture"}};
+    } variants[] = {{"llama", NULL},          {"llama_tied", NULL},     {"llama_bias", NULL},   {"llama_dynamic", "rope"},
+                    {"llama_linear", "rope"}, {"llama_llama3", "rope"}, {"llama_yarn", "rope"}, {"mistral", NULL},
+                    {"qwen2", NULL},          {"qwen3", NULL},          {"gemma2", NULL},       {"gpt2", NULL},
+                    {"smollm3", NULL}};
     if (!lf__path_is_dir(SHARED_DIR "/golden")) {
         print_message("no " SHARED_DIR "/golden: skipped\n");
         skip();
@@ -318,6 +370,7 @@ static void golden(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(table_is_sound), cmocka_unit_test(files),        cmocka_unit_test(back_and_forth),
-                                       cmocka_unit_test(refusals),       cmocka_unit_test(hugging_face), cmocka_unit_test(golden)};
+                                       cmocka_unit_test(refusals),       cmocka_unit_test(hugging_face), cmocka_unit_test(golden),
+                                       cmocka_unit_test(switches)};
     return cmocka_run_group_tests_name("config", tests, set_up, tear_down);
 }

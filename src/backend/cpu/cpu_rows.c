@@ -13,7 +13,9 @@ typedef struct rows_job {
     ptrdiff_t ld;
     int n, c, heads, dim, beta;
     float scalar;
-    bool flag;
+    lf_act act;
+    const lf_loss *loss;
+    const lf_dropout *dropout;
 } rows_job;
 
 typedef struct head_norm_job {
@@ -36,6 +38,20 @@ static void gather_rows(lf_device *dev, float *y, const float *x, const int32_t 
 {
     rows_job job = {.y = y, .x = x, .index = rows, .n = n, .c = c};
     lf__cpu_run(dev, gather_worker, &job, (double)n * c);
+}
+
+static void add_rows_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) j->k->add(ROW(j->y, i, j->c), ROW(j->x, j->index[i], j->c), j->c, 1);
+}
+
+static void add_rows(lf_device *dev, float *y, const float *x, const int32_t *rows, int n, int c)
+{
+    rows_job job = {.k = dev->kernels, .y = y, .x = x, .index = rows, .n = n, .c = c};
+    lf__cpu_run(dev, add_rows_worker, &job, (double)n * c);
 }
 
 static void embed_forward(lf_device *dev, float *y, const int32_t *tokens, const float *table, int n, int c)
@@ -132,6 +148,81 @@ static void rmsnorm_backward(lf_device *dev, float *dx, float *dw, const float *
     lf__cpu_run(dev, rmsnorm_grad_worker, &job, (double)n * c);
 }
 
+/* ---- layernorm ----------------------------------------------------------------------------------------------------------- */
+static void layernorm_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    float mean;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) {
+        float rstd = j->k->layernorm(ROW(j->y, i, j->c), ROW(j->x, i, j->c), j->w, j->x2, j->c, j->scalar, &mean);
+        if (j->stat_out) j->stat_out[i] = mean, j->stat_out[j->n + i] = rstd;
+    }
+}
+
+static void layernorm_forward(lf_device *dev, float *y, float *stat, const float *x, const float *w, const float *b, int n, int c,
+                              float eps)
+{
+    rows_job job = {.k = dev->kernels, .y = y, .stat_out = stat, .x = x, .w = w, .x2 = b, .n = n, .c = c, .scalar = eps};
+    lf__cpu_run(dev, layernorm_worker, &job, (double)n * c);
+}
+
+static void column_sums_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->c, LF_HALF, tid, n_threads, &lo, &hi);
+    if (lo >= hi) return;
+    if (j->y) j->k->layernorm_grad_w(j->y + lo, j->x2 + lo, j->x + lo, j->stat, j->stat + j->n, j->n, j->c, (int)(hi - lo), j->beta);
+    j->k->layernorm_grad_w(j->y2 + lo, j->x2 + lo, NULL, NULL, NULL, j->n, j->c, (int)(hi - lo), j->beta);
+}
+
+static void sum_rows(lf_device *dev, float *db, const float *dy, int n, int c, int beta)
+{
+    rows_job job = {.k = dev->kernels, .y2 = db, .x2 = dy, .n = n, .c = c, .beta = beta};
+    lf__cpu_run(dev, column_sums_worker, &job, (double)n * c);
+}
+
+static void layernorm_grad_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++)
+        j->k->layernorm_grad(ROW(j->y, i, j->c), ROW(j->x2, i, j->c), ROW(j->x, i, j->c), j->w, j->stat[i], j->stat[j->n + i], j->c,
+                             j->beta);
+}
+
+static void layernorm_backward(lf_device *dev, float *dx, float *dw, float *db, const float *dy, const float *x, const float *w,
+                               const float *stat, int n, int c, int beta_dx, int beta_dw)
+{
+    rows_job job = {.k = dev->kernels, .x = x, .x2 = dy, .w = w, .stat = stat, .n = n, .c = c};
+    if (dw) {
+        job.y = dw, job.y2 = db, job.beta = beta_dw;
+        lf__cpu_run(dev, column_sums_worker, &job, (double)n * c);
+    }
+    job.y = dx, job.beta = beta_dx;
+    lf__cpu_run(dev, layernorm_grad_worker, &job, (double)n * c);
+}
+
+static void add_bias_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) {
+        j->k->add(ROW(j->y, i, j->c), ROW(j->x, i, j->c), j->c, 0);
+        j->k->add(ROW(j->y, i, j->c), j->w, j->c, 1);
+    }
+}
+
+static void add_bias(lf_device *dev, float *y, const float *x, const float *bias, int n, int c)
+{
+    rows_job job = {.k = dev->kernels, .y = y, .x = x, .w = bias, .n = n, .c = c};
+    lf__cpu_run(dev, add_bias_worker, &job, (double)n * c);
+}
+
 /* ---- head norms: RMSNorm over each head of q and k, in place ---------------------------------------------------------------- */
 static void head_norm_worker(void *arg, int tid, int n_threads)
 {
@@ -201,51 +292,96 @@ static void rope_worker(void *arg, int tid, int n_threads)
     const rows_job *j = arg;
     int64_t lo, hi;
     lf__split(j->n, 1, tid, n_threads, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++) j->k->rope(j->y + i * j->ld, ROW(j->x, j->index[i], j->dim), j->heads, j->dim, j->scalar);
+    for (int64_t i = lo; i < hi; i++) j->k->rope(j->y + i * j->ld, ROW(j->x, j->index[i], j->c), j->heads, j->dim, j->c, j->scalar);
 }
 
 static void rope(lf_device *dev, float *x, ptrdiff_t ldx, const int32_t *positions, const float *table, int n, int n_heads, int head_dim,
-                 bool inverse)
+                 int rotary, bool inverse)
 {
     rows_job job = {.k = dev->kernels, .y = x, .ld = ldx, .x = table, .index = positions, .n = n, .heads = n_heads, .dim = head_dim};
+    job.c = rotary;
     job.scalar = inverse ? -1.0f : 1.0f;
     lf__cpu_run(dev, rope_worker, &job, (double)n * n_heads * head_dim);
 }
 
-/* ---- swiglu -------------------------------------------------------------------------------------------------------------- */
-static void swiglu_worker(void *arg, int tid, int n_threads)
+/* ---- gated units and activations ------------------------------------------------------------------------------------------ */
+static void glu_worker(void *arg, int tid, int n_threads)
 {
     const rows_job *j = arg;
     int64_t lo, hi;
     lf__split(j->n, 1, tid, n_threads, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) {
         const float *gu = ROW(j->x, i, 2 * j->c);
-        j->k->swiglu(ROW(j->y, i, j->c), gu, gu + j->c, j->c);
+        float *h = ROW(j->y, i, j->c);
+        if (j->act == LF_ACT_SILU) {
+            j->k->swiglu(h, gu, gu + j->c, j->c);
+            continue;
+        }
+        j->k->act(j->act, h, gu, j->c);
+        j->k->mul(h, gu + j->c, j->c);
     }
 }
 
-static void swiglu_forward(lf_device *dev, float *h, const float *gu, int n, int f)
+static void glu_forward(lf_device *dev, float *h, const float *gu, int n, int f, lf_act act)
 {
-    rows_job job = {.k = dev->kernels, .y = h, .x = gu, .n = n, .c = f};
-    lf__cpu_run(dev, swiglu_worker, &job, 8.0 * n * f);
+    rows_job job = {.k = dev->kernels, .y = h, .x = gu, .n = n, .c = f, .act = act};
+    lf__cpu_run(dev, glu_worker, &job, 8.0 * n * f);
 }
 
-static void swiglu_backward_worker(void *arg, int tid, int n_threads)
+static void glu_backward_worker(void *arg, int tid, int n_threads)
 {
     const rows_job *j = arg;
     int64_t lo, hi;
     lf__split(j->n, 1, tid, n_threads, &lo, &hi);
     for (int64_t i = lo; i < hi; i++) {
-        const float *gu = ROW(j->x, i, 2 * j->c);
-        float *dgu = ROW(j->y, i, 2 * j->c), *h = j->y2 ? ROW(j->y2, i, j->c) : NULL;
-        j->k->swiglu_grad(dgu, dgu + j->c, h, ROW(j->x2, i, j->c), gu, gu + j->c, j->c);
+        const float *gate = ROW(j->x, i, 2 * j->c), *up = gate + j->c, *dh = ROW(j->x2, i, j->c);
+        float *dgate = ROW(j->y, i, 2 * j->c), *dup = dgate + j->c, *h = j->y2 ? ROW(j->y2, i, j->c) : NULL;
+        if (j->act == LF_ACT_SILU) {
+            j->k->swiglu_grad(dgate, dup, h, dh, gate, up, j->c);
+            continue;
+        }
+        j->k->act(j->act, dup, gate, j->c);
+        if (h) memcpy(h, dup, (size_t)j->c * sizeof *h), j->k->mul(h, up, j->c);
+        j->k->mul(dup, dh, j->c);
+        j->k->act_grad(j->act, dgate, dh, gate, j->c);
+        j->k->mul(dgate, up, j->c);
     }
 }
 
-static void swiglu_backward(lf_device *dev, float *dgu, float *h, const float *dh, const float *gu, int n, int f)
+static void glu_backward(lf_device *dev, float *dgu, float *h, const float *dh, const float *gu, int n, int f, lf_act act)
 {
-    rows_job job = {.k = dev->kernels, .y = dgu, .y2 = h, .x = gu, .x2 = dh, .n = n, .c = f};
-    lf__cpu_run(dev, swiglu_backward_worker, &job, 8.0 * n * f);
+    rows_job job = {.k = dev->kernels, .y = dgu, .y2 = h, .x = gu, .x2 = dh, .n = n, .c = f, .act = act};
+    lf__cpu_run(dev, glu_backward_worker, &job, 8.0 * n * f);
+}
+
+/* ---- dropout ------------------------------------------------------------------------------------------------------------- */
+/* Four columns share a draw of 64 bits, 16 each: a rate is a multiple of 2^-16. */
+static void dropout_worker(void *arg, int tid, int n_threads)
+{
+    const rows_job *j = arg;
+    const lf_dropout *d = j->dropout;
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    uint32_t threshold = (uint32_t)(d->rate * 65536.0f);
+    float keep = 65536.0f / (float)(65536 - threshold);
+    uint64_t draws = ((uint64_t)j->c + 3) / 4;
+    for (int64_t i = lo; i < hi; i++) {
+        const float *x = ROW(j->x, i, j->c);
+        float *y = ROW(j->y, i, j->c);
+        for (int c = 0; c < j->c; c += 4) {
+            uint64_t bits = lf__rng_at(d->seed, d->stream, (uint64_t)(d->first_row + i) * draws + (uint64_t)c / 4);
+            for (int e = c; e < LF_MIN(j->c, c + 4); e++, bits >>= 16) {
+                float kept = (bits & 0xffff) >= threshold ? x[e] * keep : 0.0f;
+                y[e] = j->beta ? y[e] + kept : kept;
+            }
+        }
+    }
+}
+
+static void dropout(lf_device *dev, float *y, const float *x, const lf_dropout *d, int n, int c, int beta)
+{
+    rows_job job = {.y = y, .x = x, .dropout = d, .n = n, .c = c, .beta = beta};
+    lf__cpu_run(dev, dropout_worker, &job, 16.0 * n * c);
 }
 
 /* ---- cross-entropy ------------------------------------------------------------------------------------------------------- */
@@ -254,22 +390,23 @@ static void cross_entropy_worker(void *arg, int tid, int n_threads)
     const rows_job *j = arg;
     int64_t lo, hi;
     lf__split(j->n, 1, tid, n_threads, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++) j->stat_out[i] = j->k->cross_entropy(j->y + i * j->ld, j->index[i], j->c, j->scalar, j->flag);
+    for (int64_t i = lo; i < hi; i++) j->stat_out[i] = j->k->cross_entropy(j->y + i * j->ld, j->index[i], j->c, j->loss);
 }
 
-static void cross_entropy(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v, float scale,
-                          bool grad)
+static void cross_entropy(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v,
+                          const lf_loss *loss)
 {
-    rows_job job = {.k = dev->kernels, .y = logits, .ld = ld, .stat_out = nll, .index = targets, .n = n, .c = v, .scalar = scale};
-    job.flag = grad;
+    rows_job job = {.k = dev->kernels, .y = logits, .ld = ld, .stat_out = nll, .index = targets, .n = n, .c = v, .loss = loss};
     lf__cpu_run(dev, cross_entropy_worker, &job, 8.0 * n * v);
 }
 
 /* ---- flat ranges: add, sums, checks, the optimizer ------------------------------------------------------------------------- */
 typedef struct range_job {
     const lf_kernels *k;
-    float *y;
-    const float *x;
+    float *y, *slope;
+    const float *x, *dy;
+    float scalar;
+    lf_act act;
     const lf_adamw *adamw;
     double *sums;   /* one per chunk of this pass */
     int64_t *found; /* one per worker */
@@ -310,6 +447,71 @@ static void add_diagonal(lf_device *dev, float *y, float d, int n)
 {
     LF_UNUSED(dev);
     for (int i = 0; i < n; i++) y[(ptrdiff_t)i * n + i] += d;
+}
+
+static void mul_worker(void *arg, int tid, int n_threads)
+{
+    const range_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_HALF, tid, n_threads, &lo, &hi);
+    j->k->mul(j->y + lo, j->x + lo, hi - lo);
+}
+
+static void mul(lf_device *dev, float *y, const float *x, int64_t n)
+{
+    range_job job = {.k = dev->kernels, .y = y, .x = x, .n = n};
+    lf__cpu_run(dev, mul_worker, &job, (double)n);
+}
+
+static void scale_worker(void *arg, int tid, int n_threads)
+{
+    const range_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_SUM_CHUNK, tid, n_threads, &lo, &hi);
+    for (; lo < hi; lo += LF_SUM_CHUNK) j->k->scale(j->y + lo, j->x + lo, j->scalar, (int)LF_MIN(LF_SUM_CHUNK, hi - lo));
+}
+
+static void scale(lf_device *dev, float *y, const float *x, float a, int64_t n)
+{
+    range_job job = {.k = dev->kernels, .y = y, .x = x, .n = n, .scalar = a};
+    lf__cpu_run(dev, scale_worker, &job, (double)n);
+}
+
+static void softcap_worker(void *arg, int tid, int n_threads)
+{
+    const range_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_HALF, tid, n_threads, &lo, &hi);
+    j->k->softcap(j->y + lo, j->slope ? j->slope + lo : NULL, j->scalar, hi - lo);
+}
+
+static void softcap(lf_device *dev, float *x, float *slope, float cap, int64_t n)
+{
+    range_job job = {.k = dev->kernels, .y = x, .slope = slope, .n = n, .scalar = cap};
+    lf__cpu_run(dev, softcap_worker, &job, 8.0 * (double)n);
+}
+
+static void act_worker(void *arg, int tid, int n_threads)
+{
+    const range_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_HALF, tid, n_threads, &lo, &hi);
+    if (j->dy)
+        j->k->act_grad(j->act, j->y + lo, j->dy + lo, j->x + lo, hi - lo);
+    else
+        j->k->act(j->act, j->y + lo, j->x + lo, hi - lo);
+}
+
+static void act_forward(lf_device *dev, float *y, const float *x, int64_t n, lf_act act)
+{
+    range_job job = {.k = dev->kernels, .y = y, .x = x, .n = n, .act = act};
+    lf__cpu_run(dev, act_worker, &job, 8.0 * (double)n);
+}
+
+static void act_backward(lf_device *dev, float *dx, const float *dy, const float *x, int64_t n, lf_act act)
+{
+    range_job job = {.k = dev->kernels, .y = dx, .dy = dy, .x = x, .n = n, .act = act};
+    lf__cpu_run(dev, act_worker, &job, 8.0 * (double)n);
 }
 
 static void sum_squares_worker(void *arg, int tid, int n_threads)
@@ -391,14 +593,25 @@ void lf__cpu_ops_rows(lf_backend_ops *ops)
     ops->embed_forward = embed_forward;
     ops->embed_backward = embed_backward;
     ops->gather_rows = gather_rows;
+    ops->add_rows = add_rows;
     ops->scatter_rows = scatter_rows;
     ops->rmsnorm_forward = rmsnorm_forward;
     ops->rmsnorm_backward = rmsnorm_backward;
     ops->head_norm_forward = head_norm_forward;
     ops->head_norm_backward = head_norm_backward;
     ops->rope = rope;
-    ops->swiglu_forward = swiglu_forward;
-    ops->swiglu_backward = swiglu_backward;
+    ops->layernorm_forward = layernorm_forward;
+    ops->layernorm_backward = layernorm_backward;
+    ops->sum_rows = sum_rows;
+    ops->add_bias = add_bias;
+    ops->glu_forward = glu_forward;
+    ops->glu_backward = glu_backward;
+    ops->act_forward = act_forward;
+    ops->act_backward = act_backward;
+    ops->dropout = dropout;
+    ops->softcap = softcap;
+    ops->mul = mul;
+    ops->scale = scale;
     ops->cross_entropy = cross_entropy;
     ops->add = add;
     ops->axpby = axpby;

@@ -57,10 +57,17 @@ typedef struct lf_kernels {
     void (*rmsnorm_grad)(float *dx, const float *dy, const float *x, const float *w, float rstd, int c, int beta);
     /* dw[j] = beta * dw[j] + sum over n rows (ld apart) of dy * x * rstd, for c columns. */
     void (*rmsnorm_grad_w)(float *dw, const float *dy, const float *x, const float *rstd, int n, ptrdiff_t ld, int c, int beta);
-    void (*rope)(float *x, const float *table, int n_heads, int head_dim, float sign); /* table [head_dim/2][2]; sign +1 or -1 */
+    float (*layernorm)(float *y, const float *x, const float *w, const float *b, int c, float eps, float *mean); /* returns 1 / deviation */
+    void (*layernorm_grad)(float *dx, const float *dy, const float *x, const float *w, float mean, float rstd, int c, int beta);
+    /* dw[j] = beta * dw[j] + sum over n rows (ld apart) of dy * (x - mean) * rstd; with x NULL, of dy. */
+    void (*layernorm_grad_w)(float *dw, const float *dy, const float *x, const float *mean, const float *rstd, int n, ptrdiff_t ld, int c,
+                             int beta);
+    void (*rope)(float *x, const float *table, int n_heads, int head_dim, int rotary, float sign); /* table [rotary/2][2]; sign +1 or -1 */
+    void (*act)(lf_act act, float *y, const float *x, int64_t n);
+    void (*act_grad)(lf_act act, float *dx, const float *dy, const float *x, int64_t n); /* dx = dy act'(x) */
     void (*swiglu)(float *h, const float *gate, const float *up, int f);
     void (*swiglu_grad)(float *dgate, float *dup, float *h, const float *dh, const float *gate, const float *up, int f);
-    float (*cross_entropy)(float *x, int target, int v, float scale, bool grad); /* returns -log softmax(x)[target] */
+    float (*cross_entropy)(float *x, int target, int v, const lf_loss *loss); /* returns the loss of the row */
     void (*add)(float *y, const float *x, int64_t n, int beta);
     void (*axpby)(float *y, const float *x, float a, float b, int64_t n);
     double (*sum_squares)(const float *x, int n); /* one chunk */
@@ -71,9 +78,9 @@ typedef struct lf_kernels {
     float (*dot)(const float *x, const float *y, int n);
     void (*scale)(float *y, const float *x, float a, int n); /* y = a * x */
     void (*axpy)(float *y, const float *x, float a, int n);  /* y += a * x */
-    void (*mul)(float *y, const float *x, int n);            /* y *= x */
+    void (*mul)(float *y, const float *x, int64_t n);        /* y *= x */
     /* x = cap tanh(x / cap); slope = dx/dx before, 1 - tanh^2, where not NULL. */
-    void (*softcap)(float *x, float *slope, float cap, int n);
+    void (*softcap)(float *x, float *slope, float cap, int64_t n);
     /* Rows of scores [rows][LF_KV_BLOCK], ld apart -> exp(s - m), 0 from visible[r] on. Updates the running maximum m and sum l of each
      * row; carry[r] is what its earlier output must be multiplied by. */
     void (*softmax_block)(float *s, ptrdiff_t ld, const int *visible, int rows, float *m, float *l, float *carry);

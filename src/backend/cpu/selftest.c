@@ -51,7 +51,7 @@ static void run_rope(lf_device *dev, float *work, float *out)
     enum { N = 3, H = 3, D = 22 };
     static const int32_t positions[N] = {0, 2, 4};
     fill(work, 5 * D, 1), fill(out, N * H * D, 2);
-    dev->ops->rope(dev, out, H * D, positions, work, N, H, D, false);
+    dev->ops->rope(dev, out, H * D, positions, work, N, H, D, D, false);
 }
 
 static void run_swiglu(lf_device *dev, float *work, float *out)
@@ -60,8 +60,8 @@ static void run_swiglu(lf_device *dev, float *work, float *out)
     float *gu = work, *dh = gu + 2 * N * F;
     fill(gu, 2 * N * F, 1), fill(dh, N * F, 2);
     for (int i = 0; i < 2 * N * F; i++) gu[i] *= 8.0f;
-    dev->ops->swiglu_forward(dev, out, gu, N, F);
-    dev->ops->swiglu_backward(dev, out + N * F, out + 3 * N * F, dh, gu, N, F);
+    dev->ops->glu_forward(dev, out, gu, N, F, LF_ACT_SILU);
+    dev->ops->glu_backward(dev, out + N * F, out + 3 * N * F, dh, gu, N, F, LF_ACT_SILU);
 }
 
 static void run_cross_entropy(lf_device *dev, float *work, float *out)
@@ -71,7 +71,7 @@ static void run_cross_entropy(lf_device *dev, float *work, float *out)
     LF_UNUSED(work);
     fill(out, N * V, 1);
     for (int i = 0; i < N * V; i++) out[i] *= 10.0f;
-    dev->ops->cross_entropy(dev, out, V, out + N * V, targets, N, V, 1.0f, true);
+    dev->ops->cross_entropy(dev, out, V, out + N * V, targets, N, V, &(lf_loss){.scale = 1.0f, .grad = true});
 }
 
 static void run_adamw(lf_device *dev, float *work, float *out)

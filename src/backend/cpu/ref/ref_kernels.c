@@ -65,9 +65,46 @@ static void rmsnorm_grad_w(float *dw, const float *dy, const float *x, const flo
     }
 }
 
-static void rope(float *x, const float *table, int n_heads, int head_dim, float sign)
+static float layernorm(float *y, const float *x, const float *w, const float *b, int c, float eps, float *mean)
 {
-    int half = head_dim / 2;
+    double sum = 0.0, squares = 0.0;
+    for (int j = 0; j < c; j++) sum += (double)x[j];
+    double m = sum / c;
+    for (int j = 0; j < c; j++) squares += ((double)x[j] - m) * ((double)x[j] - m);
+    float rstd = (float)(1.0 / sqrt(squares / c + (double)eps));
+    *mean = (float)m;
+    for (int j = 0; j < c; j++) y[j] = (x[j] - *mean) * rstd * w[j] + b[j];
+    return rstd;
+}
+
+/* With g = dy * w and xhat = (x - mean) * rstd: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)). */
+static void layernorm_grad(float *dx, const float *dy, const float *x, const float *w, float mean, float rstd, int c, int beta)
+{
+    double sum = 0.0, dot = 0.0;
+    for (int j = 0; j < c; j++) {
+        sum += (double)(dy[j] * w[j]);
+        dot += (double)(dy[j] * w[j]) * (double)((x[j] - mean) * rstd);
+    }
+    float g = (float)(sum / c), h = (float)(dot / c);
+    for (int j = 0; j < c; j++) {
+        float d = rstd * (dy[j] * w[j] - g - (x[j] - mean) * rstd * h);
+        dx[j] = beta ? dx[j] + d : d;
+    }
+}
+
+static void layernorm_grad_w(float *dw, const float *dy, const float *x, const float *mean, const float *rstd, int n, ptrdiff_t ld, int c,
+                             int beta)
+{
+    for (int j = 0; j < c; j++) {
+        double sum = 0.0;
+        for (int i = 0; i < n; i++) sum += x ? (double)(dy[i * ld + j] * ((x[i * ld + j] - mean[i]) * rstd[i])) : (double)dy[i * ld + j];
+        dw[j] = beta ? dw[j] + (float)sum : (float)sum;
+    }
+}
+
+static void rope(float *x, const float *table, int n_heads, int head_dim, int rotary, float sign)
+{
+    int half = rotary / 2;
     for (int h = 0; h < n_heads; h++, x += head_dim) {
         for (int i = 0; i < half; i++) {
             float c = table[2 * i], s = sign * table[2 * i + 1], a = x[i], b = x[i + half];
@@ -93,17 +130,60 @@ static void swiglu_grad(float *dgate, float *dup, float *h, const float *dh, con
     }
 }
 
-static float cross_entropy(float *x, int target, int v, float scale, bool grad)
+#define GELU_A 0.7978845608028654 /* sqrt(2 / pi) */
+#define GELU_B 0.044715
+
+/* gelu(x) = x / 2 (1 + tanh(u)), u = A (x + B x^3) (Hendrycks & Gimpel 2016) */
+static double act_of(lf_act act, double x)
+{
+    double relu = x > 0 || x != x ? x : 0.0;
+    switch (act) {
+    case LF_ACT_SILU: return x / (1.0 + lf__exp(-x));
+    case LF_ACT_GELU: return 0.5 * x * (1.0 + lf__tanh(GELU_A * (x + GELU_B * x * x * x)));
+    case LF_ACT_RELU: return relu;
+    case LF_ACT_RELU2: return relu * relu;
+    }
+    return x;
+}
+
+static double act_slope(lf_act act, double x)
+{
+    double s, t;
+    switch (act) {
+    case LF_ACT_SILU: s = 1.0 / (1.0 + lf__exp(-x)); return s * (1.0 + x * (1.0 - s));
+    case LF_ACT_GELU:
+        t = lf__tanh(GELU_A * (x + GELU_B * x * x * x));
+        return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * GELU_A * (1.0 + 3.0 * GELU_B * x * x);
+    case LF_ACT_RELU: return x > 0 ? 1.0 : x != x ? x : 0.0;
+    case LF_ACT_RELU2: return x > 0 || x != x ? 2.0 * x : 0.0;
+    }
+    return 1.0;
+}
+
+static void act(lf_act which, float *y, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = (float)act_of(which, (double)x[i]);
+}
+
+static void act_grad(lf_act which, float *dx, const float *dy, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * (float)act_slope(which, (double)x[i]);
+}
+
+static float cross_entropy(float *x, int target, int v, const lf_loss *loss)
 {
     float max = -INFINITY;
-    double sum = 0.0;
+    double sum = 0.0, all = 0.0, smooth = (double)loss->label_smoothing, z = (double)loss->z;
     for (int j = 0; j < v; j++) max = x[j] > max ? x[j] : max;
-    for (int j = 0; j < v; j++) sum += (double)exp_f(x[j] - max);
-    float nll = (float)((double)max - (double)x[target] + lf__ln(sum));
-    if (!grad) return nll;
-    for (int j = 0; j < v; j++) x[j] = (float)((double)exp_f(x[j] - max) / sum) * scale;
-    x[target] -= scale;
-    return nll;
+    for (int j = 0; j < v; j++) sum += (double)exp_f(x[j] - max), all += (double)x[j];
+    double lse = (double)max + lf__ln(sum), nll = (double)max - (double)x[target] + lf__ln(sum);
+    if (smooth > 0) nll = (1.0 - smooth) * nll + smooth * (lse - all / v);
+    if (z > 0) nll += z * lse * lse;
+    if (!loss->grad) return (float)nll;
+    float up = (float)((double)loss->scale * (1.0 + 2.0 * z * lse)), even = (float)((double)loss->scale * smooth / v);
+    for (int j = 0; j < v; j++) x[j] = (float)((double)exp_f(x[j] - max) / sum) * up - even;
+    x[target] -= (float)((double)loss->scale * (1.0 - smooth));
+    return (float)nll;
 }
 
 static void add(float *y, const float *x, int64_t n, int beta)
@@ -172,14 +252,14 @@ static void axpy(float *y, const float *x, float a, int n)
     for (int i = 0; i < n; i++) y[i] = y[i] + a * x[i];
 }
 
-static void mul(float *y, const float *x, int n)
+static void mul(float *y, const float *x, int64_t n)
 {
-    for (int i = 0; i < n; i++) y[i] = y[i] * x[i];
+    for (int64_t i = 0; i < n; i++) y[i] = y[i] * x[i];
 }
 
-static void softcap(float *x, float *slope, float cap, int n)
+static void softcap(float *x, float *slope, float cap, int64_t n)
 {
-    for (int i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n; i++) {
         float t = (float)lf__tanh((double)(x[i] / cap));
         x[i] = cap * t;
         if (slope) slope[i] = 1.0f - t * t;
@@ -234,7 +314,12 @@ void lf__kernels_scalar(lf_kernels *k)
                       .rmsnorm = rmsnorm,
                       .rmsnorm_grad = rmsnorm_grad,
                       .rmsnorm_grad_w = rmsnorm_grad_w,
+                      .layernorm = layernorm,
+                      .layernorm_grad = layernorm_grad,
+                      .layernorm_grad_w = layernorm_grad_w,
                       .rope = rope,
+                      .act = act,
+                      .act_grad = act_grad,
                       .swiglu = swiglu,
                       .swiglu_grad = swiglu_grad,
                       .cross_entropy = cross_entropy,

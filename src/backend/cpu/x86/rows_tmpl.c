@@ -78,6 +78,69 @@ static void rmsnorm_grad_w(float *dw, const float *dy, const float *x, const flo
     EACH16(j, c, { grad_w_columns(dw + j, dy + j, x + j, rstd, n, ld, beta, lanes); });
 }
 
+/* The deviations are summed in a second pass: x may have a large mean. */
+static float layernorm(float *y, const float *x, const float *w, const float *b, int c, float eps, float *mean)
+{
+    v16 sum = v_set1(0.0f);
+    v16 squares = sum;
+    EACH16(i, c, { sum = v_add(sum, v_load(x + i, lanes)); });
+    *mean = v_sum(sum) / (float)c;
+    v16 m = v_set1(*mean);
+    EACH16(i, c, {
+        v16 d = v_keep(v_sub(v_load(x + i, lanes), m), lanes, v_set1(0.0f));
+        squares = v_fma(d, d, squares);
+    });
+    float rstd = 1.0f / sqrtf(v_sum(squares) / (float)c + eps);
+    v16 r = v_set1(rstd);
+    EACH16(i, c, {
+        v16 d = v_mul(v_sub(v_load(x + i, lanes), m), r);
+        v_store(y + i, v_fma(d, v_load(w + i, lanes), v_load(b + i, lanes)), lanes);
+    });
+    return rstd;
+}
+
+/* With g = dy * w and xhat = (x - mean) * rstd: dx = rstd * (g - mean(g) - xhat * mean(g * xhat)). Missing lanes have g = 0. */
+static void layernorm_grad(float *dx, const float *dy, const float *x, const float *w, float mean, float rstd, int c, int beta)
+{
+    v16 sum = v_set1(0.0f);
+    v16 dot = sum;
+    v16 m = v_set1(mean);
+    v16 r = v_set1(rstd);
+    EACH16(i, c, {
+        v16 g = v_mul(v_load(dy + i, lanes), v_load(w + i, lanes));
+        sum = v_add(sum, g);
+        dot = v_fma(g, v_mul(v_sub(v_load(x + i, lanes), m), r), dot);
+    });
+    v16 mean_g = v_set1(v_sum(sum) / (float)c);
+    v16 mean_dot = v_set1(v_sum(dot) / (float)c);
+    EACH16(i, c, {
+        v16 g = v_sub(v_mul(v_load(dy + i, lanes), v_load(w + i, lanes)), mean_g);
+        v16 d = v_mul(r, v_fnma(v_mul(v_sub(v_load(x + i, lanes), m), r), mean_dot, g));
+        v_store(dx + i, beta ? v_add(v_load(dx + i, lanes), d) : d, lanes);
+    });
+}
+
+LF_INLINE void layernorm_w_columns(float *dw, const float *dy, const float *x, const float *mean, const float *rstd, int n, ptrdiff_t ld,
+                                   int beta, const int lanes)
+{
+    v16 total = beta ? v_load(dw, lanes) : v_set1(0.0f);
+    for (int i = 0; i < n;) {
+        v16 part = v_set1(0.0f);
+        for (int end = LF_MIN(n, i + 64); i < end; i++) {
+            v16 d = v_load(dy + i * ld, lanes);
+            part = x ? v_fma(d, v_mul(v_sub(v_load(x + i * ld, lanes), v_set1(mean[i])), v_set1(rstd[i])), part) : v_add(part, d);
+        }
+        total = v_add(total, part);
+    }
+    v_store(dw, total, lanes);
+}
+
+static void layernorm_grad_w(float *dw, const float *dy, const float *x, const float *mean, const float *rstd, int n, ptrdiff_t ld, int c,
+                             int beta)
+{
+    EACH16(j, c, { layernorm_w_columns(dw + j, dy + j, x ? x + j : NULL, mean, rstd, n, ld, beta, lanes); });
+}
+
 LF_INLINE void rope_lanes(float *x, int half, const float *table, v16 sign, const int lanes)
 {
     v16 c;
@@ -90,9 +153,9 @@ LF_INLINE void rope_lanes(float *x, int half, const float *table, v16 sign, cons
     v_store(x + half, v_fma(a, s, v_mul(b, c)), lanes);
 }
 
-static void rope(float *x, const float *table, int n_heads, int head_dim, float sign)
+static void rope(float *x, const float *table, int n_heads, int head_dim, int rotary, float sign)
 {
-    int half = head_dim / 2;
+    int half = rotary / 2;
     v16 sv = v_set1(sign);
     for (int h = 0; h < n_heads; h++, x += head_dim) EACH16(i, half, { rope_lanes(x + i, half, table + 2 * i, sv, lanes); });
 }
@@ -128,26 +191,88 @@ static void swiglu_grad(float *dgate, float *dup, float *h, const float *dh, con
     });
 }
 
-static float cross_entropy(float *x, int target, int v, float scale, bool grad)
+/* gelu(x) = x / 2 (1 + tanh(u)), u = A (x + B x^3) (Hendrycks & Gimpel 2016); d u / dx = A + 3 A B x^2. max(x, 0) keeps a NaN. */
+LF_INLINE v16 gelu_tanh(v16 x, v16 x2)
 {
+    return v_tanh(v_mul(x, v_fma(x2, v_set1((float)(0.7978845608028654 * 0.044715)), v_set1(0.7978845608028654f))));
+}
+
+LF_INLINE v16 act_lanes(const lf_act which, v16 x)
+{
+    v16 one = v_set1(1.0f);
+    v16 relu = v_max(v_set1(0.0f), x);
+    if (which == LF_ACT_SILU) return v_mul(x, v_sigmoid(x));
+    if (which == LF_ACT_GELU) return v_mul(v_mul(v_set1(0.5f), x), v_add(one, gelu_tanh(x, v_mul(x, x))));
+    return which == LF_ACT_RELU ? relu : v_mul(relu, relu);
+}
+
+LF_INLINE v16 act_slope(const lf_act which, v16 x)
+{
+    v16 one = v_set1(1.0f);
+    v16 half = v_set1(0.5f);
+    v16 zero = v_set1(0.0f);
+    if (which == LF_ACT_SILU) {
+        v16 s = v_sigmoid(x);
+        return v_mul(s, v_fma(x, v_sub(one, s), one));
+    }
+    if (which == LF_ACT_GELU) {
+        v16 x2 = v_mul(x, x);
+        v16 t = gelu_tanh(x, x2);
+        v16 du = v_fma(x2, v_set1((float)(3.0 * 0.7978845608028654 * 0.044715)), v_set1(0.7978845608028654f));
+        return v_fma(v_mul(half, x), v_mul(v_fnma(t, t, one), du), v_fma(half, t, half));
+    }
+    /* 1 above zero: the smallest float times 2^149 is one already, in two exact steps */
+    if (which == LF_ACT_RELU) return v_min(one, v_mul(v_mul(v_max(zero, x), v_set1(0x1p100f)), v_set1(0x1p49f)));
+    return v_mul(v_set1(2.0f), v_max(zero, x));
+}
+
+#define EACH_ACT(which, body)                                                                                                              \
+    switch (which) {                                                                                                                       \
+    case LF_ACT_SILU: body(LF_ACT_SILU); break;                                                                                            \
+    case LF_ACT_GELU: body(LF_ACT_GELU); break;                                                                                            \
+    case LF_ACT_RELU: body(LF_ACT_RELU); break;                                                                                            \
+    case LF_ACT_RELU2: body(LF_ACT_RELU2); break;                                                                                          \
+    }
+
+static void act(lf_act which, float *y, const float *x, int64_t n)
+{
+#define FORWARD(a) EACH16(i, n, { v_store(y + i, act_lanes(a, v_load(x + i, lanes)), lanes); })
+    EACH_ACT(which, FORWARD)
+}
+
+static void act_grad(lf_act which, float *dx, const float *dy, const float *x, int64_t n)
+{
+#define BACKWARD(a) EACH16(i, n, { v_store(dx + i, v_mul(v_load(dy + i, lanes), act_slope(a, v_load(x + i, lanes))), lanes); })
+    EACH_ACT(which, BACKWARD)
+}
+
+static float cross_entropy(float *x, int target, int v, const lf_loss *loss)
+{
+    bool grad = loss->grad;
     v16 max = v_set1(-INFINITY);
     v16 sum = v_set1(0.0f);
     EACH16(i, v, { max = v_max(v_keep(v_load(x + i, lanes), lanes, max), max); });
     float top = v_max_lane(max);
     float at_target = x[target];
     v16 m = v_set1(top);
+    v16 all = sum;
+    if (loss->label_smoothing > 0) EACH16(i, v, { all = v_add(all, v_load(x + i, lanes)); });
     EACH16(i, v, {
         v16 e = v_exp(v_sub(v_load(x + i, lanes), m));
         sum = v_add(sum, v_keep(e, lanes, v_set1(0.0f)));
         if (grad) v_store(x + i, e, lanes);
     });
     float total = v_sum(sum);
+    double smooth = (double)loss->label_smoothing, z = (double)loss->z, lse = (double)top + lf__ln((double)total);
     if (grad) {
-        v16 r = v_set1(scale / total);
-        EACH16(i, v, { v_store(x + i, v_mul(v_load(x + i, lanes), r), lanes); });
-        x[target] -= scale;
+        v16 r = v_set1((float)((double)loss->scale * (1.0 + 2.0 * z * lse)) / total);
+        v16 even = v_set1((float)((double)loss->scale * smooth / v));
+        EACH16(i, v, { v_store(x + i, v_sub(v_mul(v_load(x + i, lanes), r), even), lanes); });
+        x[target] -= (float)((double)loss->scale * (1.0 - smooth));
     }
-    return (float)((double)top - (double)at_target + lf__ln((double)total));
+    double nll = (double)top - (double)at_target + lf__ln((double)total);
+    if (smooth > 0) nll = (1.0 - smooth) * nll + smooth * (lse - (double)v_sum(all) / v);
+    return (float)(z > 0 ? nll + z * lse * lse : nll);
 }
 
 static void add(float *y, const float *x, int64_t n, int beta)
@@ -254,12 +379,12 @@ static void axpy(float *y, const float *x, float a, int n)
     EACH16(i, n, { v_store(y + i, v_fma(va, v_load(x + i, lanes), v_load(y + i, lanes)), lanes); });
 }
 
-static void mul(float *y, const float *x, int n)
+static void mul(float *y, const float *x, int64_t n)
 {
     EACH16(i, n, { v_store(y + i, v_mul(v_load(y + i, lanes), v_load(x + i, lanes)), lanes); });
 }
 
-static void softcap(float *x, float *slope, float cap, int n)
+static void softcap(float *x, float *slope, float cap, int64_t n)
 {
     v16 c = v_set1(cap);
     v16 one = v_set1(1.0f);
@@ -323,7 +448,12 @@ static void fill_row_kernels(lf_kernels *k)
     k->rmsnorm = rmsnorm;
     k->rmsnorm_grad = rmsnorm_grad;
     k->rmsnorm_grad_w = rmsnorm_grad_w;
+    k->layernorm = layernorm;
+    k->layernorm_grad = layernorm_grad;
+    k->layernorm_grad_w = layernorm_grad_w;
     k->rope = rope;
+    k->act = act;
+    k->act_grad = act_grad;
     k->swiglu = swiglu;
     k->swiglu_grad = swiglu_grad;
     k->cross_entropy = cross_entropy;

@@ -85,7 +85,8 @@ lf_source_kind lf__source_kind(const char *path);
 int lf__text_files_add(char ***files, int *n_files, size_t *cap, const char *path, lf_error *err);
 
 /* The first line of text[0, n) that is exactly <|endoftext|> and lies in [from, to): [*start, *end) with the newline before it (when it
- * is not before `from`) and after it. The newline after it may lie beyond `to`. */
+ * is not before `from`) and after it, each \n or \r\n. The newline after it may lie beyond `to`. */
+enum { LF_SEPARATOR_MAX = sizeof LF_END_TOKEN - 1 + 2 * 2 }; /* bytes of the longest one */
 bool lf__separator_find(const char *text, size_t n, size_t from, size_t to, size_t *start, size_t *end);
 
 /* The text of one .jsonl line: a string field. Returned text points into *keep, a json_t the caller releases with json_decref.

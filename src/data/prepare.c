@@ -174,7 +174,7 @@ static size_t last_separator(const source *src, size_t from, size_t to)
 /* A cut must not fall into a separator: then the batch ends behind it. */
 static size_t leave_separator(const source *src, size_t from, size_t cut, bool *ends)
 {
-    size_t start, end, span = sizeof LF_END_TOKEN + 1, at = cut > from + span ? cut - span : from;
+    size_t start, end, span = LF_SEPARATOR_MAX, at = cut > from + span ? cut - span : from;
     if (src->kind == LF_SOURCE_TXT && lf__separator_find(src->text, src->n, at, LF_MIN(src->n, cut + span), &start, &end) && start < cut &&
         cut < end) {
         *ends = true;
@@ -442,9 +442,8 @@ static int pass_run(prepare *p, const char *dir, lf_error *err)
 /* lf__separator_find over a whole file that need not fit in memory. */
 static bool find_far(const char *text, size_t n, size_t at, size_t *start, size_t *end)
 {
-    const size_t overlap = sizeof LF_END_TOKEN + 1;
     for (size_t from = at; from < n; from += WINDOW_BYTES) {
-        size_t lo = from == at ? at : from - overlap, hi = LF_MIN(n, from + WINDOW_BYTES);
+        size_t lo = from == at ? at : from - LF_SEPARATOR_MAX, hi = LF_MIN(n, from + WINDOW_BYTES);
         if (lf__separator_find(text, n, lo, hi, start, end)) return true;
         forget(text + lo, hi - lo);
     }

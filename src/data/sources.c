@@ -84,10 +84,11 @@ bool lf__separator_find(const char *text, size_t n, size_t from, size_t to, size
         const char *hit = memmem(text + from, to - from, LF_END_TOKEN, k);
         if (!hit) return false;
         size_t p = (size_t)(hit - text);
-        bool line_begins = p == 0 || text[p - 1] == '\n', line_ends = p + k == n || text[p + k] == '\n';
-        if (line_begins && line_ends) {
+        size_t stop = p + k + (p + k < n && text[p + k] == '\r'); /* files from Windows: \r\n before and after */
+        if ((p == 0 || text[p - 1] == '\n') && (stop == n || text[stop] == '\n')) {
             *start = p > from ? p - 1 : p;
-            *end = LF_MIN(p + k + 1, n);
+            if (*start > from && *start < p && text[*start - 1] == '\r') --*start;
+            *end = LF_MIN(stop + 1, n);
             return true;
         }
         from = p + k;

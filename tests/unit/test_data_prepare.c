@@ -99,6 +99,8 @@ static void txt_is_split_at_separator_lines(void **state)
         {"one <|endoftext|>\n<|endoftext|> two\n <|endoftext|>\n<|endoftext|>x",
          {"one <|endoftext|>\n<|endoftext|> two\n <|endoftext|>\n<|endoftext|>x"}},
         {"one<|endoftext|>\n<|endoftext|>\n<|endoftext|>two", {"one<|endoftext|>", "<|endoftext|>two"}},
+        {"one\r\n<|endoftext|>\r\ntwo\r\n<|endoftext|>\r\n", {"one", "two"}},
+        {"one\n<|endoftext|>\rtwo", {"one\n<|endoftext|>\rtwo"}},
         {"\xff\xfe one\n<|endoftext|>\n\xe4\xb8", {"\xff\xfe one", "\xe4\xb8"}},
     };
     for (size_t r = 0; r < LF_COUNT(rows); r++) {

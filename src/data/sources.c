@@ -84,10 +84,11 @@ bool lf__separator_find(const char *text, size_t n, size_t from, size_t to, size
         const char *hit = memmem(text + from, to - from, LF_END_TOKEN, k);
         if (!hit) return false;
         size_t p = (size_t)(hit - text);
-        size_t stop = p + k + (p + k < n && text[p + k] == '\r'); /* files from Windows: \r\n before and after */
+        bool crlf = p + k < n && text[p + k] == '\r'; /* a file from Windows: \r\n before and after */
+        size_t stop = p + k + crlf;
         if ((p == 0 || text[p - 1] == '\n') && (stop == n || text[stop] == '\n')) {
             *start = p > from ? p - 1 : p;
-            if (*start > from && *start < p && text[*start - 1] == '\r') --*start;
+            if (crlf && *start > from && *start < p && text[*start - 1] == '\r') --*start;
             *end = LF_MIN(stop + 1, n);
             return true;
         }

@@ -27,25 +27,25 @@ typedef struct gemm_block {
     int k0, kp, last; /* last: the K block that ends C */
 } gemm_block;
 
-static void run_tile(const gemm_block *w, int r, int p, int next_row, int next_panel)
+/* All strips of the chunk against one panel, each tile with its epilogue while it is hot. */
+static void run_panel(const gemm_block *w, int p)
 {
     const lf_gemm *g = w->g;
-    const lf_panels *b = g->b;
     const float *init = w->k0 > 0 ? g->c : g->init;
-    lf_tile16 t = {.a = w->a + (r - w->part.r0) / LF_MR16 * w->strip_distance, .a_rs = w->a_rs, .strip = w->strip, .kp = w->kp};
-    t.b = (const lf_pair *)b->data + ((ptrdiff_t)p * lf__pairs(b->k) + w->k0) * LF_PANEL;
-    t.ldc = g->ldc, t.ldinit = w->k0 > 0 ? g->ldc : g->ldinit;
-    t.mr = LF_MIN(LF_MR16, w->part.r1 - r);
-    for (int h = 0; h < 2; h++) {
-        int unused, col = lf__half_column(b, p, h, &t.n[h]);
-        t.c[h] = g->c + r * g->ldc + col;
-        t.init[h] = init ? init + r * t.ldinit + col : NULL;
-        t.next_c[h] = g->c + next_row * g->ldc + lf__half_column(b, next_panel, h, &unused);
+    lf_tile16 t = {.a = w->a, .a_rs = w->a_rs, .strip = w->strip, .kp = w->kp, .ldc = g->ldc, .ldinit = w->k0 > 0 ? g->ldc : g->ldinit};
+    t.b = (const lf_pair *)g->b->data + ((ptrdiff_t)p * lf__pairs(g->b->k) + w->k0) * LF_PANEL;
+    int col[2] = {lf__half_column(g->b, p, 0, &t.n[0]), lf__half_column(g->b, p, 1, &t.n[1])};
+    for (int r = w->part.r0; r < w->part.r1; r += LF_MR16, t.a += w->strip_distance) {
+        t.mr = LF_MIN(LF_MR16, w->part.r1 - r);
+        for (int h = 0; h < 2; h++) {
+            t.c[h] = g->c + r * g->ldc + col[h];
+            t.init[h] = init ? init + r * t.ldinit + col[h] : NULL;
+            t.next_c[h] = r + LF_MR16 < w->part.r1 ? t.c[h] + LF_MR16 * g->ldc : NULL;
+        }
+        w->kern->tile16(&t);
+        for (int i = 0; g->swiglu && w->last && i < t.mr; i++)
+            w->kern->swiglu(g->swiglu + (r + i) * g->ldswiglu + p * LF_HALF, t.c[0] + i * g->ldc, t.c[1] + i * g->ldc, t.n[0]);
     }
-    w->kern->tile16(&t);
-    if (!g->swiglu || !w->last) return;
-    for (int i = 0; i < t.mr; i++)
-        w->kern->swiglu(g->swiglu + (r + i) * g->ldswiglu + p * LF_HALF, t.c[0] + i * g->ldc, t.c[1] + i * g->ldc, t.n[0]);
 }
 
 static void run_chunk(gemm_block *w, lf_pair *packed)
@@ -57,8 +57,7 @@ static void run_chunk(gemm_block *w, lf_pair *packed)
         w->kern->pack_strips16(packed, a, g->a_cs, rows, kc);
     else
         for (int i = 0; i < rows; i++) w->kern->pairs(packed + i * w->a_rs, a + i * g->a_rs, kc);
-    for (int p = w->part.p0; p < w->part.p1; p++)
-        for (int r = w->part.r0; r < w->part.r1; r += LF_MR16) run_tile(w, r, p, LF_MIN(r + LF_MR16, w->part.r1 - 1), p);
+    for (int p = w->part.p0; p < w->part.p1; p++) run_panel(w, p);
 }
 
 static void gemm_worker(void *arg, int tid, int n_threads)

@@ -35,9 +35,7 @@ typedef struct lf_tile16 {
     const float *init[2];
     ptrdiff_t ldc, ldinit;
     int kp, mr, n[2];
-    const float *next_c[2]; /* what the next tile begins with, as above      */
-    const lf_pair *next_b;  /* next_lines cache lines that come soon, or NULL */
-    int next_lines;
+    const float *next_c[2]; /* what the next tile begins with, rows ldc apart, or NULL */
 } lf_tile16;
 
 typedef struct lf_kernels {
@@ -140,13 +138,19 @@ void lf__cpu_ops_gemm(lf_backend_ops *ops);
 void lf__cpu_ops_rows(lf_backend_ops *ops);
 void lf__cpu_ops_attention(lf_backend_ops *ops);
 
-/* cpu_gemm.c: the part of C that worker tid owns, rows [r0, r1) and panels [p0, p1); and where half h of panel p of C begins, with how
- * many columns. */
+/* cpu_gemm.c: the part of C that worker tid owns, rows [r0, r1) and panels [p0, p1). */
 typedef struct lf_gemm_part {
     int r0, r1, p0, p1;
 } lf_gemm_part;
 lf_gemm_part lf__gemm_part(const lf_gemm *g, int mr, int tid, int n_threads);
-int lf__half_column(const lf_panels *b, int p, int h, int *count);
+/* Where half h of panel p of C begins, and how many columns it has. */
+static inline int lf__half_column(const lf_panels *b, int p, int h, int *count)
+{
+    int at = b->pair ? p * LF_HALF : p * LF_PANEL + h * LF_HALF;
+    int end = b->pair ? b->pair : b->n;
+    *count = LF_MAX(0, LF_MIN(LF_HALF, end - at));
+    return b->pair && h ? b->pair + at : at;
+}
 
 /* cpu_gemm_bf16.c: panels of bfloat16. */
 #define LF_PACK_PAIRS (128 * 528) /* of A per worker: what is packed together, in L2 beside a panel */

@@ -2,6 +2,7 @@
 #ifndef FOUNDRY_FOUNDRY_H
 #define FOUNDRY_FOUNDRY_H
 
+#include "foundry/bench.h"
 #include "foundry/config.h"
 #include "foundry/data.h"
 #include "foundry/device.h"

@@ -100,6 +100,7 @@ typedef struct lf_plan {
     uint64_t advice_bytes;
     /* Measured on real steps of this model; 0 when not asked for or when it does not fit. */
     double step_seconds, evaluation_seconds, sample_seconds; /* one step; all evaluations; all samples, at their longest */
+    double update_seconds;                                   /* of a step: gradient norm, optimizer, packing             */
     double tokens_per_second, gflops, peak_gflops;           /* peak: multiply-adds in registers, all threads, same minute */
     double eta;                                              /* seconds of the whole run; writing checkpoints not counted  */
     char note[256];                                          /* what had to be assumed, "" or a sentence                   */

@@ -232,7 +232,7 @@ typedef struct lf_backend_ops {
 /* GFLOP/s of multiply-adds in registers on all workers, in float or on bfloat16 pairs, the best of about `seconds`: what no product can
  * exceed. */
 double lf__peak_gflops(struct lf_device *dev, lf_dtype type, double seconds);
-/* GB/s that all workers read together, each from its own part of `bytes` at data (64-byte aligned), again and again. */
+/* GB/s that all workers read together, each from its own part of `bytes` of floats at data, again and again. */
 double lf__read_rate(struct lf_device *dev, const void *data, size_t bytes, double seconds);
 
 /* ---- profile.c: where time goes ---------------------------------------------------------------------------------------------- */

@@ -133,6 +133,12 @@ static void adamw(lf_device *dev, const lf_adamw *a)
     INNER(dev)->adamw(dev, a);
 }
 
+static void lion(lf_device *dev, const lf_adamw *a)
+{
+    count(dev, 9.0 * (double)a->n, 20.0 * (double)a->n);
+    INNER(dev)->lion(dev, a);
+}
+
 /* ---- marks ----------------------------------------------------------------------------------------------------------------------- */
 int lf__profile_begin(lf_device *dev, lf_error *err)
 {
@@ -145,7 +151,7 @@ int lf__profile_begin(lf_device *dev, lf_error *err)
     p->ops.rmsnorm_forward = rmsnorm_forward, p->ops.rmsnorm_backward = rmsnorm_backward;
     p->ops.rope = rope, p->ops.attention_forward = attention_forward, p->ops.attention_backward = attention_backward;
     p->ops.glu_backward = glu_backward, p->ops.cross_entropy = cross_entropy, p->ops.add = add;
-    p->ops.sum_squares = sum_squares, p->ops.adamw = adamw;
+    p->ops.sum_squares = sum_squares, p->ops.adamw = adamw, p->ops.lion = lion;
     dev->profile = p;
     dev->ops = &p->ops;
     p->last = lf__now();

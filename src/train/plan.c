@@ -144,11 +144,11 @@ static int probe(lf_plan *plan, lf_trainer *t, const lf_data_outlook *o, double 
 {
     const lf_train_config *c = &t->config->train;
     const char *prompts = t->config->sampler.prompts;
-    double per_token, update;
+    double per_token;
     fill_weights(t->model);
     plan->peak_gflops = lf__peak_gflops(t->device, lf__products_of(t->config), LF_MIN(budget / 20, 0.1));
-    if (time_steps(t, budget, &per_token, &update, hooks, err)) return -1;
-    plan->step_seconds = per_token * (double)c->batch_tokens + update;
+    if (time_steps(t, budget, &per_token, &plan->update_seconds, hooks, err)) return -1;
+    plan->step_seconds = per_token * (double)c->batch_tokens + plan->update_seconds;
     plan->tokens_per_second = (double)c->batch_tokens / plan->step_seconds;
     plan->gflops = plan->tokens_per_second * plan->flops_per_token * 1e-9;
     if (o->evaluates) {

@@ -27,35 +27,32 @@ double lf__peak_gflops(lf_device *dev, lf_dtype type, double seconds)
     return best;
 }
 
-typedef uint64_t line __attribute__((vector_size(64)));
 typedef struct read_job {
-    const line *data;
-    size_t lines;
+    float (*loop)(const float *x, int64_t n);
+    const float *data;
+    int64_t n;
     int passes;
 } read_job;
 
 static void read_part(void *arg, int tid, int n_threads)
 {
     const read_job *job = arg;
-    line a = {0}, b = {0}, c = {0}, d = {0};
+    volatile float sink = 0;
     int64_t lo, hi;
-    lf__split((int64_t)job->lines, 4, tid, n_threads, &lo, &hi);
-    for (int pass = 0; pass < job->passes; pass++)
-        for (const line *p = job->data + lo, *end = job->data + hi; p + 4 <= end; p += 4) a ^= p[0], b ^= p[1], c ^= p[2], d ^= p[3];
-    a ^= b ^ c ^ d;
-    volatile uint64_t sink = a[0];
+    lf__split(job->n, 128, tid, n_threads, &lo, &hi);
+    for (int pass = 0; pass < job->passes; pass++) sink = job->loop(job->data + lo, hi - lo);
     LF_UNUSED(sink);
 }
 
 double lf__read_rate(lf_device *dev, const void *data, size_t bytes, double seconds)
 {
     enum { AT_LEAST = 8 << 20 }; /* a run of the pool long enough to be timed */
-    read_job job = {data, bytes / sizeof(line), (int)LF_MAX(AT_LEAST / bytes, 1)};
+    read_job job = {dev->kernels->read_loop, data, (int64_t)(bytes / sizeof(float)), (int)LF_MAX(AT_LEAST / bytes, 1)};
     double best = 0, start = lf__now(), now = start;
     do {
         lf__pool_run(dev->pool, read_part, &job);
         double later = lf__now();
-        best = LF_MAX(best, (double)(job.lines * sizeof(line)) * job.passes / (later - now) * 1e-9);
+        best = LF_MAX(best, (double)bytes * job.passes / (later - now) * 1e-9);
         now = later;
     } while (now - start < seconds);
     return best;

@@ -103,8 +103,9 @@ typedef struct lf_kernels {
     /* As softmax_grad_block, over `wide` columns. */
     void (*softmax_grad16)(float *s, float *dp, ptrdiff_t ld, const int *visible, int rows, int wide, const float *lse, const float *delta);
 
-    float (*dot_loop)(int64_t n); /* n * 16 * 24 products of pairs in registers; what bf16 can do at most */
-    float (*fma_loop)(int64_t n); /* n * 16 * 24 multiply-adds in registers: what the core can do at most */
+    float (*dot_loop)(int64_t n);                  /* n * 16 * 24 products of pairs in registers; what bf16 can do at most */
+    float (*read_loop)(const float *x, int64_t n); /* their sum, in some order: as fast as they can be read */
+    float (*fma_loop)(int64_t n);                  /* n * 16 * 24 multiply-adds in registers: what the core can do at most */
 } lf_kernels;
 
 /* Distance of packed strips: a line more than their size, because strips of kc * mr = 24 KiB would all begin in the same cache set

@@ -292,6 +292,14 @@ static void softmax_grad_block(float *s, float *dp, ptrdiff_t ld, const int *vis
     }
 }
 
+static float read_loop(const float *x, int64_t n)
+{
+    float sum[4] = {0};
+    for (int64_t i = 0; i + 4 <= n; i += 4)
+        for (int j = 0; j < 4; j++) sum[j] += x[i + j];
+    return sum[0] + sum[1] + sum[2] + sum[3];
+}
+
 static float fma_loop(int64_t n)
 {
     float acc[16] = {0}, sum = 0.0f;
@@ -336,5 +344,6 @@ void lf__kernels_scalar(lf_kernels *k)
                       .softcap = softcap,
                       .softmax_block = softmax_block,
                       .softmax_grad_block = softmax_grad_block,
+                      .read_loop = read_loop,
                       .fma_loop = fma_loop};
 }

@@ -1,0 +1,51 @@
+/* bench.h - how fast this machine is, and how much of that the kernels reach: ceilings are measured in the same minute as what is held
+ * against them, because virtual machines move. */
+#ifndef FOUNDRY_BENCH_H
+#define FOUNDRY_BENCH_H
+
+#include <stdbool.h>
+
+#include "foundry/device.h"
+#include "foundry/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How the threads of a device are placed just now. */
+typedef struct lf_bench_probe {
+    double ping_ns;      /* one way of a cache line between two threads: ~5-20 one core, 20-70 one cache, above 100 two; 0: one thread */
+    double gflops_1t;    /* fp32 multiply-adds in registers, one thread */
+    double gflops;       /* the same, all threads of the device         */
+    double threads_real; /* gflops / gflops_1t: how many threads they are worth */
+} lf_bench_probe;
+
+typedef struct lf_bench_line {
+    const char *suite, *name, *dtype; /* "gemm", "y = x W^T 2048 x 768 x 768", "f32"; valid during the call */
+    int threads;
+    double seconds; /* of one call, the best */
+    double value;
+    const char *unit;     /* "GFLOP/s", "GB/s", "ns", "tokens/s"; all but ns: more is better */
+    double share;         /* of the ceiling; 0: this line is one, or there is none           */
+    const char *ceiling;  /* what it is a share of: "registers", "memory", ""                */
+    double ceiling_value; /* in GFLOP/s or GB/s */
+} lf_bench_line;
+
+typedef struct lf_bench_options {
+    double seconds; /* per line, about; 0 = 0.2                                */
+    bool all;       /* the long list of shapes, and the workloads that take minutes */
+} lf_bench_options;
+
+/* The suites, NULL-terminated: machine, gemm, attention, ops, optimizer, train. */
+const char *const *lf_bench_suites(void);
+/* Runs one on device; options may be NULL. line is called as results come, and may stop it by returning true (LF_E_INTERRUPTED). before and
+ * after (NULL or not) receive the placement around it: figures of two placements are not one measurement. */
+int lf_bench_run(lf_device *device, const char *suite, const lf_bench_options *options, bool (*line)(const lf_bench_line *line, void *user),
+                 void *user, lf_bench_probe *before, lf_bench_probe *after, lf_error *err);
+/* Do two probes tell of the same placement? */
+bool lf_bench_same_placement(const lf_bench_probe *a, const lf_bench_probe *b);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

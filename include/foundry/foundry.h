@@ -10,6 +10,7 @@
 #include "foundry/generate.h"
 #include "foundry/log.h"
 #include "foundry/model.h"
+#include "foundry/runs.h"
 #include "foundry/tokenizer.h"
 #include "foundry/train.h"
 

@@ -1,4 +1,4 @@
-/* cli_plot.c - a loss curve drawn with characters. It knows points and a number of columns, no terminal and no run: text comes back
+/* cli_plot.c - a loss curve drawn with characters. It knows points and a number of columns, no terminal: text comes back
  * and the caller prints it. The loss axis is logarithmic: a run that falls from 8 to 1 still shows its last tenth. No state. */
 #include "cli/cli_plot.h"
 
@@ -203,54 +203,25 @@ char *cli_plot_loss(const plot_curve *curve, const plot_style *style)
     return text;
 }
 
-/* ---- metrics.jsonl ------------------------------------------------------------------------------------------------------- */
-
-/* The number after "key": on a line of our own making, NAN when there is none. */
-static double field(const char *line, const char *key)
-{
-    char name[64];
-    snprintf(name, sizeof name, "\"%s\":", key);
-    const char *at = strstr(line, name);
-    if (!at) return NAN;
-    at += strlen(name);
-    char *end;
-    double x = strtod(at, &end);
-    return end == at ? NAN : x;
-}
-
-static int append(plot_point **points, size_t *n, plot_point p)
-{
-    if ((*n & (*n - 1)) == 0) { /* full at every power of two */
-        plot_point *more = realloc(*points, (*n ? *n * 2 : 1) * sizeof **points);
-        if (!more) return -1;
-        *points = more;
-    }
-    (*points)[(*n)++] = p;
-    return 0;
-}
-
-int cli_plot_read(plot_curve *curve, const char *metrics_path)
+/* ---- of a run ---------------------------------------------------------------------------------------------------------------- */
+int cli_plot_read(plot_curve *curve, const char *run_dir, lf_error *err)
 {
     *curve = (plot_curve){.floor = NAN};
-    FILE *in = fopen(metrics_path, "r");
-    if (!in) return -1;
-    plot_point *train = NULL, *val = NULL;
-    char *line = NULL;
-    size_t cap = 0;
-    int rc = 0;
-    while (!rc && getline(&line, &cap, in) > 0) {
-        double step = field(line, "step"), loss = field(line, "loss"), val_loss = field(line, "val_loss");
-        double bpb = field(line, "val_bpb"), floor_bpb = field(line, "val_floor_bpb");
-        if (isnan(step)) continue;
-        if (!isnan(loss)) rc |= append(&train, &curve->n_train, (plot_point){step, loss});
-        if (!isnan(val_loss)) rc |= append(&val, &curve->n_val, (plot_point){step, val_loss});
-        if (!isnan(val_loss) && bpb > 0 && floor_bpb > 0) curve->floor = val_loss * floor_bpb / bpb; /* bits per byte -> nats per token */
+    size_t n;
+    lf_run_point *points = lf_run_points(&n, run_dir, err);
+    if (!points) return -1;
+    plot_point *train = calloc(n + 1, sizeof *train), *val = calloc(n + 1, sizeof *val);
+    for (size_t i = 0; i < n && train && val; i++) {
+        const lf_run_point *p = &points[i];
+        if (!isnan(p->loss)) train[curve->n_train++] = (plot_point){(double)p->step, p->loss};
+        if (!isnan(p->val_loss)) val[curve->n_val++] = (plot_point){(double)p->step, p->val_loss};
+        if (p->val_bpb > 0 && p->val_floor_bpb > 0) curve->floor = p->val_loss * p->val_floor_bpb / p->val_bpb; /* bits per byte -> nats */
     }
-    free(line);
-    fclose(in);
+    free(points);
     curve->train = train, curve->val = val;
-    if (rc) cli_plot_release(curve);
-    return rc;
+    if (train && val) return 0;
+    cli_plot_release(curve);
+    return lf_error_set(err, LF_E_MEMORY, "no memory for the curve of %s", run_dir);
 }
 
 void cli_plot_release(plot_curve *curve)

@@ -4,6 +4,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+
+#include "foundry/runs.h"
 
 typedef struct plot_point {
     double step, loss;
@@ -23,9 +26,15 @@ typedef struct plot_style {
 /* The drawing as text of several lines (free() it), or NULL when there is nothing to draw or no memory. */
 char *cli_plot_loss(const plot_curve *curve, const plot_style *style);
 
-/* What metrics.jsonl of a run says, as a curve of the whole run, resumed or not; 0, or -1 when it cannot be read.
- * Fills *curve with memory of its own: cli_plot_release. */
-int cli_plot_read(plot_curve *curve, const char *metrics_path);
+/* The curve of a run, resumed or not; 0 or -1. Fills *curve with memory of its own: cli_plot_release. */
+int cli_plot_read(plot_curve *curve, const char *run_dir, lf_error *err);
 void cli_plot_release(plot_curve *curve);
+
+/* Several curves in one SVG (cli_svg.c); false when there is nothing to draw. */
+typedef struct plot_named {
+    const char *name;
+    plot_curve curve;
+} plot_named;
+bool cli_svg_write(FILE *out, const plot_named *runs, int n);
 
 #endif

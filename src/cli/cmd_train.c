@@ -262,10 +262,8 @@ static void on_profile(const lf_train_profile *p, void *user)
 /* ---- the end ------------------------------------------------------------------------------------------------------------------ */
 static void draw_curve(const ui *u)
 {
-    char path[2 * LF_CONFIG_PATH_MAX];
-    snprintf(path, sizeof path, "%s/metrics.jsonl", u->run_dir);
     plot_curve curve;
-    if (cli_plot_read(&curve, path)) return;
+    if (cli_plot_read(&curve, u->run_dir, NULL)) return;
     int width = cli_width() < 100 ? cli_width() : 100;
     char *drawing = cli_plot_loss(
         &curve, &(plot_style){.width = width, .height = 13, .unicode = u->unicode, .color = cli_color(stderr, CLI_CYAN)[0] != 0});

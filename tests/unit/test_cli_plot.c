@@ -95,25 +95,27 @@ static void test_nothing_to_draw(void **state)
 static void test_metrics_file(void **state)
 {
     (void)state;
-    char path[] = "/tmp/lf-plot-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
+    char dir[] = "/tmp/lf-plot-XXXXXX", path[64];
+    lf_error err = {0};
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/metrics.jsonl", dir);
     static const char text[] = "{\"step\": 1, \"loss\": 5.5, \"lr\": 0.001}\n"
                                "{\"step\":2,\"loss\":5.0}\n"
                                "garbage\n\n"
                                "{\"step\":2,\"val_loss\":4.0,\"val_bpb\":2.0,\"val_floor_bpb\":1.5}\n"
                                "{\"step\":3,\"loss\":null}\n"
                                "{\"step\":4,\"loss\":4.5";
-    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
-    close(fd);
+    assert_int_equal(lf__write_file(path, text, sizeof text - 1, &err), 0);
     plot_curve c;
-    assert_int_equal(cli_plot_read(&c, path), 0);
-    assert_int_equal(c.n_train, 3);
+    assert_int_equal(cli_plot_read(&c, dir, &err), 0);
+    assert_int_equal(c.n_train, 2); /* the last line is torn: 4.5 may have been 4.57 */
     assert_int_equal(c.n_val, 1);
     assert_true(c.train[1].loss == 5.0 && c.val[0].step == 2 && c.floor == 3.0);
     cli_plot_release(&c);
     unlink(path);
-    assert_int_equal(cli_plot_read(&c, path), -1);
+    assert_int_equal(cli_plot_read(&c, dir, &err), -1);
+    assert_int_equal(err.code, LF_E_NOT_FOUND);
+    rmdir(dir);
     assert_int_equal(c.n_train, 0);
 }
 

@@ -64,6 +64,32 @@ static void rmsnorm_backward(lf_device *dev, float *dx, float *dw, const float *
     INNER(dev)->rmsnorm_backward(dev, dx, dw, dy, x, w, rstd, n, c, beta_dx, beta_dw);
 }
 
+static void layernorm_forward(lf_device *dev, float *y, float *stat, const float *x, const float *w, const float *b, int n, int c,
+                              float eps)
+{
+    count(dev, 7.0 * n * c, 8.0 * n * c);
+    INNER(dev)->layernorm_forward(dev, y, stat, x, w, b, n, c, eps);
+}
+
+static void layernorm_backward(lf_device *dev, float *dx, float *dw, float *db, const float *dy, const float *x, const float *w,
+                               const float *stat, int n, int c, int beta_dx, int beta_dw)
+{
+    count(dev, 16.0 * n * c, (beta_dx ? 16.0 : 12.0) * n * c);
+    INNER(dev)->layernorm_backward(dev, dx, dw, db, dy, x, w, stat, n, c, beta_dx, beta_dw);
+}
+
+static void act_forward(lf_device *dev, float *y, const float *x, int64_t n, lf_act act)
+{
+    count(dev, 10.0 * (double)n, 8.0 * (double)n);
+    INNER(dev)->act_forward(dev, y, x, n, act);
+}
+
+static void act_backward(lf_device *dev, float *dx, const float *dy, const float *x, int64_t n, lf_act act)
+{
+    count(dev, 15.0 * (double)n, 12.0 * (double)n);
+    INNER(dev)->act_backward(dev, dx, dy, x, n, act);
+}
+
 static void rope(lf_device *dev, float *x, ptrdiff_t ldx, const int32_t *positions, const float *table, int n, int n_heads, int head_dim,
                  int rotary, bool inverse)
 {
@@ -149,6 +175,8 @@ int lf__profile_begin(lf_device *dev, lf_error *err)
     p->ops.pack = pack, p->ops.gemm = gemm;
     p->ops.embed_forward = embed_forward, p->ops.embed_backward = embed_backward;
     p->ops.rmsnorm_forward = rmsnorm_forward, p->ops.rmsnorm_backward = rmsnorm_backward;
+    p->ops.layernorm_forward = layernorm_forward, p->ops.layernorm_backward = layernorm_backward;
+    p->ops.act_forward = act_forward, p->ops.act_backward = act_backward;
     p->ops.rope = rope, p->ops.attention_forward = attention_forward, p->ops.attention_backward = attention_backward;
     p->ops.glu_backward = glu_backward, p->ops.cross_entropy = cross_entropy, p->ops.add = add;
     p->ops.sum_squares = sum_squares, p->ops.adamw = adamw, p->ops.lion = lion;

@@ -24,9 +24,18 @@ static void file_shape(const lf_param *p, int64_t shape[2])
     shape[1] = turned ? p->rows : p->cols;
 }
 
+/* GPT-2's published files leave out the first word of its names. */
+static bool names(const char *tensor, const char *param)
+{
+    static const char first[] = "transformer.";
+    return strcmp(tensor, param) == 0 || (strncmp(param, first, sizeof first - 1) == 0 && strcmp(tensor, param + sizeof first - 1) == 0);
+}
+
 static int read_param(const lf_param *p, const lf_safetensors *st, const char *path, lf_error *err)
 {
-    const lf_st_tensor *t = lf__safetensors_find(st, p->name);
+    const lf_st_tensor *t = NULL;
+    for (size_t i = 0; i < st->n && !t; i++)
+        if (names(st->tensors[i].name, p->name)) t = &st->tensors[i];
     if (!t) return lf_error_set(err, LF_E_NOT_FOUND, "%s: the tensor \"%s\" is missing", path, p->name);
     int type = lf__dtype_find(t->dtype);
     if (type < 0)
@@ -54,13 +63,16 @@ static int read_param(const lf_param *p, const lf_safetensors *st, const char *p
     return 0;
 }
 
-/* A tensor that the table does not know: a tied head stored twice and old rotary buffers are harmless, anything else is not. */
+/* A tensor that the table does not know: a tied head stored twice, old rotary buffers and GPT-2's masks are harmless, anything else is not.
+ */
 static int check_known(const lf_model *m, const lf_safetensors *st, const char *path, lf_error *err)
 {
     for (size_t i = 0; i < st->n; i++) {
         const char *name = st->tensors[i].name;
         bool known = strstr(name, "rotary_emb.inv_freq") || (m->config.tie_word_embeddings && strcmp(name, "lm_head.weight") == 0);
-        for (int p = 0; p < m->n_params && !known; p++) known = strcmp(m->params[p].name, name) == 0;
+        const char *end = strstr(name, ".attn."); /* the causal mask */
+        known |= m->arch == &lf__arch_gpt2 && end && (strcmp(end, ".attn.bias") == 0 || strcmp(end, ".attn.masked_bias") == 0);
+        for (int p = 0; p < m->n_params && !known; p++) known = names(name, m->params[p].name);
         if (!known) {
             lf_error_set(err, LF_E_MISMATCH, "%s: the tensor \"%s\" is not part of a %s model of this config", path, name, m->arch->name);
             return lf_error_hint(err, "compare config.json with the tensors: layers, tie_word_embeddings, biases");

@@ -347,7 +347,7 @@ if unshare "${unshared[@]}" mount -t tmpfs none run 2>/dev/null; then
     bad "disk full: checkpoint" 1 'o space left|df -h run/new/checkpoints/|left: run/new run/new/checkpoints run/new/checkpoints/step-000007 ' small 600 '$F train tiny.yaml --run.dir run/new'
     bad "disk full: the first checkpoint" 1 'o space left|df -h|left: run/new run/new/checkpoints run/new/config.yaml run/new/metrics.jsonl ' small 200 '$F train tiny.yaml --run.dir run/new'
     bad "disk full: config.yaml" 1 'o space left|df -h run/|left: nothing' small 4 '$F train tiny.yaml --run.dir run/new'
-    bad "disk full: metrics" 1 'run/new/metrics.jsonl|o space left|df -h|left: run/new run/new/config.yaml run/new/metrics.jsonl ' small 12 '$F train tiny.yaml --run.dir run/new --train.checkpoint_every 0 --train.steps 400'
+    bad "disk full: metrics" 1 'run/new/metrics.jsonl|o space left|df -h|left: run/new run/new/config.yaml run/new/metrics.jsonl ' small 20 '$F train tiny.yaml --run.dir run/new --train.checkpoint_every 0 --train.steps 400'
 else
     skip "a disk that is full" "mount namespaces are not allowed here"
 fi

@@ -274,10 +274,46 @@ static void test_chunks(void **state)
             if (!variants[v].packed) check_chunks(&variants[v], rungs[r]);
 }
 
+/* GPT-2 as it is published: names without "transformer.", a mask per layer. */
+static void test_published_names(void **state)
+{
+    (void)state;
+    lf_error err = {0};
+    char dir[] = "/tmp/lf-golden-XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    lf_safetensors st = golden_open(GOLDEN "gpt2/model.safetensors");
+    lf_st_decl *decls = calloc(st.n + 1, sizeof *decls);
+    for (size_t i = 0; i < st.n; i++) {
+        const lf_st_tensor *t = &st.tensors[i];
+        decls[i] = (lf_st_decl){.name = t->name + strlen("transformer."), .dtype = "F32", .n_dims = t->n_dims};
+        memcpy(decls[i].shape, t->shape, 2 * sizeof *t->shape);
+    }
+    decls[st.n] = (lf_st_decl){.name = "h.0.attn.bias", .dtype = "F32", .n_dims = 1, .shape = {3}};
+    lf_writer *w = lf__safetensors_begin(path, decls, st.n + 1, &err);
+    if (!w) fail_msg("%s", err.message);
+    for (size_t i = 0; i < st.n; i++) lf__writer_add(w, st.tensors[i].data, st.tensors[i].bytes);
+    lf__writer_add(w, (float[3]){0}, 3 * sizeof(float));
+    assert_int_equal(lf__writer_commit(&w, &err), 0);
+
+    lf_device *dev = golden_device("auto", 1);
+    lf_model *m = golden_model(dev, GOLDEN "gpt2");
+    size_t bytes = m->n_floats * sizeof(float);
+    float *kept = memcpy(malloc(bytes), m->data, bytes);
+    memset(m->data, 0, bytes);
+    if (lf__model_read(m, dir, &err)) fail_msg("%s", err.message);
+    assert_memory_equal(m->data, kept, bytes);
+    free(kept), free(decls);
+    lf_model_free(&m);
+    lf_device_close(&dev);
+    lf__safetensors_close(&st);
+    lf__remove_tree(dir, NULL);
+}
+
 int main(void)
 {
     n_rungs = golden_rungs(rungs);
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_variants), cmocka_unit_test(test_bf16), cmocka_unit_test(test_curve),
-                                       cmocka_unit_test(test_chunks)};
+                                       cmocka_unit_test(test_chunks), cmocka_unit_test(test_published_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,29 @@ static void run_swiglu(lf_device *dev, float *work, float *out)
     dev->ops->glu_backward(dev, out + N * F, out + 3 * N * F, dh, gu, N, F, LF_ACT_SILU);
 }
 
+static void run_layernorm(lf_device *dev, float *work, float *out)
+{
+    enum { N = 5, C = 77 };
+    float *x = work, *w = x + N * C, *b = w + C, *dy = b + C, *stat = out + 2 * N * C + 2 * C;
+    fill(x, N * C, 1), fill(w, 2 * C, 2), fill(dy, N * C, 3);
+    dev->ops->layernorm_forward(dev, out, stat, x, w, b, N, C, 1e-5f);
+    dev->ops->layernorm_backward(dev, out + N * C, out + 2 * N * C, out + 2 * N * C + C, dy, x, w, stat, N, C, 0, 0);
+}
+
+/* Every activation, and the soft cap. */
+static void run_activations(lf_device *dev, float *work, float *out)
+{
+    enum { N = 301 };
+    fill(work, 2 * N, 1);
+    for (int i = 0; i < N; i++) work[i] *= 6.0f;
+    for (int act = LF_ACT_SILU; act <= LF_ACT_RELU2; act++, out += 2 * N) {
+        dev->ops->act_forward(dev, out, work, N, (lf_act)act);
+        dev->ops->act_backward(dev, out + N, work + N, work, N, (lf_act)act);
+    }
+    memcpy(out, work, N * sizeof *out);
+    dev->ops->softcap(dev, out, out + N, 2.0f, N);
+}
+
 static void run_cross_entropy(lf_device *dev, float *work, float *out)
 {
     enum { N = 3, V = 211 };
@@ -138,9 +161,16 @@ static void run_attention(lf_device *dev, float *work, float *out)
 
 /* Float chains of K terms differ by about sqrt(K) roundings, sums by less; exp is good to two; adamw divides by roots. */
 static const family families[] = {
-    {"gemm", 1e-5, run_gemm, 2 * 37 * 45},    {"rmsnorm", 1e-5, run_rmsnorm, 2 * 5 * 77 + 77 + 5}, {"rope", 1e-6, run_rope, 3 * 3 * 22},
-    {"swiglu", 1e-5, run_swiglu, 4 * 3 * 53}, {"cross-entropy", 1e-5, run_cross_entropy, 3 * 212}, {"adamw", 1e-5, run_adamw, 3 * 301 + 1},
-    {"attention", 2e-5, run_attention, OUT},  {"gemm bf16", 1e-5, run_gemm_bf16, 2 * 37 * 45},
+    {"gemm", 1e-5, run_gemm, 2 * 37 * 45},
+    {"rmsnorm", 1e-5, run_rmsnorm, 2 * 5 * 77 + 77 + 5},
+    {"rope", 1e-6, run_rope, 3 * 3 * 22},
+    {"swiglu", 1e-5, run_swiglu, 4 * 3 * 53},
+    {"cross-entropy", 1e-5, run_cross_entropy, 3 * 212},
+    {"adamw", 1e-5, run_adamw, 3 * 301 + 1},
+    {"layernorm", 1e-5, run_layernorm, 2 * 5 * 77 + 2 * 77 + 10},
+    {"activations", 1e-5, run_activations, 10 * 301},
+    {"attention", 2e-5, run_attention, OUT},
+    {"gemm bf16", 1e-5, run_gemm_bf16, 2 * 37 * 45},
 };
 
 static double largest_error(const float *a, const float *b, int n)

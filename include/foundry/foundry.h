@@ -13,6 +13,7 @@
 #include "foundry/runs.h"
 #include "foundry/tokenizer.h"
 #include "foundry/train.h"
+#include "foundry/verify.h"
 
 #ifdef __cplusplus
 extern "C" {

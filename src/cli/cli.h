@@ -20,6 +20,7 @@
     X(plan, "what a recipe needs, before it is trained: size, memory, speed, time", "训练之前先看：参数、内存、速度、时间")                  \
     X(train, "train a model as a recipe says; resumes by itself", "按配方训练模型；中断后自动续训")                                        \
     X(runs, "past runs side by side: list, show, compare, draw", "历次训练并排看：列出、查看、比较、画曲线")                              \
+    X(verify, "train a golden run: is every loss what it should be?", "跑一次标准训练：每个损失都对吗？")                                   \
     X(generate, "continue a text with a trained model", "用训练好的模型续写文本")                                                          \
     X(bench, "how fast this machine is, and how much of it the kernels use", "这台机器有多快，内核用到了几成")                            \
     X(config, "write, show and check configurations", "写出、查看和检查配置")                                                              \

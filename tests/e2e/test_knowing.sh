@@ -54,6 +54,20 @@ equal "no such folder: exit 1" 1 $?
 run runs plot one -o nowhere/x.svg >err.txt 2>&1
 equal "a picture that cannot be written: exit 1" 1 $?
 
+# Golden runs: the shipped curve, to the last bit on the rungs that share their arithmetic.
+run verify char --steps 5 --threads 1 >verify.txt 2>err.txt
+equal "verify char: right" 0 $?
+equal "three losses, all right" "all 3 losses are right" "$(tail -n 1 verify.txt)"
+run verify char --steps 2 --isa scalar --json >verify.json 2>err.txt
+equal "verify on another rung: within its band" 0 $?
+json "verify --json" verify.json
+says "with a band" '"band": 0.0001' verify.json
+run verify shakespeare-char --data s.txt >err.txt 2>&1
+equal "another text: exit 1" 1 $?
+says "another text: its SHA-256" "SHA-256" err.txt
+run verify cahr >err.txt 2>&1
+says "no such golden run" "foundry verify char" err.txt
+
 run bench gmm >err.txt 2>&1
 equal "no such suite: exit 2" 2 $?
 says "no such suite: did you mean" "foundry bench gemm" err.txt

@@ -78,6 +78,7 @@ static void equals_the_run(void **state)
         {"data.document_mask", "true", "train.micro_batch_tokens", "128", NULL},
         {"train.optimizer", "muon", "model.tie_word_embeddings", "false", NULL},
         {"train.dtype", "auto", "model.use_qk_norm", "true", NULL},
+        {"train.ema_decay", "0.99", "train.optimizer", "lion", "model.model_type", "gpt2", NULL},
         {"model.num_key_value_heads", "2", "train.seq_len", "32", "model.vocab_size", "1003", NULL},
         {"data.train", "TEXT", "data.tokenizer_mode", "char", NULL},
         {"data.train", "TEXT", "data.tokenizer_vocab_size", "400", "data.val_fraction", "0.02", NULL},

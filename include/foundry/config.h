@@ -73,6 +73,8 @@ typedef struct lf_train_config {
     double ema_decay;         /* 0: no average of the weights                                       */
     double skip_zscore;       /* 0: no update is skipped                                            */
     int64_t skip_window;
+    char recompute[LF_TEXT_MAX]; /* none|block|auto: activations of blocks are kept, or made again */
+    int64_t memory_limit;        /* bytes of all arenas together; 0: the machine's                 */
     double z_loss, label_smoothing;
     int64_t seed;
     int64_t eval_every, eval_documents, sample_every, checkpoint_every, log_every, keep_last;

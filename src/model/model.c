@@ -155,6 +155,7 @@ int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool
                   .scratch = &scratch,
                   .tape = training ? &c->tape : NULL,
                   .products = m->products,
+                  .recompute = m->recompute,
                   .dry = true};
     float *logits;
     if (shape->targets)
@@ -174,7 +175,8 @@ int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool
                       .step = &c->step,
                       .scratch = &c->scratch,
                       .tape = training ? &c->tape : NULL,
-                      .products = m->products};
+                      .products = m->products,
+                      .recompute = m->recompute};
     return 0;
 }
 

@@ -81,8 +81,9 @@ struct lf_model {
     lf_model_config config;
     const struct lf_arch *arch;
     lf_dtype products; /* of the panels, and of attention without a cache */
-    lf_arena weights; /* weights, then their panels, then the rope table */
-    lf_arena grads;   /* training: one gradient per weight, same order   */
+    bool recompute;    /* training contexts made from now on keep no insides of blocks */
+    lf_arena weights;  /* weights, then their panels, then the rope table */
+    lf_arena grads;    /* training: one gradient per weight, same order   */
     lf_weight embed, positions, norm, norm_bias, head;
     lf_layer *layers;
     lf_param *params;

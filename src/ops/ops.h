@@ -59,6 +59,7 @@ typedef struct lf_ctx {
     lf_arena *scratch;             /* rewound per block                                                             */
     lf_tape *tape;                 /* NULL: inference                                                               */
     lf_dtype products;             /* LF_BF16: attention rounds its operands, too (weights know for themselves)     */
+    bool recompute;                /* with a tape: the insides of a block are made again on the way back            */
     bool dry;                      /* allocate and check, compute nothing: how memory is forecast                   */
     float *stream[2];              /* two buffers by turns: the residual stream itself, or with a tape its gradient */
     int streams;                   /* stream tensors made since lf__ctx_begin                                       */

@@ -101,6 +101,33 @@ static void block_begin_backward(lf_ctx *ctx, void *args)
     lf__arena_rewind(ctx->scratch, b->mark);
 }
 
+/* Recomputed: forward forgets what fn put on the tape and into the arenas; backward runs fn again, which puts the same bits there (sums are
+ * in a fixed order, chance is keyed by place), and unwinds it before the block below is made again.
+ *
+ *   step     | embed | y0 | y1 | y2 | one block's insides |                                     of all layers only the stream stays */
+typedef struct block_again {
+    lf_block_fn fn;
+    lf_tensor *y, *x;
+    void *model;
+    int layer;
+} block_again;
+
+static void run_forgotten(lf_ctx *ctx, const block_again *b, bool backward)
+{
+    size_t meta = lf__arena_mark(ctx->meta), step = lf__arena_mark(ctx->step), scratch = lf__arena_mark(ctx->scratch);
+    lf_record *last = ctx->tape->last;
+    ctx->tape->last = NULL;
+    b->fn(ctx, b->y, b->x, b->model, b->layer);
+    if (backward) lf__backward(ctx);
+    ctx->tape->last = last;
+    lf__arena_rewind(ctx->meta, meta);
+    lf__arena_rewind(ctx->step, step);
+    lf__arena_rewind(ctx->scratch, scratch);
+}
+
+static void block_again_backward(lf_ctx *ctx, void *args) { run_forgotten(ctx, args, true); }
+
+static const lf_op recomputed = {"block again", block_again_backward};
 static const lf_op block_begin = {"block begin", block_begin_backward};
 static const lf_op block_end = {"block end", block_end_backward};
 
@@ -108,6 +135,13 @@ lf_tensor *lf__block(lf_ctx *ctx, lf_block_fn fn, lf_tensor *x, void *model, int
 {
     if (lf__failed(ctx)) return x;
     lf_tensor *y = lf__stream(ctx, "block", x->rows, x->cols);
+    if (ctx->tape && ctx->recompute) {
+        block_again again = {fn, y, x, model, layer};
+        if (lf__failed(ctx)) return x;
+        run_forgotten(ctx, &again, false);
+        lf__record(ctx, &recomputed, &again, sizeof again);
+        return lf__failed(ctx) ? x : y;
+    }
     block_bracket *bracket = lf__ctx_push(ctx, ctx->meta, sizeof *bracket);
     lf__record(ctx, &block_begin, &bracket, sizeof(block_bracket *));
     size_t mark = lf__arena_mark(ctx->scratch);

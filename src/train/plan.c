@@ -37,7 +37,7 @@ static uint64_t bytes_of(lf_device *device, const lf_config *config, const lf_da
     return bytes;
 }
 
-/* The least change with which it fits: smaller micro-batches (the same model), then shorter windows. */
+/* The least change with which it fits: smaller micro-batches, blocks made again (both give the same model), then shorter windows. */
 static void advise(lf_plan *plan, lf_device *device, const lf_config *config, const lf_data_outlook *o)
 {
     lf_config *c = lf__calloc(1, sizeof *c, NULL);
@@ -48,6 +48,13 @@ static void advise(lf_plan *plan, lf_device *device, const lf_config *config, co
         plan->advice_bytes = bytes_of(device, c, o, NULL, NULL);
         if (plan->advice_bytes <= plan->memory_available)
             snprintf(plan->advice, sizeof plan->advice, "--train.micro_batch_tokens %" PRId64, c->train.micro_batch_tokens);
+    }
+    if (!plan->advice[0] && strcmp(c->train.recompute, "block") != 0) {
+        snprintf(c->train.recompute, sizeof c->train.recompute, "block");
+        c->train.micro_batch_tokens = plan->seq_len;
+        plan->advice_bytes = bytes_of(device, c, o, NULL, NULL);
+        if (plan->advice_bytes <= plan->memory_available)
+            snprintf(plan->advice, sizeof plan->advice, "--train.recompute block --train.micro_batch_tokens %" PRId64, plan->seq_len);
     }
     for (int64_t t = plan->seq_len / 2; t >= 16 && !plan->advice[0]; t /= 2) {
         if (plan->tokens_per_step % t) continue;
@@ -189,6 +196,7 @@ int lf_plan_run(lf_plan *plan, lf_device *device, const lf_config *config, doubl
     }
     if (!status) {
         plan->memory_total = lf__memory_total(), plan->memory_available = lf__memory_available();
+        if (c->train.memory_limit) plan->memory_available = LF_MIN(plan->memory_available, (uint64_t)c->train.memory_limit);
         plan->fits = plan->bytes <= plan->memory_available;
         if (!plan->fits) advise(plan, device, c, &o);
     }

@@ -30,6 +30,7 @@ static void batch_release(lf_step_batch *b)
 {
     free(b->tokens);
     free(b->n_starts);
+    memset(b, 0, sizeof *b);
 }
 
 /* Where there is no data: tokens drawn by chance, one sequence. */
@@ -101,11 +102,13 @@ void lf__config_resolve(lf_config *c, const lf_device *device)
     if (!c->model.num_key_value_heads) c->model.num_key_value_heads = c->model.num_attention_heads;
 }
 
-static int set_up(lf_trainer *t, bool evaluates, bool dry, lf_error *err)
+static int set_up(lf_trainer *t, bool evaluates, bool recompute, bool dry, lf_error *err)
 {
     const lf_config *c = t->config;
     t->model = lf__model_alloc(t->device, &c->model, true, lf__products_of(c), dry, err);
-    if (!t->model || lf__optimizer_init(&t->optimizer, t->model, &c->train, err) || batch_init(&t->batch, &c->train, err)) return -1;
+    if (!t->model) return -1;
+    t->model->recompute = recompute;
+    if (lf__optimizer_init(&t->optimizer, t->model, &c->train, err) || batch_init(&t->batch, &c->train, err)) return -1;
 
     /* The shape that memory is reserved for: a full micro-batch of undivided windows. */
     lf_step_batch *b = &t->batch;
@@ -141,19 +144,42 @@ int lf__trainer_arenas(const lf_trainer *t, lf_train_arena out[LF_TRAIN_ARENAS])
     return n;
 }
 
-/* Each arena may fit where their sum does not: reserving would succeed, and the kernel end the process later. */
-static int check_sum(const lf_trainer *t, lf_error *err)
+static uint64_t sum_of(const lf_trainer *t)
 {
     lf_train_arena arenas[LF_TRAIN_ARENAS];
     uint64_t sum = 0;
-    char need[32], have[32];
     int n = lf__trainer_arenas(t, arenas);
     for (int i = 0; i < n; i++) sum += arenas[i].bytes;
-    if (sum <= lf__memory_total()) return 0;
-    lf_error_set(err, LF_E_MEMORY, "this run needs %s of memory (%" PRIu64 " bytes); this machine has %s",
-                 lf__human_bytes(need, (double)sum), sum, lf__human_bytes(have, (double)lf__memory_total()));
-    return lf_error_hint(err, "foundry plan says what would fit; the first thing to try: --train.micro_batch_tokens %" PRId64,
-                         t->config->train.seq_len);
+    return sum;
+}
+
+static uint64_t limit_of(const lf_config *c)
+{
+    return c->train.memory_limit ? LF_MIN((uint64_t)c->train.memory_limit, lf__memory_total()) : lf__memory_total();
+}
+
+/* Each arena may fit where their sum does not: reserving would succeed, and the kernel end the process later. */
+static int check_sum(const lf_trainer *t, lf_error *err)
+{
+    const lf_train_config *c = &t->config->train;
+    uint64_t sum = sum_of(t), limit = limit_of(t->config);
+    char need[32], have[32];
+    if (sum <= limit) return 0;
+    lf__human_bytes(need, (double)sum), lf__human_bytes(have, (double)limit);
+    lf_error_set(err, LF_E_MEMORY, "this run needs %s of memory (%" PRIu64 " bytes)%s; %s %s", need, sum,
+                 t->model->recompute ? ", blocks recomputed" : "",
+                 c->memory_limit && limit == (uint64_t)c->memory_limit ? "train.memory_limit is" : "this machine has", have);
+    if (!t->model->recompute) return lf_error_hint(err, "--train.recompute block; foundry plan says what would fit");
+    return lf_error_hint(err, "foundry plan says what would fit; the first thing to try: --train.micro_batch_tokens %" PRId64, c->seq_len);
+}
+
+static void release_memory(lf_trainer *t)
+{
+    lf__evaluator_release(&t->evaluator);
+    lf__model_ctx_release(&t->ctx);
+    batch_release(&t->batch);
+    lf__optimizer_release(&t->optimizer);
+    lf_model_free(&t->model);
 }
 
 int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const lf_shards *shards, bool evaluates, bool dry, lf_error *err)
@@ -161,6 +187,7 @@ int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const 
     memset(t, 0, sizeof *t);
     lf__config_resolve(config, device);
     t->device = device, t->config = config;
+    bool recompute = strcmp(config->train.recompute, "block") == 0;
     if (shards) {
         t->loader = (lf_loader){.shards = shards,
                                 .seq_len = (int)config->train.seq_len,
@@ -176,22 +203,22 @@ int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const 
             return lf_error_hint(err, "use more text, a smaller --train.batch_tokens or a shorter --train.seq_len");
         }
     }
-    if (lf__dtype_check(config, device, err) || lf__model_check(&config->model, "model", err) || set_up(t, evaluates, true, err)) return -1;
+    if (lf__dtype_check(config, device, err) || lf__model_check(&config->model, "model", err) || set_up(t, evaluates, recompute, true, err))
+        return -1;
+    if (strcmp(config->train.recompute, "auto") == 0 && sum_of(t) > limit_of(config)) {
+        recompute = true;
+        release_memory(t);
+        if (set_up(t, evaluates, recompute, true, err)) return -1;
+    }
     if (dry) return 0;
     if (check_sum(t, err)) return -1;
-    lf_loader loader = t->loader;
-    lf__trainer_release(t);
-    t->device = device, t->config = config, t->loader = loader;
-    return set_up(t, evaluates, false, err);
+    release_memory(t);
+    return set_up(t, evaluates, recompute, false, err);
 }
 
 void lf__trainer_release(lf_trainer *t)
 {
-    lf__evaluator_release(&t->evaluator);
-    lf__model_ctx_release(&t->ctx);
-    batch_release(&t->batch);
-    lf__optimizer_release(&t->optimizer);
-    lf_model_free(&t->model);
+    release_memory(t);
     memset(t, 0, sizeof *t);
 }
 

@@ -80,6 +80,7 @@ static void equals_the_run(void **state)
         {"train.dtype", "auto", "model.use_qk_norm", "true", NULL},
         {"train.ema_decay", "0.99", "train.optimizer", "lion", "model.model_type", "gpt2", NULL},
         {"model.num_key_value_heads", "2", "train.seq_len", "32", "model.vocab_size", "1003", NULL},
+        {"train.recompute", "block", "model.num_hidden_layers", "5", NULL},
         {"data.train", "TEXT", "data.tokenizer_mode", "char", NULL},
         {"data.train", "TEXT", "data.tokenizer_vocab_size", "400", "data.val_fraction", "0.02", NULL},
         {"data.train", "TEXT", "data.val", "TEXT", NULL},
@@ -166,6 +167,36 @@ static void what_does_not_fit(void **state)
     free(c);
 }
 
+/* auto: blocks are made again only where keeping them does not fit; and what is not enough even so is refused with both numbers. */
+static void recompute(void **state)
+{
+    LF_UNUSED(state);
+    static const char *const how[] = {"none", "block", "auto", "auto"};
+    uint64_t bytes[4];
+    char limit[32];
+    lf_error e = {0};
+    lf_plan plan;
+    lf_config *c = malloc(sizeof *c);
+    configure(c, (const char *const[]){"model.num_hidden_layers", "8", NULL});
+    for (int i = 0; i < 4; i++) {
+        snprintf(limit, sizeof limit, "%llu", i == 3 ? (unsigned long long)(bytes[0] + bytes[1]) / 2 : 0ull);
+        set(c, "train.recompute", how[i]);
+        set(c, "train.memory_limit", limit);
+        assert_ok(lf_plan_run(&plan, device, c, 0, NULL, err));
+        assert_true(plan.fits);
+        bytes[i] = plan.bytes;
+    }
+    assert_true(bytes[1] < bytes[0] * 3 / 4);
+    assert_true(bytes[2] == bytes[0] && bytes[3] == bytes[1]);
+    snprintf(limit, sizeof limit, "%llu", (unsigned long long)bytes[1] - 1);
+    set(c, "train.memory_limit", limit);
+    set(c, "run.dir", in_scratch("limited"));
+    assert_int_equal(lf_train_run(device, c, NULL, &e), -1);
+    assert_int_equal(e.code, LF_E_MEMORY);
+    assert_non_null(strstr(e.message, "blocks recomputed; train.memory_limit is"));
+    free(c);
+}
+
 static bool yes(void *user)
 {
     LF_UNUSED(user);
@@ -199,10 +230,8 @@ static void mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_the_run),
-        cmocka_unit_test(counts),
-        cmocka_unit_test(what_does_not_fit),
-        cmocka_unit_test(mistakes),
+        cmocka_unit_test(equals_the_run), cmocka_unit_test(counts),   cmocka_unit_test(what_does_not_fit),
+        cmocka_unit_test(recompute),      cmocka_unit_test(mistakes),
     };
     return cmocka_run_group_tests(tests, set_up, take_down);
 }

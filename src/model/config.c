@@ -2,6 +2,7 @@
  * between keys. Single keys and their ranges are the option table's business (config_table.c). A config is a plain struct: nothing to
  * free, one writer at a time. */
 #include "model/config_table.h"
+#include "model/model.h"
 #include "model/presets.h"
 
 #include <ctype.h>

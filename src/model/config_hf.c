@@ -19,10 +19,10 @@ typedef struct family {
 /* clang-format off */
 static const family families[] = {
     {"llama", "LlamaForCausalLM", "llama", "", "hidden_act attention_bias mlp_bias", false, false},
-    {"mistral", "MistralForCausalLM", "llama", "", "hidden_act sliding_window", false, false},
-    {"qwen2", "Qwen2ForCausalLM", "llama", "qkv_bias=true max_window_layers=28",
+    {"mistral", "MistralForCausalLM", "llama", "sliding_window=4096", "hidden_act sliding_window", false, false},
+    {"qwen2", "Qwen2ForCausalLM", "llama", "qkv_bias=true sliding_window=4096 max_window_layers=28",
         "hidden_act sliding_window sliding_window_pattern max_window_layers", false, true},
-    {"qwen3", "Qwen3ForCausalLM", "llama", "use_qk_norm=true max_window_layers=28",
+    {"qwen3", "Qwen3ForCausalLM", "llama", "use_qk_norm=true sliding_window=4096 max_window_layers=28",
         "hidden_act attention_bias sliding_window sliding_window_pattern max_window_layers", false, true},
     {"gemma2", "Gemma2ForCausalLM", "llama",
         "hidden_act=gelu_pytorch_tanh sliding_window=4096 sliding_window_pattern=2 attn_logit_softcapping=50 final_logit_softcapping=30 "
@@ -233,7 +233,7 @@ static const family *find_family(const lf_doc *doc, const char *path, lf_error *
 {
     const lf_doc_entry *type = find(doc, "model_type");
     if (!type) {
-        lf_error_set(err, LF_E_CONFIG, "%s: no \"model_type\": expected a Hugging Face configuration of a llama model", path);
+        lf_error_set(err, LF_E_CONFIG, "%s: no \"model_type\": expected a Hugging Face configuration, with its type", path);
         lf_error_hint(err, "our own configurations put these keys below \"model:\"; see foundry config init");
         return NULL;
     }
@@ -244,7 +244,7 @@ static const family *find_family(const lf_doc *doc, const char *path, lf_error *
     }
     lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: model_type: expected one of %s, got \"%.64s\": this architecture is not implemented", path,
                  type->line, list, type->value);
-    lf_error_hint(err, "models of these types can be read: %s", list);
+    lf_error_hint(err, "what a model of ours can be: foundry help options");
     return NULL;
 }
 
@@ -259,6 +259,17 @@ static int refuse_unsupported(const lf_doc *doc, const family *f, const char *pa
             return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: %s: expected %s, got \"%.64s\": %s", path, e->line, e->key,
                                 *values ? values : "null or nothing", e->value, must_be[row].what);
         }
+    }
+    /* A switch that others of the family have, in a file of a type that has not: which of the two is meant, nobody knows. */
+    static const char *const foreign[] = {"ungated_mlp",     "alibi",       "rms_norm_unit_offset", "sandwich_norm",
+                                          "scale_embedding", "use_qk_norm", "query_pre_attn_scalar"};
+    for (size_t i = 0; i < LF_COUNT(foreign); i++) {
+        char set[LF_TEXT_MAX];
+        const lf_doc_entry *e = says(f->reads, foreign[i]) ? NULL : find(doc, foreign[i]);
+        const char *meant = set_by(f, foreign[i], set, sizeof set);
+        if (!e || e->is_null || strcmp(e->value, meant ? meant : "false") == 0) continue;
+        return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: %s: expected %s, got \"%.64s\": a model of type %s does not have it", path,
+                            e->line, e->key, meant ? meant : "nothing", e->value, f->type);
     }
     return 0;
 }
@@ -292,10 +303,11 @@ static int read_switches(lf_config *c, const lf_doc *doc, const family *f, const
         const lf_doc_entry *e = says(f->reads, *name) ? find_key(doc, f, *name) : NULL;
         const char *set = set_by(f, *name, value, sizeof value);
         snprintf(key, sizeof key, "model.%s", *name);
-        const char *off = lf__option_find(lf__config_options, key)->fallback, *text = e && !e->is_null ? e->value
-                                                                                      : e              ? off
-                                                                                      : set            ? set
-                                                                                                       : off;
+        const char *text = lf__option_find(lf__config_options, key)->fallback;
+        if (e && !e->is_null)
+            text = e->value;
+        else if (!e && set)
+            text = set;
         if (strcmp(*name, "hidden_act") == 0 && strcmp(text, "swish") == 0) text = "silu";
         snprintf(origin, sizeof origin, "%.1000s:%d", path, (e ? e : find(doc, "model_type"))->line);
         if (lf__config_set(c, key, text, origin, err)) return -1;
@@ -311,6 +323,16 @@ static const lf_doc_entry *item(const lf_doc *doc, const char *list, int64_t i)
     return find(doc, key);
 }
 
+/* The end of the run of layers from `from` on that see everything (full), or that do not. */
+static int64_t run_of(const lf_doc *doc, int64_t from, int64_t layers, bool full)
+{
+    for (; from < layers; from++) {
+        const lf_doc_entry *e = item(doc, "layer_types", from);
+        if (!e || (strcmp(e->value, "full_attention") == 0) != full) break;
+    }
+    return LF_MIN(from, layers);
+}
+
 /* Lists with one entry a layer, as the rules that make them: layer_types ("sliding_attention" or "full_attention") and no_rope_layers
  * (1 = rotary). A list that no rule of ours makes is refused. */
 static int read_layers(lf_config *c, const lf_doc *doc, const family *f, const char *path, lf_error *err)
@@ -323,9 +345,8 @@ static int read_layers(lf_config *c, const lf_doc *doc, const family *f, const c
         while (off < layers && item(doc, "no_rope_layers", off) && strcmp(item(doc, "no_rope_layers", off)->value, "0") != 0) off++;
         m->no_rope_layer_interval = off < layers ? off + 1 : 0;
         for (int64_t i = 0; i < layers; i++) {
-            bool rotates = !m->no_rope_layer_interval || (i + 1) % m->no_rope_layer_interval != 0;
             e = item(doc, "no_rope_layers", i);
-            if (!e || strcmp(e->value, rotates ? "1" : "0") != 0)
+            if (!e || strcmp(e->value, lf__layer_rotates(m, (int)i) ? "1" : "0") != 0)
                 return lf_error_set(err, LF_E_UNSUPPORTED,
                                     "%s: no_rope_layers: layers without positions must come at equal distances, one entry a layer", path);
         }
@@ -335,18 +356,14 @@ static int read_layers(lf_config *c, const lf_doc *doc, const family *f, const c
         return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: use_sliding_window: a sliding window in a model of type %s is not implemented",
                             path, asked->line, f->type);
     if (!on) m->sliding_window = m->sliding_window_pattern = m->max_window_layers = 0;
-    if (!on || !says(f->reads, "sliding_window_pattern") || !(e = item(doc, "layer_types", 0))) return 0;
-    int64_t first = 0, full;
-    while (first < layers && item(doc, "layer_types", first) && strcmp(item(doc, "layer_types", first)->value, "full_attention") == 0)
-        first++;
-    for (full = first;
-         full < layers && item(doc, "layer_types", full) && strcmp(item(doc, "layer_types", full)->value, "full_attention") != 0;)
-        full++;
-    m->max_window_layers = first, m->sliding_window_pattern = full < layers ? full + 1 : 0;
+    if (!on || !says(f->reads, "sliding_window_pattern") || find(doc, "sliding_window_pattern")) return 0;
+    if (!item(doc, "layer_types", 0)) return 0;
+    int64_t first = run_of(doc, 0, layers, true), full = run_of(doc, first, layers, false), next = run_of(doc, full + 1, layers, false);
+    m->max_window_layers = first;
+    m->sliding_window_pattern = next < layers ? next - full : full < layers ? full + 1 : 0;
     for (int64_t i = 0; i < layers; i++) {
-        bool slides = i >= first && (!m->sliding_window_pattern || (i + 1) % m->sliding_window_pattern != 0);
         e = item(doc, "layer_types", i);
-        if (!e || strcmp(e->value, slides ? "sliding_attention" : "full_attention") != 0)
+        if (!e || strcmp(e->value, lf__layer_slides(m, (int)i) ? "sliding_attention" : "full_attention") != 0)
             return lf_error_set(err, LF_E_UNSUPPORTED,
                                 "%s: layer_types: expected one entry a layer, sliding_attention with full_attention at equal distances",
                                 path);

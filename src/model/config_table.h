@@ -11,8 +11,6 @@ extern const lf_option lf__config_options[]; /* ends with a row whose key is NUL
 int lf__config_set(lf_config *c, const char *key, const char *text, const char *origin, lf_error *err);
 /* Where the value of key came from. */
 const char *lf__config_origin_of(const lf_config *c, const char *key);
-/* The switches of the llama family, keys without "model.", NULL-terminated. */
-extern const char *const lf__model_switches[];
 /* A Hugging Face config.json, already flattened, into the model section. */
 int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_error *err);
 

@@ -238,6 +238,7 @@ static void hugging_face(void **state)
               {OTHER("smollm3", ", \"no_rope_layers\": [0, 1]"), "no_rope_layers: layers without positions"},
               {OTHER("smollm3", ", \"sliding_window\": 9, \"use_sliding_window\": true"), "sliding_window"},
               {OTHER("gemma2", ", \"layer_types\": [\"full_attention\", \"chunked_attention\"]"), "layer_types"},
+              {HF(", \"alibi\": true"), "alibi: expected nothing, got \"true\": a model of type llama does not have it"},
               {OTHER("gpt2", ", \"scale_attn_weights\": false"), "scale_attn_weights: expected true"},
               {HF(", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}"), "rope_scaling.type: expected default, got \"linear\""},
               {HF(", \"rope_parameters\": {\"rope_type\": \"yarn\"}"), "rope_parameters.rope_type"},
@@ -274,6 +275,29 @@ static void hugging_face(void **state)
     assert_true(a.model.rope_theta == 5e4);
     assert_non_null(strstr(warning, "1 key is not known here and ignored: shiny"));
 
+    /* One entry a layer becomes a rule; what the type means stands where the file says nothing. */
+    static const struct {
+        const char *text;
+        int64_t window, pattern, below, no_rope;
+    } lists[] = {{OTHER("gemma2", ", \"layer_types\": [\"sliding_attention\", \"full_attention\"]"), 4096, 2, 0, 0},
+                 {OTHER("gemma2", ", \"sliding_window\": null"), 0, 0, 0, 0},
+                 {OTHER("qwen3", ", \"use_sliding_window\": true, \"sliding_window\": 9, \"layer_types\": [\"full_attention\", "
+                                 "\"sliding_attention\"]"),
+                  9, 0, 1, 0},
+                 {OTHER("qwen2", ", \"use_sliding_window\": false, \"sliding_window\": 9"), 0, 0, 0, 0},
+                 {OTHER("mistral", ""), 4096, 0, 0, 0},
+                 {OTHER("smollm3", ", \"no_rope_layers\": [1, 0]"), 0, 0, 0, 2},
+                 {OTHER("smollm3", ""), 0, 0, 0, 4}};
+    for (size_t i = 0; i < LF_COUNT(lists); i++) {
+        lf_config_init(&a);
+        if (lf_config_load(&a, put("config.json", lists[i].text), &err)) fail_msg("%s", err.message);
+        const lf_model_config *m = &a.model;
+        if (m->sliding_window != lists[i].window || m->sliding_window_pattern != lists[i].pattern ||
+            m->max_window_layers != lists[i].below || m->no_rope_layer_interval != lists[i].no_rope)
+            fail_msg("%s: %d %d %d %d", lists[i].text, (int)m->sliding_window, (int)m->sliding_window_pattern, (int)m->max_window_layers,
+                     (int)m->no_rope_layer_interval);
+    }
+
     char path[300];
     snprintf(path, sizeof path, "%s/config.json", dir);
     lf_config_init(&a);
@@ -297,6 +321,7 @@ static void switches(void **state)
     } rows[] = {{{"attention_bias", "true"}, "llama"},
                 {{"sliding_window", "9"}, "mistral"},
                 {{"sliding_window", "9", "qkv_bias", "true", "max_window_layers", "2"}, "qwen2"},
+                {{"sliding_window", "9", "use_qk_norm", "true", "max_window_layers", "2", "sliding_window_pattern", "2"}, "qwen3"},
                 {{"use_qk_norm", "true"}, "qwen3"},
                 {{"no_rope_layer_interval", "3"}, "smollm3"},
                 {{"hidden_act", "relu2", "ungated_mlp", "true"}, "arcee"},

@@ -1,6 +1,6 @@
 /* Whole models with every switch that no golden model has, and mixtures: the gradient against central differences, the cache against the
- * whole (the same bits in chunks), saved and loaded again (the same bits), one thread against two, and dropout against itself: the same for
- * any number of threads and any cut into micro-batches. */
+ * whole (the same bits in chunks), saved and loaded again (the same bits), one thread against two that recompute (the same bits), and
+ * dropout against itself: the same for any number of threads and any cut into micro-batches. */
 #include "golden/golden.h"
 
 enum { T = 70, SEQS = 2, N = T * SEQS }; /* longer than a block of 64 keys */
@@ -52,12 +52,13 @@ typedef struct rig {
     int32_t tokens[N], targets[N], positions[N], seq_start[SEQS + 1];
 } rig;
 
-static void rig_open(rig *r, size_t row, int threads)
+static void rig_open(rig *r, size_t row, int threads, bool recompute)
 {
     lf_error err = {0};
     r->dev = golden_device("auto", threads);
     r->m = lf__model_alloc(r->dev, config_of(row), true, LF_F32, false, &err);
     if (!r->m) fail_msg("%s", err.message);
+    r->m->recompute = recompute;
     lf__model_init_weights(r->m, 3);
     if (r->m->config.zero_init) { /* else every gradient but that of the projections would be zero */
         for (int i = 0; i < r->m->n_params; i++) {
@@ -113,14 +114,14 @@ static void test_gradients(void **state)
     (void)state;
     static rig r, two;
     for (size_t row = 0; row < LF_COUNT(rows); row++) {
-        rig_open(&r, row, 1);
+        rig_open(&r, row, 1, false);
         double loss = run(&r, false), worst = 0;
         bool sharp = strcmp(r.m->config.hidden_act, "relu") == 0 || r.m->config.sandwich_norm; /* corners, and norms of small branches */
         double step = sharp ? 1e-3 : 5e-3;
         size_t bytes = r.m->n_floats * sizeof(float);
         float *grad = memcpy(malloc(bytes), r.m->all[0]->t.grad, bytes);
 
-        rig_open(&two, row, 2);
+        rig_open(&two, row, 2, true);
         assert_true(run(&two, false) == loss);
         assert_memory_equal(two.m->all[0]->t.grad, grad, bytes);
         assert_true(fabs(run(&two, true) - loss) < 1e-6);
@@ -152,7 +153,7 @@ static void test_cache_and_files(void **state)
     lf_error err = {0};
     assert_non_null(mkdtemp(dir));
     for (size_t row = 0; row < LF_COUNT(rows); row++) {
-        rig_open(&r, row, 2);
+        rig_open(&r, row, 2, false);
         lf__model_pack(r.m);
         if (lf_model_save(r.m, dir, &err)) fail_msg("%s", err.message);
         lf_model *loaded = lf_model_load(r.dev, dir, &err);
@@ -175,7 +176,7 @@ static void test_dropout(void **state)
 {
     (void)state;
     static rig r;
-    rig_open(&r, 12, 1);
+    rig_open(&r, 12, 1, false);
     double loss = run(&r, false);
     r.c.ctx.update = 6;
     double later = run(&r, false);

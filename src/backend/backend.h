@@ -201,6 +201,9 @@ typedef struct lf_backend_ops {
     /* x = cap tanh(x / cap); slope [n] = what gradients are multiplied by, or NULL. */
     void (*softcap)(lf_device *dev, float *x, float *slope, float cap, int64_t n);
 
+    /* Rounds to bfloat16, and back. */
+    void (*to_bf16)(lf_device *dev, lf_bf16 *y, const float *x, int64_t n);
+    void (*from_bf16)(lf_device *dev, float *y, const lf_bf16 *x, int64_t n);
     /* y = beta * y + x */
     void (*add)(lf_device *dev, float *y, const float *x, int64_t n, int beta);
     void (*mul)(lf_device *dev, float *y, const float *x, int64_t n);            /* y *= x    */

@@ -19,9 +19,10 @@ static const lf_op op = {"act", act_backward};
 lf_tensor *op_act(lf_ctx *ctx, lf_activate a)
 {
     if (lf__failed(ctx)) return a.x;
-    a.y = lf__activation(ctx, "act", a.x->rows, a.x->cols);
+    a.y = lf__saved(ctx, "act", a.x->rows, a.x->cols);
     if (lf__failed(ctx)) return a.x;
     if (!ctx->dry) ctx->device->ops->act_forward(ctx->device, a.y->data, a.x->data, (int64_t)lf__tensor_count(a.x), a.act);
+    lf__keep(ctx, a.y);
     lf__record(ctx, &op, &a, sizeof a);
     return a.y;
 }

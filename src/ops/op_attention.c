@@ -102,11 +102,16 @@ static lf_attention describe(const lf_ctx *ctx, const lf_attend *a, group g)
 
 static void attention_backward(lf_ctx *ctx, void *args)
 {
-    lf_attend *a = args;
-    float *dqkv = lf__grad(ctx, a->qkv);
+    lf_attend *saved = args;
+    float *dqkv = lf__grad(ctx, saved->qkv);
     if (lf__failed(ctx)) return;
-    lf__tensor_beta(a->qkv); /* q | k | v has one reader: always the first to write */
+    lf__tensor_beta(saved->qkv); /* q | k | v has one reader: always the first to write */
     size_t mark = lf__arena_mark(ctx->scratch);
+    lf_tensor rows = *saved->qkv, out = *saved->y;
+    rows.data = lf__rows(ctx, saved->qkv), out.data = lf__rows(ctx, saved->y);
+    lf_attend all = *saved, *a = &all;
+    all.qkv = &rows, all.y = &out;
+    if (lf__failed(ctx)) return;
     float *own = own_blocks(ctx, a);
     int q = a->n_heads * a->head_dim, kv = a->n_kv_heads * a->head_dim;
     for (int s = 0; s < ctx->batch->n_seqs && !lf__failed(ctx);) {
@@ -138,7 +143,7 @@ lf_tensor *op_attention(lf_ctx *ctx, lf_attend a)
 {
     if (lf__failed(ctx)) return a.qkv;
     int n = a.qkv->rows;
-    a.y = lf__activation(ctx, "attention", n, a.n_heads * a.head_dim);
+    a.y = lf__saved(ctx, "attention", n, a.n_heads * a.head_dim);
     if (ctx->tape) a.lse = lf__ctx_push(ctx, ctx->step, (size_t)n * (size_t)a.n_heads * sizeof(float));
     if (lf__failed(ctx)) return a.qkv;
     size_t mark = lf__arena_mark(ctx->scratch);
@@ -154,6 +159,7 @@ lf_tensor *op_attention(lf_ctx *ctx, lf_attend a)
         s = part.last;
     }
     lf__arena_rewind(ctx->scratch, mark);
+    lf__keep(ctx, a.y);
     lf__record(ctx, &op, &a, sizeof a);
     return a.y;
 }

@@ -30,6 +30,7 @@ static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, lf_wei
     }
     if (w->needs_grad) {
         size_t mark = lf__arena_mark(ctx->scratch);
+        const float *x_rows = lf__rows(ctx, x);
         lf_panels rows = {.n = in, .k = n, .type = weight->backward.type};
         rows.data = lf__ctx_push(ctx, ctx->scratch, lf__panels_bytes(&rows));
         int beta = lf__tensor_beta(w);
@@ -37,7 +38,7 @@ static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, lf_wei
         lf_gemm g = {
             .c = w->grad, .ldc = in, .init = beta ? w->grad : NULL, .ldinit = in, .a = dy, .a_rs = 1, .a_cs = out, .b = &rows, .m = out};
         if (!ctx->dry) {
-            ops->pack(ctx->device, &rows, x->data, 1, x->cols);
+            ops->pack(ctx->device, &rows, x_rows, 1, x->cols);
             ops->gemm(ctx->device, &g);
         }
         lf__arena_rewind(ctx->scratch, mark);
@@ -144,7 +145,7 @@ static const lf_op qkv = {"qkv", op_qkv_backward};
 lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a)
 {
     if (!shapes_fit(ctx, a.x, a.weight, NULL)) return a.x;
-    a.y = lf__activation(ctx, "qkv", a.x->rows, a.weight->t.rows);
+    a.y = lf__saved(ctx, "qkv", a.x->rows, a.weight->t.rows);
     if (a.q_norm && ctx->tape) {
         size_t heads = (size_t)a.x->rows * (size_t)(a.n_heads + a.n_kv_heads);
         a.raw = lf__ctx_push(ctx, ctx->step, heads * (size_t)a.head_dim * sizeof *a.raw);
@@ -159,6 +160,9 @@ lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a)
     if (a.rope && !ctx->dry)
         ctx->device->ops->rope(ctx->device, a.y->data, a.y->cols, ctx->batch->positions, a.rope, a.y->rows, a.n_heads + a.n_kv_heads,
                                a.head_dim, a.rotary, false);
+    lf__keep(ctx, a.y);
+    if (a.y->half && !ctx->dry) /* attention sees now what it will see in its backward: the same softmax */
+        ctx->device->ops->from_bf16(ctx->device, a.y->data, a.y->half, (int64_t)lf__tensor_count(a.y));
     lf__record(ctx, &qkv, &a, sizeof a);
     return a.y;
 }
@@ -169,7 +173,11 @@ static void op_gated_backward(lf_ctx *ctx, void *args)
     lf_gated *a = args;
     float *dgu = lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(a->gate_up) * sizeof *dgu);
     if (lf__failed(ctx)) return;
-    if (!ctx->dry) ctx->device->ops->glu_backward(ctx->device, dgu, NULL, a->y->grad, a->gate_up->data, a->y->rows, a->y->cols, a->act);
+    size_t mark = lf__arena_mark(ctx->scratch);
+    const float *gate_up = lf__rows(ctx, a->gate_up);
+    if (lf__failed(ctx)) return;
+    if (!ctx->dry) ctx->device->ops->glu_backward(ctx->device, dgu, NULL, a->y->grad, gate_up, a->y->rows, a->y->cols, a->act);
+    lf__arena_rewind(ctx->scratch, mark);
     linear_backward(ctx, a->x, a->weight, a->bias, dgu);
 }
 
@@ -179,11 +187,13 @@ lf_tensor *op_gated_mlp_in(lf_ctx *ctx, lf_gated a)
 {
     if (!shapes_fit(ctx, a.x, a.weight, NULL)) return a.x;
     int n = a.x->rows, f = a.weight->t.rows / 2;
-    a.y = lf__activation(ctx, "mlp", n, f);
-    a.gate_up = lf__activation(ctx, "gate_up", n, 2 * f);
+    a.y = lf__saved(ctx, "mlp", n, f);
+    a.gate_up = lf__saved(ctx, "gate_up", n, 2 * f);
     if (lf__failed(ctx)) return a.x;
     linear_forward(ctx, a.gate_up, a.x, a.weight, a.bias, NULL, a.act == LF_ACT_SILU ? a.y->data : NULL);
     if (a.act != LF_ACT_SILU && !ctx->dry) ctx->device->ops->glu_forward(ctx->device, a.y->data, a.gate_up->data, n, f, a.act);
+    lf__keep(ctx, a.y);
+    lf__keep(ctx, a.gate_up);
     lf__record(ctx, &gated, &a, sizeof a);
     return a.y;
 }

@@ -41,7 +41,7 @@ static const lf_op op = {"rmsnorm", norm_backward};
 lf_tensor *op_rmsnorm(lf_ctx *ctx, lf_rmsnorm a)
 {
     if (lf__failed(ctx)) return a.x;
-    a.y = lf__activation(ctx, "rmsnorm", a.x->rows, a.x->cols);
+    a.y = lf__saved(ctx, "rmsnorm", a.x->rows, a.x->cols);
     if (ctx->tape) a.rstd = lf__ctx_push(ctx, ctx->step, (size_t)a.x->rows * sizeof(float));
     if (lf__failed(ctx)) return a.x;
     size_t mark = lf__arena_mark(ctx->scratch);
@@ -49,6 +49,7 @@ lf_tensor *op_rmsnorm(lf_ctx *ctx, lf_rmsnorm a)
     if (!ctx->dry && !lf__failed(ctx))
         ctx->device->ops->rmsnorm_forward(ctx->device, a.y->data, a.rstd, a.x->data, weight, a.x->rows, a.x->cols, a.eps);
     lf__arena_rewind(ctx->scratch, mark);
+    lf__keep(ctx, a.y);
     lf__record(ctx, &op, &a, sizeof a);
     return a.y;
 }
@@ -71,12 +72,13 @@ static const lf_op layernorm = {"layernorm", layernorm_backward};
 lf_tensor *op_layernorm(lf_ctx *ctx, lf_layernorm a)
 {
     if (lf__failed(ctx)) return a.x;
-    a.y = lf__activation(ctx, "layernorm", a.x->rows, a.x->cols);
+    a.y = lf__saved(ctx, "layernorm", a.x->rows, a.x->cols);
     if (ctx->tape) a.stat = lf__ctx_push(ctx, ctx->step, 2 * (size_t)a.x->rows * sizeof(float));
     if (lf__failed(ctx)) return a.x;
     if (!ctx->dry)
         ctx->device->ops->layernorm_forward(ctx->device, a.y->data, a.stat, a.x->data, a.weight->t.data, a.bias->t.data, a.x->rows,
                                             a.x->cols, a.eps);
+    lf__keep(ctx, a.y);
     lf__record(ctx, &layernorm, &a, sizeof a);
     return a.y;
 }

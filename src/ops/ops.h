@@ -74,6 +74,12 @@ static inline bool lf__failed(const lf_ctx *ctx) { return ctx->error.code != LF_
 void lf__ctx_begin(lf_ctx *ctx, const lf_batch *batch);
 /* A new activation [rows, cols]: in the step arena with a tape, else in scratch. NULL after a failure. */
 lf_tensor *lf__activation(lf_ctx *ctx, const char *name, int rows, int cols);
+/* The same for what later blocks do not read. With a tape and products of bfloat16 its floats lie in scratch and go with the block; what
+ * backward finds is lf__rows, rounded: no loss where only products read it. The op that makes it calls lf__keep when it is whole. */
+lf_tensor *lf__saved(lf_ctx *ctx, const char *name, int rows, int cols);
+void lf__keep(lf_ctx *ctx, const lf_tensor *t);
+/* In a backward: the values of t, in scratch where they must be widened first. NULL after a failure. */
+float *lf__rows(lf_ctx *ctx, const lf_tensor *t);
 /* The same for the residual stream, the only thing that lives from block to block. While a block reads one, nobody looks at
  * older ones: two buffers are enough for the stream of an inference, or for its gradient on the way back. */
 lf_tensor *lf__stream(lf_ctx *ctx, const char *name, int rows, int cols);

@@ -4,6 +4,7 @@
  * scratch and go when the block's backward is done; only the residual stream's gradient crosses blocks, in two buffers by turns.
  *
  *   step     | embed | block 0: norm, qkv, att, ... | y0 | block 1: ... | y1 | ...        all of them, once
+ *            with bfloat16 products norm, qkv, att, ... only at half the size; their floats live in scratch while their block runs
  *   stream          [0]                              [1]                [0]               two buffers in all
  *   scratch                  gradients of block 1's insides, then rewound, then block 0's */
 #include <string.h>
@@ -44,6 +45,30 @@ lf_tensor *lf__activation(lf_ctx *ctx, const char *name, int rows, int cols)
     lf_tensor *t = new_tensor(ctx, ctx->tape ? ctx->step : ctx->scratch, name, rows, cols);
     if (t) t->needs_grad = ctx->tape != NULL;
     return t;
+}
+
+lf_tensor *lf__saved(lf_ctx *ctx, const char *name, int rows, int cols)
+{
+    if (!ctx->tape || ctx->products != LF_BF16) return lf__activation(ctx, name, rows, cols);
+    lf_tensor *t = new_tensor(ctx, ctx->scratch, name, rows, cols);
+    if (!t) return NULL;
+    size_t bytes = lf__round_up(lf__tensor_count(t), 2) * sizeof *t->half; /* rounding writes pairs */
+    t->half = lf__ctx_push(ctx, ctx->step, bytes);
+    t->needs_grad = true;
+    return lf__failed(ctx) ? NULL : t;
+}
+
+void lf__keep(lf_ctx *ctx, const lf_tensor *t)
+{
+    if (t->half && !ctx->dry) ctx->device->ops->to_bf16(ctx->device, t->half, t->data, (int64_t)lf__tensor_count(t));
+}
+
+float *lf__rows(lf_ctx *ctx, const lf_tensor *t)
+{
+    if (!t->half) return t->data;
+    float *rows = lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(t) * sizeof *rows);
+    if (rows && !ctx->dry) ctx->device->ops->from_bf16(ctx->device, rows, t->half, (int64_t)lf__tensor_count(t));
+    return rows;
 }
 
 lf_tensor *lf__stream(lf_ctx *ctx, const char *name, int rows, int cols)

@@ -25,6 +25,7 @@ typedef struct lf_tensor {
     const char *name; /* for messages: "layers.3.qkv"           */
     int rows, cols;   /* row-major float32; a vector is one row */
     float *data;
+    lf_bf16 *half;     /* what of data outlives its block, or NULL: data does (lf__saved)        */
     float *grad;       /* same shape; NULL: not there (yet)                                      */
     bool needs_grad;   /* somebody behind it wants a gradient                                    */
     bool grad_written; /* this step has put something into grad: the next writer adds (beta = 1) */

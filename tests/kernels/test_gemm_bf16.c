@@ -73,6 +73,32 @@ static void packing(void **state)
     free(x), free(a), free(b);
 }
 
+/* Whole arrays there and back: any length, any number of workers, nothing written behind the end but the other half of a pair. */
+static void conversion(void **state)
+{
+    (void)state;
+    enum { MAX = 70001 };
+    float *x = fill(malloc(sizeof(float) * MAX), MAX, 5, 2.0f), *back = malloc(sizeof(float) * MAX);
+    lf_bf16 *half = malloc(sizeof *half * (MAX + 3));
+    for (const char *const *isa = lf_isa_list(); *isa; isa++) {
+        if (!lf_isa_supported(*isa)) continue;
+        lf_device *dev = open_device(*isa, 3);
+        static const int lengths[] = {1, 2, 15, 16, 31, 33, 64, 1000, 32769, MAX};
+        for (size_t i = 0; i < LF_COUNT(lengths); i++) {
+            int n = lengths[i];
+            memset(half, 0x55, sizeof *half * (MAX + 3)), memset(back, 0x55, sizeof(float) * MAX);
+            dev->ops->to_bf16(dev, half, x, n);
+            dev->ops->from_bf16(dev, back, half, n);
+            for (int j = 0; j < n; j++)
+                if ((double)back[j] != rounded(x[j])) fail_msg("%s: %a becomes %a", *isa, x[j], back[j]);
+            assert_int_equal(half[n + n % 2], 0x5555);
+            if (n < MAX) assert_memory_equal(&back[n], &half[MAX + 1], sizeof(float));
+        }
+        lf_device_close(&dev);
+    }
+    free(x), free(back), free(half);
+}
+
 /* ---- plain products ---- */
 static void gemm_inputs(const gemm_shape *s, float *work, float **a, float **b, float **init)
 {
@@ -214,9 +240,7 @@ int main(void)
 {
     rungs_differ = true;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(packing),
-        cmocka_unit_test(products),
-        cmocka_unit_test(rows_are_independent),
+        cmocka_unit_test(packing), cmocka_unit_test(conversion), cmocka_unit_test(products), cmocka_unit_test(rows_are_independent),
         cmocka_unit_test(speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -415,6 +415,36 @@ typedef struct range_job {
     float a, b;
 } range_job;
 
+/* y is x's twin in the other type. */
+typedef struct round_job {
+    const lf_kernels *k;
+    float *wide;
+    lf_bf16 *half;
+    int64_t n;
+    bool narrow;
+} round_job;
+
+static void round_worker(void *arg, int tid, int n_threads)
+{
+    const round_job *j = arg;
+    int64_t lo, hi;
+    lf__split(j->n, LF_PANEL, tid, n_threads, &lo, &hi);
+    if (!j->narrow) j->k->widen(j->wide + lo, j->half + lo, hi - lo);
+    for (; j->narrow && lo < hi; lo += 1 << 20) j->k->pairs((lf_pair *)(void *)(j->half + lo), j->wide + lo, (int)LF_MIN(1 << 20, hi - lo));
+}
+
+static void to_bf16(lf_device *dev, lf_bf16 *y, const float *x, int64_t n)
+{
+    round_job job = {dev->kernels, (float *)(uintptr_t)x, y, n, true};
+    lf__cpu_run(dev, round_worker, &job, (double)n);
+}
+
+static void from_bf16(lf_device *dev, float *y, const lf_bf16 *x, int64_t n)
+{
+    round_job job = {dev->kernels, y, (lf_bf16 *)(uintptr_t)x, n, false};
+    lf__cpu_run(dev, round_worker, &job, (double)n);
+}
+
 static void add_worker(void *arg, int tid, int n_threads)
 {
     const range_job *j = arg;
@@ -613,6 +643,8 @@ void lf__cpu_ops_rows(lf_backend_ops *ops)
     ops->mul = mul;
     ops->scale = scale;
     ops->cross_entropy = cross_entropy;
+    ops->to_bf16 = to_bf16;
+    ops->from_bf16 = from_bf16;
     ops->add = add;
     ops->axpby = axpby;
     ops->add_diagonal = add_diagonal;

@@ -90,6 +90,7 @@ typedef struct lf_kernels {
     void (*tile16)(const lf_tile16 *t);
     /* y: pairs of neighbours of x[n]; an odd last one is paired with zero. */
     void (*pairs)(lf_pair *y, const float *x, int n);
+    void (*widen)(float *y, const lf_bf16 *x, int64_t n);
     /* k rows of n columns, ld apart -> panels `distance` pairs apart, columns up to a multiple of LF_PANEL filled with zeros. */
     void (*pack_rows16)(lf_pair *dst, ptrdiff_t distance, const float *src, ptrdiff_t ld, int n, int k);
     /* As pack_strips and pack_transposed; strips [lf__pairs(kc)][LF_MR16] are lf__strip_pairs apart. */

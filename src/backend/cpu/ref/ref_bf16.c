@@ -49,6 +49,11 @@ static void pairs(lf_pair *y, const float *x, int n)
     for (int i = 0; i < n; i += 2) y[i / 2] = pair(x[i], i + 1 < n ? x[i + 1] : 0.0f);
 }
 
+static void widen_all(float *y, const lf_bf16 *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = widen(x[i]);
+}
+
 static void pack_rows16(lf_pair *dst, ptrdiff_t distance, const float *src, ptrdiff_t ld, int n, int k)
 {
     for (int i = 0; i < k; i += 2)
@@ -115,6 +120,7 @@ void lf__kernels_scalar_bf16(lf_kernels *k)
 {
     k->tile16 = tile16;
     k->pairs = pairs;
+    k->widen = widen_all;
     k->pack_rows16 = pack_rows16;
     k->pack_strips16 = pack_strips16;
     k->pack_transposed16 = pack_transposed16;

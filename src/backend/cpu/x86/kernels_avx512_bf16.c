@@ -96,6 +96,15 @@ static void pairs(lf_pair *y, const float *x, int n)
     _mm512_mask_storeu_epi32(y + i / 2, v_lanes(lf__pairs(n - i)), neighbours(lo, hi));
 }
 
+static void widen(float *y, const lf_bf16 *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 16) {
+        __mmask16 lanes = v_lanes((int)LF_MIN(16, n - i));
+        __m512i bits = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, x + i)), 16);
+        _mm512_mask_storeu_epi32(y + i, lanes, bits);
+    }
+}
+
 /* A few lines ahead: rows lie far apart, so nobody else fetches them. */
 static void pack_rows16(lf_pair *dst, ptrdiff_t distance, const float *src, ptrdiff_t ld, int n, int k)
 {
@@ -258,6 +267,7 @@ void lf__kernels_avx512_bf16(lf_kernels *k)
     k->bf16 = true;
     k->tile16 = tile16;
     k->pairs = pairs;
+    k->widen = widen;
     k->pack_rows16 = pack_rows16;
     k->pack_strips16 = pack_strips16;
     k->pack_transposed16 = pack_transposed16;

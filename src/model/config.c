@@ -6,6 +6,7 @@
 #include "model/presets.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 
 enum { PRESETS_MAX = 63 };
@@ -178,18 +179,22 @@ static int check_model(const lf_config *c, lf_error *err)
     const lf_model_config *m = &c->model;
     int64_t heads = m->num_attention_heads, kv = m->num_key_value_heads ? m->num_key_value_heads : heads;
     int64_t head_dim = m->head_dim ? m->head_dim : m->hidden_size / heads;
-    if (!m->head_dim && m->hidden_size % heads != 0) {
-        clash(c, "model.hidden_size", "model.num_attention_heads", "must be a multiple of the number of heads", err);
-        int64_t below = m->hidden_size / heads * heads;
-        return lf_error_hint(err, "--model.hidden_size %lld", (long long)(below >= 2 ? below : heads * 2));
+    bool gpt2 = strcmp(m->model_type, "gpt2") == 0, rotary = !gpt2 && !m->alibi;
+    bool even = !rotary || head_dim % 2 == 0; /* positions rotate pairs */
+    if (!m->head_dim && (m->hidden_size % heads != 0 || !even)) {
+        clash(c, "model.hidden_size", "model.num_attention_heads",
+              m->hidden_size % heads != 0 ? "must be a multiple of the number of heads"
+                                          : "must give each head an even width (positions rotate pairs)",
+              err);
+        int64_t step = rotary ? 2 * heads : heads;
+        return lf_error_hint(err, "--model.hidden_size %" PRId64, LF_MAX(m->hidden_size / step, 1) * step);
+    }
+    if (!even) {
+        clash(c, "model.head_dim", "model.num_attention_heads", "must be even (positions rotate pairs)", err);
+        return lf_error_hint(err, "--model.head_dim %" PRId64, LF_MAX(m->head_dim / 2, 1) * 2);
     }
     if (kv > heads || heads % kv != 0)
         return clash(c, "model.num_key_value_heads", "model.num_attention_heads", "must divide the number of attention heads", err);
-    bool gpt2 = strcmp(m->model_type, "gpt2") == 0;
-    if (head_dim % 2 != 0 && !gpt2 && !m->alibi)
-        return clash(c, m->head_dim ? "model.head_dim" : "model.hidden_size", "model.num_attention_heads",
-                     m->head_dim ? "must be even (positions rotate pairs)" : "must give each head an even width (positions rotate pairs)",
-                     err);
     for (const char *const *name = lf__model_switches; gpt2 && *name; name++) {
         char key[LF_TEXT_MAX], value[LF_TEXT_MAX];
         snprintf(key, sizeof key, "model.%s", *name);
@@ -216,7 +221,7 @@ static int check_train(const lf_config *c, lf_error *err)
     if (seq_len > context) return clash(c, "train.seq_len", "model.max_position_embeddings", "must not exceed the model's context", err);
     if (t->batch_tokens % seq_len != 0) {
         clash(c, "train.batch_tokens", seq_key, "must be a multiple of the window's length", err);
-        return lf_error_hint(err, "--train.batch_tokens %lld", (long long)(LF_MAX(t->batch_tokens / seq_len, 1) * seq_len));
+        return lf_error_hint(err, "--train.batch_tokens %" PRId64, LF_MAX(t->batch_tokens / seq_len, 1) * seq_len);
     }
     if (t->micro_batch_tokens % seq_len != 0)
         return clash(c, "train.micro_batch_tokens", seq_key, "must be a multiple of the window's length (or 0)", err);

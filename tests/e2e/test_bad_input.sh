@@ -177,7 +177,7 @@ bad "config: anchors" 1 'anchor.yaml:1' $F train anchor.yaml
 bad "config: a key twice (YAML)" 1 'twice.yaml:4|train.lr|first on line 2' $F train twice.yaml
 bad "config: a key twice (JSON)" 1 'twice.json:1|lr' $F train twice.json
 bad "config: JSON cut off" 1 'open.json:' $F train open.json
-bad "heads do not divide the width" 1 'model.hidden_size = 32|tiny.yaml:2|num_attention_heads = 3|command line' train --model.num_attention_heads 3
+bad "heads do not divide the width" 1 'model.hidden_size = 32|tiny.yaml:2|num_attention_heads = 3|command line|hint: --model.hidden_size 30' train --model.num_attention_heads 3
 bad "key/value heads do not divide the heads" 1 'num_key_value_heads = 3|num_attention_heads' train --model.num_key_value_heads 3
 bad "window longer than the context" 1 'train.seq_len = 128|max_position_embeddings = 64' train --train.seq_len 128
 bad "batch is no multiple of the window" 1 'train.batch_tokens = 100|64|hint: --train.batch_tokens' train --train.batch_tokens 100

@@ -162,11 +162,15 @@ static const struct {
     {"", "no options", "config init"},
     {"threads: 0\n", "w.yaml:1: threads: expected a whole number from 1 to 256", NULL},
     {"model:\n  model_type: mamba\n", "expected one of llama|gpt2", NULL},
-    {"model:\n  hidden_size: 250\n", "model.hidden_size = 250 (", "--model.hidden_size 248"},
+    {"model:\n  hidden_size: 250\n", "model.hidden_size = 250 (", "--model.hidden_size 240"},
+    {"model:\n  hidden_size: 100\n  num_attention_heads: 3\n", "multiple of the number of heads", "--model.hidden_size 96"},
+    {"model:\n  hidden_size: 100\n  num_attention_heads: 3\n  alibi: true\n", "multiple of the number of heads", "--model.hidden_size 99"},
+    {"model:\n  hidden_size: 2\n  num_attention_heads: 3\n", "multiple of the number of heads", "--model.hidden_size 6"},
     {"model:\n  num_key_value_heads: 3\n", "model.num_key_value_heads = 3 (", NULL},
     {"model:\n  num_key_value_heads: 16\n", "model.num_key_value_heads = 16 (", NULL},
-    {"model:\n  head_dim: 31\n", "must be even", NULL},
-    {"model:\n  hidden_size: 24\n", "even width", NULL},
+    {"model:\n  head_dim: 31\n", "must be even", "--model.head_dim 30"},
+    {"model:\n  head_dim: 1\n", "must be even", "--model.head_dim 2"},
+    {"model:\n  hidden_size: 24\n", "even width", "--model.hidden_size 16"},
     {"model:\n  vocab_size: 10\n  eos_token_id: 10\n", "below the vocabulary", NULL},
     {"train:\n  optimizer: adam\n", "w.yaml:2: train.optimizer: expected one of adamw|muon|lion|sgd", "adamw"},
     {"train:\n  schedule: cosin\n", "w.yaml:2: train.schedule: expected one of cosine|linear|constant|wsd", "cosine"},
@@ -201,6 +205,16 @@ static void refusals(void **state)
         if (wrong[i].hint && !strstr(err.hint, wrong[i].hint))
             fail_msg("%s: hint \"%s\", expected \"%s\"", err.message, err.hint, wrong[i].hint);
         assert_int_equal(lf_code_exit(err.code), 1);
+    }
+    for (size_t i = 0; i < LF_COUNT(wrong); i++) { /* a hint that names a width is taken */
+        lf_error err = {0};
+        char key[64], value[32];
+        lf_config_init(&a);
+        if (lf_config_load(&a, put("w.yaml", wrong[i].text), NULL) || !lf_config_check(&a, &err)) continue;
+        if (sscanf(err.hint, "--%63[a-z_.] %31s", key, value) != 2) continue;
+        assert_int_equal(lf_config_set(&a, key, value, "hint", NULL), 0);
+        lf_error_reset(&err);
+        if (lf_config_check(&a, &err)) fail_msg("--%s %s, the hint, is refused: %s", key, value, err.message);
     }
     lf_error err = {0};
     assert_int_equal(lf_config_load(&a, "stories-4m", &err), -1);

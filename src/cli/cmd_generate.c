@@ -31,7 +31,7 @@ static const cli_flag flags[] = {
     {"--presence-penalty", 0, CLI_OPTION, NULL, 0, 0, "sampler.presence_penalty", "X", NULL, NULL},
     {"--seed", 's', CLI_OPTION, NULL, 0, 0, "sampler.seed", "N", NULL, NULL},
     {"--sampler-order", 0, CLI_OPTION, NULL, 0, 0, "sampler.order", "STAGES", NULL, NULL},
-    {"--checkpoint", 'c', CLI_TEXT, &which, 0, 0, NULL, "last|step-N", "which checkpoint of a run", "使用哪个检查点"},
+    {"--checkpoint", 'c', CLI_TEXT, &which, 0, 0, NULL, "last|best|step-N", "which checkpoint of a run", "使用哪个检查点"},
     {"--count", 0, CLI_INT, &count, 1, 1000000, NULL, "N", "that many texts, with seeds S, S+1, ..., divided by " LF_END_TOKEN " lines",
      "生成 N 篇，种子为 S、S+1……，以 " LF_END_TOKEN " 行分隔"},
     {"--threads", 0, CLI_OPTION, NULL, 0, 0, "threads", "N", NULL, NULL},

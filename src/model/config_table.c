@@ -186,7 +186,7 @@ const lf_option lf__config_options[] = {
     INT("train.log_every", train.log_every, "10", 1, 1000000000, 'r',
         "steps between progress lines where there is no terminal (metrics.jsonl has every step)", "不在终端时每隔多少步输出一行进度（metrics.jsonl 每步一行）"),
     INT("train.keep_last", train.keep_last, "3", 1, 1000000, 'r',
-        "how many checkpoints to keep", "保留最近多少个检查点"),
+        "how many checkpoints to keep, the newest; the best is kept besides", "保留最近多少个检查点；最好的一个另外保留"),
     /* ---- run ---- */
     PATH("run.dir", run.dir, "", 'r',
         "run folder; empty = runs/<name of the configuration>", "运行文件夹；空 = runs/<配置名>"),

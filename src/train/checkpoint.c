@@ -225,13 +225,43 @@ int64_t lf__checkpoint_highest(const char *run_dir)
     return highest;
 }
 
+/* <run>/checkpoints/best holds one line, "step-000200 1.2345": a saved step and its validation loss. The step, or -1: none, or its folder
+ * is gone. */
+static int64_t read_best(const char *run_dir, double *val_loss)
+{
+    char path[LF_PATH_MAX], name[32];
+    lf_buf text;
+    int64_t step = -1;
+    lf__buf_init(&text, 256);
+    if (lf__path_join(path, run_dir, "checkpoints/best", NULL) == 0 && lf__path_exists(path) &&
+        lf__read_file(&text, path, 256, NULL) == 0 && text.len && sscanf(text.data, "%31s %lf", name, val_loss) == 2)
+        step = step_of_name(name);
+    lf__buf_release(&text);
+    if (step < 0) return -1;
+    step_dir(path, run_dir, step);
+    return lf__path_is_dir(path) ? step : -1;
+}
+
+int lf__checkpoint_mark_best(const char *run_dir, int64_t step, double val_loss, lf_error *err)
+{
+    char path[LF_PATH_MAX], line[64];
+    double best;
+    int64_t marked = read_best(run_dir, &best);
+    if (marked >= 0 && marked <= step && best <= val_loss) return 0; /* what is marked later belongs to another way on */
+    snprintf(line, sizeof line, "step-%06" PRId64 " %.17g\n", step, val_loss);
+    return lf__path_join(path, run_dir, "checkpoints/best", err) ? -1 : lf__write_file(path, line, strlen(line), err);
+}
+
 void lf__checkpoint_rotate(const char *run_dir, int64_t keep, int64_t step)
 {
     int64_t *steps;
+    double val_loss;
+    int64_t best = read_best(run_dir, &val_loss);
     size_t n = list_steps(run_dir, &steps);
     while (n && steps[n - 1] > step) n--;
     for (size_t i = 0; keep > 0 && i + (size_t)keep < n; i++) {
         char dir[LF_PATH_MAX];
+        if (steps[i] == best) continue;
         step_dir(dir, run_dir, steps[i]);
         if (dir[0] && lf__remove_tree(dir, NULL)) lf__log(LF_LOG_WARNING, "the old checkpoint %s could not be removed", dir);
     }
@@ -266,8 +296,15 @@ int lf_checkpoint_find(char *out, size_t size, const char *path, const char *whi
             return lf_error_hint(err, "train first: foundry train stories-3m --run.dir %s", path);
         }
     } else {
-        step = step_of_name(which);
-        if (step < 0) return lf_error_set(err, LF_E_ARGUMENT, "\"%s\" does not name a checkpoint: expected \"last\" or \"step-N\"", which);
+        double val_loss;
+        bool best = strcmp(which, "best") == 0;
+        step = best ? read_best(path, &val_loss) : step_of_name(which);
+        if (step < 0 && best) {
+            lf_error_set(err, LF_E_NOT_FOUND, "%s has no best checkpoint: none was evaluated when it was saved", path);
+            return lf_error_hint(err, "--checkpoint last; for the next run: --train.checkpoint_every as --train.eval_every");
+        }
+        if (step < 0)
+            return lf_error_set(err, LF_E_ARGUMENT, "\"%s\" does not name a checkpoint: expected \"last\", \"best\" or \"step-N\"", which);
         step_dir(dir, path, step);
         if (!lf__path_is_dir(dir)) {
             int64_t *steps;

@@ -273,7 +273,8 @@ static void clock_in(const run *r, lf_train_metrics *m)
     m->eta = m->seconds / (double)(m->step - r->first_step) * (double)(m->steps - m->step);
 }
 
-static int save(run *r, int64_t step, lf_error *err)
+/* val_loss: of the documents that every evaluation reads; NaN when these weights have none. */
+static int save(run *r, int64_t step, double val_loss, lf_error *err)
 {
     double start = lf__now();
     char dir[LF_PATH_MAX];
@@ -284,7 +285,7 @@ static int save(run *r, int64_t step, lf_error *err)
     int status =
         lf__checkpoint_save(dir, r->dir, step, r->trainer.model, &r->trainer.optimizer, &r->config, r->data.tokenizer, r->data_mark, err);
     lf__optimizer_swap_average(&r->trainer.optimizer, r->trainer.model);
-    if (status) return -1;
+    if (status || (!isnan(val_loss) && lf__checkpoint_mark_best(r->dir, step, val_loss, err))) return -1;
     lf__checkpoint_rotate(r->dir, r->config.train.keep_last, step);
     if (r->hooks->on_checkpoint) r->hooks->on_checkpoint(step, dir, lf__now() - start, r->hooks->user);
     return 0;
@@ -324,7 +325,8 @@ static bool due(int64_t every, int64_t t) { return every > 0 && t % every == 0; 
 static int loop(run *r, lf_error *err)
 {
     const lf_train_config *c = &r->config.train;
-    if (r->first_step >= c->steps && lf__checkpoint_highest(r->dir) < 0) return save(r, r->first_step, err); /* resumed from elsewhere */
+    if (r->first_step >= c->steps && lf__checkpoint_highest(r->dir) < 0)
+        return save(r, r->first_step, (double)NAN, err); /* resumed from elsewhere */
     for (int64_t t = r->first_step + 1; t <= c->steps; t++) {
         lf_train_metrics m;
         bool last = t == c->steps;
@@ -336,7 +338,8 @@ static int loop(run *r, lf_error *err)
         lf__profile_mark(r->device, "log", "");
         if (((last && c->sample_every) || due(c->sample_every, t)) && sample(r, t, err)) return -1;
         bool stop = !last && r->hooks->should_stop && r->hooks->should_stop(r->hooks->user);
-        if ((last || stop || due(c->checkpoint_every, t)) && save(r, t, err)) return -1;
+        double judged = last && c->eval_documents ? (double)NAN : m.val_loss; /* the last evaluation may read more than the others */
+        if ((last || stop || due(c->checkpoint_every, t)) && save(r, t, judged, err)) return -1;
         lf__profile_mark(r->device, "checkpoint", "");
         if (stop) {
             lf_error_set(err, LF_E_INTERRUPTED, "interrupted after step %" PRId64 " of %" PRId64 "; everything is saved in %s", t, c->steps,

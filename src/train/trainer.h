@@ -177,8 +177,10 @@ int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *optimize
 int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err);
 /* The newest whole checkpoint of a run: its folder into out, or "" when there is none. Rejected ones are listed in note. */
 int lf__checkpoint_newest(char out[LF_PATH_MAX], const char *run_dir, lf_buf *note, lf_error *err);
-/* Removes all but the newest `keep` up to `step`, the one just written. Later ones are damaged (auto passed over them): they count for
- * nothing and stay until the run comes by again. */
+/* The checkpoint of `step`, just written, has this validation loss: when none that is there has a lower one, it is the best. */
+int lf__checkpoint_mark_best(const char *run_dir, int64_t step, double val_loss, lf_error *err);
+/* Removes all but the best and the newest `keep` up to `step`, the one just written. Later ones are damaged (auto passed over them): they
+ * count for nothing and stay until the run comes by again. */
 void lf__checkpoint_rotate(const char *run_dir, int64_t keep, int64_t step);
 /* The highest step of a checkpoint folder of a run, whole or not; -1 when there is none. */
 int64_t lf__checkpoint_highest(const char *run_dir);

@@ -96,4 +96,12 @@ refused "other heads in the same shapes" "has num_attention_heads = 2, this run 
 refused "other rotary positions" "has rope_theta = 10000, this run 500000" --model.init_from one --model.rope_theta 500000
 train --run.dir warm --train.steps 5 --model.init_from one
 equal "the same model" 0 $?
+# The best checkpoint is named, spared and found.
+train --run.dir judged --train.eval_every 7 --train.eval_documents 0 --train.checkpoint_every 7 --train.keep_last 1
+best=$(cut -d' ' -f1 judged/checkpoints/best)
+equal "best: the lowest validation loss of the saved steps" "$(sed -n 's/.*"step": \([0-9]*\),.*"val_loss": \([0-9.]*\).*/\2 \1/p' judged/metrics.jsonl | sort -g | head -n 1 | cut -d' ' -f2)" \
+    "$(sed 's/step-0*//' <<<"$best")"
+run generate judged --checkpoint best --prompt "Once" --max-tokens 4 >best.txt 2>&1
+equal "generate --checkpoint best" 0 $?
+
 finish

@@ -385,9 +385,36 @@ static void masked_documents_have_the_losses_they_have_alone(void **state)
     lf_shards_close(&shards);
 }
 
+/* The best stays whatever rotation takes; a worse one does not replace it, and one that lies ahead of a run that went back does not count.
+ */
+static void best_is_spared(void **state)
+{
+    LF_UNUSED(state);
+    const char *run = new_run("best", (int64_t[]){10, 20, 30, 40, 50, 0});
+    char dir[LF_PATH_MAX];
+    assert_not_ok(lf_checkpoint_find(dir, sizeof dir, run, "best", err), "no best checkpoint");
+    assert_ok(lf__checkpoint_mark_best(run, 10, 3.5, err));
+    assert_ok(lf__checkpoint_mark_best(run, 20, 1.25, err));
+    assert_ok(lf__checkpoint_mark_best(run, 30, 1.5, err));
+    assert_ok(lf_checkpoint_find(dir, sizeof dir, run, "best", err));
+    assert_string_equal(lf__path_name(dir), "step-000020");
+    lf__checkpoint_rotate(run, 1, 50);
+    assert_ok(lf_checkpoint_find(dir, sizeof dir, run, "best", err));
+    assert_string_equal(lf__path_name(dir), "step-000020");
+    assert_not_ok(lf_checkpoint_find(dir, sizeof dir, run, "step-40", err), "no checkpoint of step 40");
+    assert_ok(lf_checkpoint_find(dir, sizeof dir, run, "last", err));
+    assert_string_equal(lf__path_name(dir), "step-000050");
+    const char *again = new_run("best-again", (int64_t[]){10, 20, 0});
+    assert_ok(lf__checkpoint_mark_best(again, 20, 1.0, err));
+    assert_ok(lf__checkpoint_mark_best(again, 10, 2.0, err)); /* the run came by 10 once more */
+    assert_ok(lf_checkpoint_find(dir, sizeof dir, again, "best", err));
+    assert_string_equal(lf__path_name(dir), "step-000010");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(best_is_spared),
         cmocka_unit_test(every_file_counts),
         cmocka_unit_test(state_is_not_believed),
         cmocka_unit_test(what_was_saved_comes_back),

@@ -204,9 +204,10 @@ lf_writer *lf__writer_open(const char *path, lf_error *err);
 int lf__writer_add(lf_writer *w, const void *bytes, size_t n); /* 0 or -1 (sticky) */
 int lf__writer_printf(lf_writer *w, const char *format, ...) LF_PRINTF(2, 3);
 int lf__writer_rewrite(lf_writer *w, uint64_t offset, const void *bytes, size_t n); /* patch bytes already written (headers) */
-int lf__writer_commit(lf_writer **w, lf_error *err);                                /* takes *w, success or not */
-void lf__writer_discard(lf_writer **w);                                             /* takes *w */
-int lf__write_file(const char *path, const void *bytes, size_t n, lf_error *err);   /* all of the above at once */
+int lf__writer_seal(lf_writer *w, lf_error *err);    /* everything to the disk, no new name yet: several files, then several commits */
+int lf__writer_commit(lf_writer **w, lf_error *err); /* takes *w, success or not */
+void lf__writer_discard(lf_writer **w);              /* takes *w */
+int lf__write_file(const char *path, const void *bytes, size_t n, lf_error *err); /* all of the above at once */
 
 /* A folder that appears whole: write files into the returned temporary folder ("<parent>/.<name>.tmp-<pid>"), then commit = fsync every
  * file and the folder, rename, fsync the parent. With `replace`, an existing target is swapped out and removed after the rename. */

@@ -76,6 +76,60 @@ static int sync_dir(const char *path, lf_error *err)
     return rc;
 }
 
+/* ---- leftovers ------------------------------------------------------------------------------------------------------------- */
+
+/* The pid in ".<name>.tmp-<pid>", or 0 for any other name. */
+static long pid_of_temporary(const char *name)
+{
+    const char *mark = NULL;
+    if (name[0] != '.') return 0;
+    for (const char *p = name; (p = strstr(p, ".tmp-")) != NULL; p++) mark = p;
+    if (!mark || mark == name) return 0;
+    char *end;
+    errno = 0;
+    long pid = mark[5] >= '1' && mark[5] <= '9' ? strtol(mark + 5, &end, 10) : 0;
+    return pid > 0 && *end == '\0' && errno == 0 && pid <= INT_MAX ? pid : 0;
+}
+
+/* A process in another container may look dead from here; its file is still locked. */
+static bool is_held(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) return false;
+    bool held = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+    close(fd);
+    return held;
+}
+
+/* target: only those of this name; NULL: all. */
+static int remove_leftovers(const char *dir, const char *target)
+{
+    char **names, path[LF_PATH_MAX];
+    size_t n, k = target ? strlen(target) : 0;
+    int removed = 0;
+    if (lf__list_dir(dir, &names, &n, NULL)) return 0;
+    for (size_t i = 0; i < n; i++) {
+        long pid = pid_of_temporary(names[i]);
+        if (pid == 0 || (target && (strncmp(names[i] + 1, target, k) != 0 || strncmp(names[i] + 1 + k, ".tmp-", 5) != 0))) continue;
+        if (kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
+        if (lf__path_join(path, dir, names[i], NULL) || is_held(path)) continue;
+        removed += lf__remove_tree(path, NULL) == 0;
+    }
+    lf__names_free(&names, n);
+    return removed;
+}
+
+int lf__remove_leftovers(const char *dir) { return remove_leftovers(dir, NULL); }
+
+/* What earlier writers of this very target left when they were killed. */
+static void remove_leftovers_of(const char *path)
+{
+    char dir[LF_PATH_MAX];
+    parent_of(dir, path);
+    remove_leftovers(dir, lf__path_name(path));
+}
+
 /* ---- a file ---------------------------------------------------------------------------------------------------------------- */
 
 /* A temporary of this very pid that nobody holds was left by an earlier process of the same number (containers count from 1 again). */
@@ -146,6 +200,7 @@ lf_writer *lf__writer_open(const char *path, lf_error *err)
         return NULL;
     }
     if (exists) fchmod(w->fd, st.st_mode & 07777);
+    remove_leftovers_of(w->path);
     return w;
 }
 
@@ -221,13 +276,21 @@ int lf__writer_rewrite(lf_writer *w, uint64_t offset, const void *bytes, size_t 
     return 0;
 }
 
+static int seal(lf_writer *w)
+{
+    flush(w);
+    if (!w->err.code && sync_fd(w->fd)) lf__io_error(&w->err, "sync", w->path, errno);
+    return w->err.code ? -1 : 0;
+}
+
+int lf__writer_seal(lf_writer *w, lf_error *err) { return seal(w) ? lf__error_pass(err, &w->err) : 0; }
+
 int lf__writer_commit(lf_writer **writer, lf_error *err)
 {
     lf_writer *w = *writer;
     char dir[LF_PATH_MAX];
     *writer = NULL;
-    flush(w);
-    if (!w->err.code && sync_fd(w->fd)) lf__io_error(&w->err, "sync", w->path, errno);
+    seal(w);
     int closed = close(w->fd);
     if (!w->err.code && closed && errno != EINTR) lf__io_error(&w->err, "close", w->path, errno);
     if (!w->err.code && rename(w->tmp, w->path)) lf__io_error(&w->err, "replace", w->path, errno);
@@ -272,6 +335,7 @@ int lf__dir_begin(char tmp[LF_PATH_MAX], const char *path, lf_error *err)
         return lf_error_set(err, LF_E_IO, "cannot create the folder \"%s\": a file of that name is in the way", path);
     parent_of(parent, clean);
     if (lf__make_dirs(parent, err) || lf__remove_tree(tmp, err)) return -1; /* a leftover of an earlier process with our pid */
+    remove_leftovers_of(clean);
     return mkdir(tmp, 0777) ? lf__io_error(err, "create the folder", clean, errno) : 0;
 }
 
@@ -341,46 +405,4 @@ int lf__dir_commit(const char *tmp, const char *path, bool replace, lf_error *er
     }
     parent_of(parent, clean);
     return sync_dir(parent, err);
-}
-
-/* ---- leftovers ------------------------------------------------------------------------------------------------------------- */
-
-/* The pid in ".<name>.tmp-<pid>", or 0 for any other name. */
-static long pid_of_temporary(const char *name)
-{
-    const char *mark = NULL;
-    if (name[0] != '.') return 0;
-    for (const char *p = name; (p = strstr(p, ".tmp-")) != NULL; p++) mark = p;
-    if (!mark || mark == name) return 0;
-    char *end;
-    errno = 0;
-    long pid = mark[5] >= '1' && mark[5] <= '9' ? strtol(mark + 5, &end, 10) : 0;
-    return pid > 0 && *end == '\0' && errno == 0 && pid <= INT_MAX ? pid : 0;
-}
-
-/* A process in another container may look dead from here; its file is still locked. */
-static bool is_held(const char *path)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0) return false;
-    bool held = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
-    close(fd);
-    return held;
-}
-
-int lf__remove_leftovers(const char *dir)
-{
-    char **names, path[LF_PATH_MAX];
-    size_t n;
-    int removed = 0;
-    if (lf__list_dir(dir, &names, &n, NULL)) return 0;
-    for (size_t i = 0; i < n; i++) {
-        long pid = pid_of_temporary(names[i]);
-        if (pid == 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
-        if (lf__path_join(path, dir, names[i], NULL) || is_held(path)) continue;
-        removed += lf__remove_tree(path, NULL) == 0;
-    }
-    lf__names_free(&names, n);
-    return removed;
 }

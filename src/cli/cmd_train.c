@@ -53,7 +53,7 @@ static void on_start(const lf_train_start *s, void *user)
     if (s->resumed_from >= t->steps)
         fprintf(stderr,
                 cli_say("finished: %s steps are done; raise --train.steps to go on\n", "已完成：%s 步；要继续请增大 --train.steps\n"),
-                cli_human_count(a, (double)t->steps));
+                cli_human_count(a, (double)s->resumed_from));
     else if (s->resumed_from >= 0)
         fprintf(stderr, cli_say("resumed from step %s of %s\n", "从第 %s 步继续，共 %s 步\n"), cli_human_count(a, (double)s->resumed_from),
                 cli_human_count(b, (double)t->steps));

@@ -93,6 +93,48 @@ typedef struct prepare {
 
 /* ---- sources --------------------------------------------------------------------------------------------------------------------- */
 
+/* Pages of a mapping that were read are not needed again: without this a large file would count as our memory. */
+static void forget(const char *from, size_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), lo = (uintptr_t)from & ~(page - 1), hi = ((uintptr_t)from + n) & ~(page - 1);
+    if (hi > lo) madvise((void *)lo, hi - lo, MADV_DONTNEED);
+}
+
+/* lf__separator_find over a whole file that need not fit in memory. */
+static bool find_far(const char *text, size_t n, size_t at, size_t *start, size_t *end)
+{
+    for (size_t from = at; from < n; from += WINDOW_BYTES) {
+        size_t lo = from == at ? at : from - LF_SEPARATOR_MAX, hi = LF_MIN(n, from + WINDOW_BYTES);
+        if (lf__separator_find(text, n, lo, hi, start, end)) return true;
+        forget(text + lo, hi - lo);
+    }
+    return false;
+}
+
+/* X.meta.json says which text the numbers of X.bits belong to: an edited text has no known floor. */
+static int check_text_hash(const source *src, size_t stem, lf_error *err)
+{
+    char path[LF_PATH_MAX], is[17];
+    snprintf(path, sizeof path, "%.*s.meta.json", (int)stem, src->path);
+    if (!lf__path_exists(path)) return 0;
+    json_t *meta = lf__json_load(path, 1 << 20, err);
+    if (!meta) return -1;
+    const char *was = json_string_value(json_object_get(meta, "text_hash"));
+    uint64_t hash = 0;
+    size_t start, end, forgotten = 0;
+    for (size_t at = 0; was && at < src->n; at = end) {
+        if (!find_far(src->text, src->n, at, &start, &end)) start = end = src->n;
+        hash = lf__hash64(src->text + at, start - at, hash);
+        if (end - forgotten >= WINDOW_BYTES) forget(src->text + forgotten, end - forgotten), forgotten = end;
+    }
+    snprintf(is, sizeof is, "%016" PRIx64, hash);
+    bool same = !was || strcmp(was, is) == 0;
+    json_decref(meta);
+    if (same) return 0;
+    lf_error_set(err, LF_E_MISMATCH, "%s: the text is not the one that its .bits file was made for: its entropy is not known", src->path);
+    return lf_error_hint(err, "make both again with foundry data synth, or remove the .bits file to prepare without a floor");
+}
+
 static int source_open(source *src, lf_error *err)
 {
     char bits[LF_PATH_MAX];
@@ -105,7 +147,7 @@ static int source_open(source *src, lf_error *err)
     if (src->kind == LF_SOURCE_TXT && strlen(src->path) > 4 && strcmp(src->path + stem, ".txt") == 0) {
         snprintf(bits, sizeof bits, "%.*s.bits", (int)stem, src->path);
         src->has_bits = lf__path_exists(bits);
-        if (src->has_bits && lf__map_open(&src->bits, bits, err) != 0) return -1;
+        if (src->has_bits && (check_text_hash(src, stem, err) != 0 || lf__map_open(&src->bits, bits, err) != 0)) return -1;
     }
     return 0;
 }
@@ -115,13 +157,6 @@ static void source_close(source *src)
     lf__map_close(&src->map);
     lf__map_close(&src->bits);
     src->text = NULL;
-}
-
-/* Pages of a mapping that were read are not needed again: without this a large file would count as our memory. */
-static void forget(const char *from, size_t n)
-{
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), lo = (uintptr_t)from & ~(page - 1), hi = ((uintptr_t)from + n) & ~(page - 1);
-    if (hi > lo) madvise((void *)lo, hi - lo, MADV_DONTNEED);
 }
 
 /* The next number of X.bits. */
@@ -438,17 +473,6 @@ static int pass_run(prepare *p, const char *dir, lf_error *err)
 }
 
 /* ---- before the first pass ----------------------------------------------------------------------------------------------------------- */
-
-/* lf__separator_find over a whole file that need not fit in memory. */
-static bool find_far(const char *text, size_t n, size_t at, size_t *start, size_t *end)
-{
-    for (size_t from = at; from < n; from += WINDOW_BYTES) {
-        size_t lo = from == at ? at : from - LF_SEPARATOR_MAX, hi = LF_MIN(n, from + WINDOW_BYTES);
-        if (lf__separator_find(text, n, lo, hi, start, end)) return true;
-        forget(text + lo, hi - lo);
-    }
-    return false;
-}
 
 /* Looks for the first two documents. One alone is noted in parts[0] (its mapping or text is kept open). Returns 0, 1 or 2, or -1. */
 static int survey(prepare *p, lf_error *err)

@@ -269,7 +269,8 @@ static void fill_block(void *arg, int tid, int n_threads)
 }
 
 typedef struct output {
-    lf_writer *text, *bits;
+    lf_writer *text, *bits, *meta;
+    uint64_t hash; /* of the stories, one after another */
     lf_synth_report report;
 } output;
 
@@ -288,6 +289,7 @@ static int write_block(output *o, const block *b, uint64_t want)
     for (int i = 0; i < BLOCK_STORIES && o->report.file_bytes < want; i++) {
         if (lf__writer_add(o->text, at, b->bytes[i]) || lf__writer_add(o->text, SEPARATOR, sizeof SEPARATOR - 1)) return -1;
         if (add_fixed(o->bits, "", b->bits[i], "\n")) return -1;
+        o->hash = lf__hash64(at, b->bytes[i], o->hash);
         at += b->bytes[i];
         o->report.documents++;
         o->report.bytes += b->bytes[i];
@@ -321,13 +323,16 @@ static int write_stories(output *o, job *j, const lf_synth_options *options, int
     return failed;
 }
 
-static int write_meta(lf_writer *w, const lf_synth_report *r, const char *lang, uint64_t seed)
+static int write_meta(const output *o, const char *lang, uint64_t seed)
 {
+    lf_writer *w = o->meta;
+    const lf_synth_report *r = &o->report;
     lf__writer_printf(w, "{\n  \"bytes\": %llu,\n  \"documents\": %llu,\n", (unsigned long long)r->bytes, (unsigned long long)r->documents);
     add_fixed(w, "  \"bits\": ", r->bits, ",\n");
     add_fixed(w, "  \"bits_per_byte\": ", r->bits_per_byte, ",\n");
-    return lf__writer_printf(w, "  \"file_bytes\": %llu,\n  \"lang\": \"%s\",\n  \"seed\": %llu,\n  \"generator\": %d\n}\n",
-                             (unsigned long long)r->file_bytes, lang, (unsigned long long)seed, LF_SYNTH_VERSION);
+    return lf__writer_printf(
+        w, "  \"file_bytes\": %llu,\n  \"lang\": \"%s\",\n  \"seed\": %llu,\n  \"generator\": %d,\n  \"text_hash\": \"%016llx\"\n}\n",
+        (unsigned long long)r->file_bytes, lang, (unsigned long long)seed, LF_SYNTH_VERSION, (unsigned long long)o->hash);
 }
 
 /* X.txt -> X.meta.json; any other name gets the suffix behind it. */
@@ -364,7 +369,6 @@ int lf_synth_write(const char *path, const lf_synth_options *options, lf_synth_r
     int threads = options->threads ? options->threads : LF_MIN(lf__cpu_count(), 256), rc = -1;
     job j = {.seed = options->seed};
     output o = {0};
-    lf_writer *meta = NULL;
     lf_grammar *en = lf__grammar_new(lf__synth_en, err), *zh = en ? lf__grammar_new(lf__synth_zh, err) : NULL;
     if (!zh) goto out;
     if (lang[0] != 'z') j.langs[j.n_langs++] = en;
@@ -373,7 +377,8 @@ int lf_synth_write(const char *path, const lf_synth_options *options, lf_synth_r
     for (int t = 0; t < threads; t++)
         if (!(j.blocks[t].text = lf__calloc(BLOCK_STORIES, LF_MAX(en->max_bytes, zh->max_bytes), err))) goto out;
 
-    if (!(o.text = lf__writer_open(path, err)) || !(o.bits = lf__writer_open(bits_path, err)) || !(meta = lf__writer_open(meta_path, err)))
+    if (!(o.text = lf__writer_open(path, err)) || !(o.bits = lf__writer_open(bits_path, err)) ||
+        !(o.meta = lf__writer_open(meta_path, err)))
         goto out;
     lf_error stop = {0};
     if (write_stories(&o, &j, options, threads, &stop) && stop.code) {
@@ -381,15 +386,15 @@ int lf_synth_write(const char *path, const lf_synth_options *options, lf_synth_r
         goto out;
     }
     o.report.bits_per_byte = o.report.bits / (double)LF_MAX(o.report.bytes, 1);
-    write_meta(meta, &o.report, lang, options->seed);
-    /* Three renames: the text comes last, so a text that is there has its floor beside it. A failed writer fails at its commit. */
-    rc = lf__writer_commit(&o.bits, err);
-    if (rc == 0) rc = lf__writer_commit(&meta, err);
+    write_meta(&o, lang, options->seed);
+    /* A full disk shows before the first of three new names; killed between them, the hash tells that text and bits do not fit. */
+    rc = lf__writer_seal(o.text, err) || lf__writer_seal(o.bits, err) || lf__writer_seal(o.meta, err) ? -1 : 0;
+    if (rc == 0) rc = lf__writer_commit(&o.bits, err);
+    if (rc == 0) rc = lf__writer_commit(&o.meta, err);
     if (rc == 0) rc = lf__writer_commit(&o.text, err);
-    if (rc != 0) unlink(bits_path), unlink(meta_path);
     if (rc == 0 && report) *report = o.report;
 out:
-    lf__writer_discard(&o.text), lf__writer_discard(&o.bits), lf__writer_discard(&meta);
+    lf__writer_discard(&o.text), lf__writer_discard(&o.bits), lf__writer_discard(&o.meta);
     if (j.blocks)
         for (int t = 0; t < threads; t++) free(j.blocks[t].text);
     free(j.blocks);

@@ -6,10 +6,12 @@
  * The state of a run is (weights, what the optimizer keeps, step): everything else is a function of the step. So a run that was killed
  * and resumed is the same run, bit for bit. Who looks at the weights between steps (evaluation, samples, checkpoints) sees their average
  * where train.ema_decay asks for one. The caller's thread calls every hook. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "train/trainer.h"
 
@@ -19,8 +21,12 @@ typedef struct run {
     lf_config config; /* resolved */
     char dir[LF_PATH_MAX];
     int lock;
-    bool created;                 /* the folder is ours and new: a failed set-up takes it away again */
-    bool had_tokenizer, had_data; /* what stood in it before */
+    /* What stood before, so that a failed set-up leaves nothing behind. */
+    size_t existing; /* bytes of dir that named a folder already */
+    bool created, had_tokenizer;
+    char **caches; /* [n_caches] names in dir/data */
+    size_t n_caches;
+    int64_t steps_before; /* train.steps of the recipe the run was begun or last continued with; 0: a new run */
     lf_run_data data;
     char data_mark[17];
     lf_trainer trainer;
@@ -31,6 +37,34 @@ typedef struct run {
 } run;
 
 /* ---- set-up ------------------------------------------------------------------------------------------------------------------ */
+/* Bytes of the longest beginning of path that is there already: 4 of "runs/a/b" when only runs/ is. */
+static size_t existing_part(const char *path)
+{
+    char part[LF_PATH_MAX];
+    size_t n = strlen(path);
+    memcpy(part, path, n + 1);
+    while (n && !lf__path_exists(part)) {
+        while (n && part[n - 1] == '/') n--;
+        while (n && part[n - 1] != '/') n--;
+        part[n] = '\0';
+    }
+    return n;
+}
+
+/* Folders between `existing` and path that were made for it and stayed empty. */
+static void remove_empty_parents(const char *path, size_t existing)
+{
+    char part[LF_PATH_MAX];
+    size_t n = strlen(path);
+    memcpy(part, path, n + 1);
+    while (n > existing) {
+        part[n] = '\0';
+        if (rmdir(part) && errno != ENOENT) return;
+        while (n && part[n - 1] == '/') n--;
+        while (n && part[n - 1] != '/') n--;
+    }
+}
+
 static int open_folder(run *r, lf_error *err)
 {
     lf_config *c = &r->config;
@@ -39,7 +73,8 @@ static int open_folder(run *r, lf_error *err)
         snprintf(r->dir, sizeof r->dir, "%s", c->run.dir);
     else
         snprintf(r->dir, sizeof r->dir, "runs/%s", c->name[0] ? c->name : "run");
-    r->created = !lf__path_exists(r->dir);
+    r->existing = existing_part(r->dir);
+    r->created = r->existing < strlen(r->dir);
     if (lf__make_dirs(r->dir, err)) return -1;
     r->lock = lf__lock_dir(r->dir, err);
     if (r->lock < 0) {
@@ -50,11 +85,25 @@ static int open_folder(run *r, lf_error *err)
     if (lf__path_join(inner, r->dir, "checkpoints", err)) return -1;
     if (lf__path_is_dir(inner)) lf__remove_leftovers(inner);
     if (lf__path_join(inner, r->dir, "data", err)) return -1;
-    r->had_data = lf__path_exists(inner);
-    if (r->had_data) lf__remove_leftovers(inner);
+    if (lf__path_is_dir(inner) && (lf__remove_leftovers(inner), lf__list_dir(inner, &r->caches, &r->n_caches, err))) return -1;
     if (lf__path_join(inner, r->dir, "tokenizer", err)) return -1;
     r->had_tokenizer = lf__path_exists(inner);
     return 0;
+}
+
+/* Shards prepared by this process, and dir/data itself if it was made for them. */
+static void remove_new_caches(const run *r)
+{
+    char data[LF_PATH_MAX], path[LF_PATH_MAX], **names;
+    size_t n;
+    if (lf__path_join(data, r->dir, "data", NULL) || lf__list_dir(data, &names, &n, NULL)) return;
+    for (size_t i = 0; i < n; i++) {
+        bool old = false;
+        for (size_t k = 0; k < r->n_caches && !old; k++) old = strcmp(names[i], r->caches[k]) == 0;
+        if (!old && lf__path_join(path, data, names[i], NULL) == 0) lf__remove_tree(path, NULL);
+    }
+    lf__names_free(&names, n);
+    if (!r->n_caches) rmdir(data);
 }
 
 /* A set-up that failed leaves the folder as it found it. */
@@ -63,10 +112,11 @@ static void undo_folder(const run *r)
     char inner[LF_PATH_MAX];
     if (r->created) {
         lf__remove_tree(r->dir, NULL);
+        remove_empty_parents(r->dir, r->existing);
         return;
     }
     if (r->lock < 0) return; /* another process holds it: nothing in it is ours */
-    if (!r->had_data && lf__path_join(inner, r->dir, "data", NULL) == 0) lf__remove_tree(inner, NULL);
+    remove_new_caches(r);
     if (!r->had_tokenizer && lf__path_join(inner, r->dir, "tokenizer", NULL) == 0) lf__remove_tree(inner, NULL);
 }
 
@@ -110,11 +160,7 @@ static int compare_with(run *r, const char *dir, const char *name, const char *w
         lf_error_hint(err, "continue it with its own config: foundry train %s, or choose a new folder: --run.dir runs/another", path);
         status = -1;
     }
-    if (!status && resolved && before->train.steps != r->config.train.steps && !strstr(r->note.len ? r->note.data : "", "train.steps")) {
-        lf__buf_printf(&r->note,
-                       "%strain.steps changed from %" PRId64 " to %" PRId64 ": the learning-rate schedule is that of the new length",
-                       r->note.len ? "; " : "", before->train.steps, r->config.train.steps);
-    }
+    if (!status && resolved) r->steps_before = before->train.steps;
     free(both);
     return status;
 }
@@ -233,6 +279,20 @@ static int resume(run *r, lf_error *err)
     return 0;
 }
 
+/* What the run will do otherwise than its options say. */
+static void note_changes(run *r)
+{
+    const lf_train_config *t = &r->config.train;
+    int64_t warmup = lf__warmup_steps(t);
+    if (r->steps_before && r->steps_before != t->steps)
+        lf__buf_printf(&r->note,
+                       "%strain.steps changed from %" PRId64 " to %" PRId64 ": the learning-rate schedule is that of the new length",
+                       r->note.len ? "; " : "", r->steps_before, t->steps);
+    if (warmup != t->warmup_steps)
+        lf__buf_printf(&r->note, "%strain.warmup_steps = %" PRId64 " does not fit into %" PRId64 " steps: the warm-up is %" PRId64,
+                       r->note.len ? "; " : "", t->warmup_steps, t->steps, warmup);
+}
+
 static int set_up(run *r, lf_error *err)
 {
     lf_config *c = &r->config;
@@ -241,18 +301,17 @@ static int set_up(run *r, lf_error *err)
     if (lf__run_data_open(&r->data, c, r->dir, r->hooks, err) || lf__run_data_mark(r->data_mark, &r->data, err)) return -1;
     lf__config_resolve(c, r->device);
     if (lf_config_check(c, err) || compare_with_folder(r, true, err)) return -1;
-    int64_t warmup = lf__warmup_steps(&c->train);
-    if (warmup != c->train.warmup_steps)
-        lf__buf_printf(&r->note, "%strain.warmup_steps = %" PRId64 " does not fit into %" PRId64 " steps: the warm-up is %" PRId64,
-                       r->note.len ? "; " : "", c->train.warmup_steps, c->train.steps, warmup);
     if (lf__trainer_init(&r->trainer, r->device, c, r->data.train, r->data.val != NULL, false, err)) return -1;
     if (resume(r, err)) return -1;
     if (!r->first_step) {
         if (c->model.init_from[0] ? init_from(r, err) : (lf__model_init_weights(r->trainer.model, (uint64_t)c->train.seed), 0)) return -1;
         lf__model_pack(r->trainer.model);
     }
+    /* A run that is done stays as it is, whatever number of steps is asked for now. */
     char path[LF_PATH_MAX];
-    if (lf__path_join(path, r->dir, "config.yaml", err) || lf_config_save(c, path, "en", err)) return -1;
+    bool done = r->first_step >= c->train.steps && lf__checkpoint_highest(r->dir) >= 0;
+    if (!done) note_changes(r);
+    if (!done && (lf__path_join(path, r->dir, "config.yaml", err) || lf_config_save(c, path, "en", err))) return -1;
     r->metrics = lf__metrics_open(r->dir, r->first_step, err);
     return r->metrics ? 0 : -1;
 }
@@ -263,6 +322,7 @@ static void tear_down(run *r)
     lf__trainer_release(&r->trainer);
     lf__run_data_close(&r->data);
     lf__buf_release(&r->note);
+    lf__names_free(&r->caches, r->n_caches);
     if (r->lock >= 0) lf__unlock(&r->lock);
 }
 

@@ -342,6 +342,7 @@ if unshare "${unshared[@]}" mount -t tmpfs none run 2>/dev/null; then
     world=$(snapshot)
     export F
     bad "disk full: synth" 1 'o space left|df -h run/|left: nothing' small 64 '$F data synth --bytes 300K -o run/new.txt'
+    bad "disk full: synth over what is there" 1 'o space left|left: run/new.bits run/new.meta.json run/new.txt ' small 700 '$F data synth --bytes 300K -o run/new.txt >/dev/null 2>&1; before=$(cat run/new.*); $F data synth --bytes 600K -o run/new.txt; code=$?; [ "$before" = "$(cat run/new.*)" ] || echo changed >run/changed; (exit $code)'
     bad "disk full: prepare" 1 'o space left|df -h run/|left: nothing' small 128 '$F data prepare s.txt -t tok -o run/new'
     bad "disk full: tokenizer" 1 'o space left|df -h run/|left: nothing' small 4 '$F tokenizer train s.txt -o run/new'
     bad "disk full: checkpoint" 1 'o space left|df -h run/new/checkpoints/|left: run/new run/new/checkpoints run/new/checkpoints/step-000007 ' small 600 '$F train tiny.yaml --run.dir run/new'

@@ -27,6 +27,18 @@ done
 "$foundry" data info shards/ | grep -q "every byte matches its checksum" || fail "info"
 "$foundry" data info shards/val_000000.bin | grep -q "foreign" || fail "info of a single file"
 
+# the floor is that of one text: edited, it has none
+mkdir edited && sed 's/a/o/g' stories.txt >edited/stories.txt && cp stories.bits stories.meta.json edited
+expect 1 "not the one that its .bits file was made for" "$foundry" data prepare edited/stories.txt --tokenizer tok -o x
+rm edited/stories.bits
+"$foundry" data prepare edited/stories.txt --tokenizer tok -o x >/dev/null 2>&1 || fail "an edited text without .bits"
+
+# what killed writers of the same name left is gone after the next one
+dead=$(sh -c 'echo $$')
+mkdir ".y.tmp-$dead" && : >".new.txt.tmp-$dead" && : >".other.txt.tmp-$dead"
+"$foundry" data synth --bytes 10k -o new.txt >/dev/null 2>&1 && "$foundry" data prepare stories.txt --tokenizer tok -o y >/dev/null 2>&1
+[ "$(echo .*.tmp-*)" = ".other.txt.tmp-$dead" ] || fail "leftovers: $(echo .*.tmp-*)"
+
 expect 1 "no such file" "$foundry" data prepare missing.txt --tokenizer tok -o x
 expect 1 "tok" "$foundry" data prepare stories.txt --tokenizer tok-nope -o x
 expect 2 "--tokenizer" "$foundry" data prepare stories.txt -o x

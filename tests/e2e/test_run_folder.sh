@@ -104,4 +104,21 @@ equal "best: the lowest validation loss of the saved steps" "$(sed -n 's/.*"step
 run generate judged --checkpoint best --prompt "Once" --max-tokens 4 >best.txt 2>&1
 equal "generate --checkpoint best" 0 $?
 
+# ---- what is done stays as it is, what is refused leaves nothing -----------------------------------------------------------------
+before=$(bits one/config.yaml)
+train --run.dir one --train.steps 10
+equal "fewer steps than are done: exit code" 0 $?
+says "fewer steps than are done: says how many are" "finished: 20 steps are done" said
+equal "fewer steps than are done: the recipe stays" "$before" "$(bits one/config.yaml)"
+head -c 90 s.txt >short.txt
+train --run.dir nest/of/folders --data.train short.txt
+equal "too small a text: exit code" 1 $?
+[ ! -e nest ] && ok "too small a text: no folder on the way" || not_ok "too small a text: no folder on the way" none "$(find nest)"
+cp s.txt text.txt
+train --run.dir raw --train.steps 5 --data.train text.txt
+cached=$(ls raw/data)
+head -c 200000 s.txt >text.txt
+train --run.dir raw --train.steps 5 --data.train text.txt
+equal "an edited text is refused" 1 $?
+equal "an edited text: no second copy of its shards" "$cached" "$(ls raw/data)"
 finish

@@ -152,14 +152,15 @@ static int bench_machine(lf_bench *b, lf_error *err)
 /* ---- workloads: whole steps, timed by a plan ------------------------------------------------------------------------------------ */
 /* The workloads that the project's figures are about. Random tokens, no data. */
 static const struct workload {
-    const char *name;
+    const char *name, *type;
     int width, layers, heads, kv_heads, ffn, vocab, seq_len, windows;
     bool untied, slow;
 } workloads[] = {
-    {"char", 128, 4, 4, 4, 352, 65, 64, 12, false, false},
-    {"S", 256, 6, 8, 4, 768, 4096, 256, 16, false, false},
-    {"M", 512, 8, 8, 4, 1408, 32000, 512, 4, true, false},
-    {"L", 768, 12, 12, 12, 2048, 32000, 1024, 2, false, true},
+    {"char", "llama", 128, 4, 4, 4, 352, 65, 64, 12, false, false},
+    {"S", "llama", 256, 6, 8, 4, 768, 4096, 256, 16, false, false},
+    {"M", "llama", 512, 8, 8, 4, 1408, 32000, 512, 4, true, false},
+    {"L", "llama", 768, 12, 12, 12, 2048, 32000, 1024, 2, false, true},
+    {"gpt2-124M", "gpt2", 768, 12, 12, 12, 3072, 50257, 64, 4, false, true},
 };
 
 static int configure(lf_config *c, const struct workload *w, const char *dtype, const char *optimizer, lf_error *err)
@@ -181,7 +182,8 @@ static int configure(lf_config *c, const struct workload *w, const char *dtype, 
         snprintf(text, sizeof text, "%lld", (long long)numbers[i].value);
         if (lf_config_set(c, numbers[i].key, text, NULL, err)) return -1;
     }
-    return lf_config_set(c, "model.tie_word_embeddings", w->untied ? "false" : "true", NULL, err) ||
+    return lf_config_set(c, "model.model_type", w->type, NULL, err) ||
+                   lf_config_set(c, "model.tie_word_embeddings", w->untied ? "false" : "true", NULL, err) ||
                    lf_config_set(c, "train.dtype", dtype, NULL, err) || lf_config_set(c, "train.optimizer", optimizer, NULL, err)
                ? -1
                : 0;
@@ -215,20 +217,28 @@ static int bench_train(lf_bench *b, lf_error *err)
     return failed ? -1 : 0;
 }
 
-/* Updates of every optimizer: nanoseconds per weight, and the share of the step they take (less is better) as the share. */
+/* Updates of every optimizer that the option table offers: nanoseconds per weight, and what part of a step they take. */
 static int bench_optimizer(lf_bench *b, lf_error *err)
 {
-    static const char *const optimizers[] = {"adamw", "lion", "sgd", "muon"};
+    char names[8][32];
+    size_t n = 0;
     int status = 0;
+    lf_option_info info;
+    for (size_t row = 0; lf_config_option(row, &info); row++)
+        for (const char *p = info.range; strcmp(info.key, "train.optimizer") == 0 && n < LF_COUNT(names); p++) {
+            snprintf(names[n++], sizeof *names, "%.*s", (int)strcspn(p, "|"), p);
+            p += strcspn(p, "|");
+            if (!*p) break;
+        }
     lf_config *c = lf__calloc(1, sizeof *c, err);
     for (size_t w = 1; c && w < 3 && !status && !b->stopped; w++)
-        for (size_t i = 0; i < LF_COUNT(optimizers) && !status && !b->stopped; i++) {
+        for (size_t i = 0; i < n && !status && !b->stopped; i++) {
             lf_plan plan;
             char name[64];
-            status = configure(c, &workloads[w], "f32", optimizers[i], err);
+            status = configure(c, &workloads[w], "f32", names[i], err);
             if (!status) status = lf_plan_run(&plan, b->device, c, 5 * b->options.seconds, NULL, err);
             if (status || !plan.fits) continue;
-            snprintf(name, sizeof name, "%s, %s: %.1f%% of a step", optimizers[i], workloads[w].name,
+            snprintf(name, sizeof name, "%s, %s: %.1f%% of a step", names[i], workloads[w].name,
                      100 * plan.update_seconds / plan.step_seconds);
             lf__bench_tell(b, (lf_bench_line){.name = name,
                                               .dtype = "f32",

@@ -121,8 +121,9 @@ int lf_config_check(const lf_config *c, lf_error *err);
 
 /* The option table, row by row: for help, completion, docs. Returns false past the end. */
 typedef struct lf_option_info {
-    const char *key, *type, *fallback, *range, *help, *help_zh;
-    bool fixed; /* may not change when a run is resumed */
+    const char *key, *type, *fallback, *help, *help_zh;
+    char range[128], range_zh[128]; /* "1 to 1,000,000", "bpe|char", "text"     */
+    bool fixed;                     /* may not change when a run is resumed     */
 } lf_option_info;
 bool lf_config_option(size_t row, lf_option_info *info);
 /* The current value of a row as text, and where it came from. */

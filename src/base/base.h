@@ -109,8 +109,9 @@ int lf__parse_double(const char *text, const char *what, double lo, double hi, d
 int lf__parse_bool(const char *text, const char *what, bool *out, lf_error *err); /* true/false/yes/no/on/off/1/0 */
 /* The nearest of `names` (NULL-terminated) within a third of its length in edits, or NULL: for "did you mean". */
 const char *lf__nearest(const char *name, const char *const *names);
-/* "1.2 MB" into out (returned). */
+/* Into out (returned): "1.2 MB"; "1,000,000", "0.9999999". */
 char *lf__human_bytes(char out[32], double bytes);
+char *lf__human_number(char out[32], double n);
 double lf__now(void); /* monotonic seconds */
 /* vsnprintf in the C locale: a decimal point is a point, whatever locale the host program has set. */
 int lf__vsnprintf(char *out, size_t size, const char *format, va_list args) LF_PRINTF(3, 0);
@@ -255,7 +256,7 @@ typedef struct lf_option {
     size_t offset, size;  /* of the field in its struct                                               */
     const char *fallback; /* the default, as it would be typed; "auto" for an INT: 0 in the field     */
     double lo, hi;        /* inclusive range of numbers                                               */
-    const char *range;    /* CHOICE: its choices, "bpe|char"; else the range or form as help shows it */
+    const char *choices;  /* CHOICE: "bpe|char"; else NULL                                            */
     char resume;          /* 'f' = fixed once a run has begun, 'r' = free to change on resume         */
     const char *help;     /* one line, English: what it is, its unit                                  */
     const char *help_zh;  /* the same in Chinese                                                      */
@@ -265,6 +266,8 @@ const lf_option *lf__option_find(const lf_option *table, const char *key);
 /* Parses and range-checks text into the field. where = "configs/a.yaml:12" or "command line": the error reads
  * "<where>: train.lr: expected a number from 0 to 10, got \"fast\"". An unknown key names the nearest known one. */
 int lf__option_set(const lf_option *table, void *target, const char *key, const char *text, const char *where, lf_error *err);
+/* What a row takes, for people: "1 to 1,000,000 or auto", "bpe|char", "text"; in Chinese when zh. Returns out. */
+char *lf__option_range(char out[128], const lf_option *row, bool zh);
 /* The field's value as it would be typed; returns out. */
 char *lf__option_get(const lf_option *row, const void *target, char *out, size_t size);
 

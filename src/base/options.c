@@ -29,7 +29,7 @@ static int set_choice(const lf_option *row, char *field, const char *text, const
     char choices[512];
     const char *names[33] = {NULL};
     size_t n = 0;
-    snprintf(choices, sizeof choices, "%s", row->range);
+    snprintf(choices, sizeof choices, "%s", row->choices);
     for (char *p = choices; p && n < 32; n++) {
         names[n] = p;
         if ((p = strchr(p, '|'))) *p++ = '\0';
@@ -39,7 +39,7 @@ static int set_choice(const lf_option *row, char *field, const char *text, const
         snprintf(field, row->size, "%s", text);
         return 0;
     }
-    lf_error_set(err, LF_E_ARGUMENT, "%s: expected one of %s, got \"%.64s\"", what, row->range, text);
+    lf_error_set(err, LF_E_ARGUMENT, "%s: expected one of %s, got \"%.64s\"", what, row->choices, text);
     const char *near = lf__nearest(text, names);
     return near ? lf_error_hint(err, "did you mean %s?", near) : -1;
 }
@@ -96,6 +96,25 @@ int lf__option_set(const lf_option *table, void *target, const char *key, const 
     bool typed = strcmp(where, "command line") == 0 || strncmp(where, "environment", 11) == 0;
     lf_error_set(err, local.code == LF_E_ARGUMENT && !typed ? LF_E_CONFIG : local.code, "%s", local.message);
     return local.hint[0] ? lf_error_hint(err, "%s", local.hint) : lf_error_hint(err, "%s: %s", key, row->help);
+}
+
+char *lf__option_range(char out[128], const lf_option *row, bool zh)
+{
+    static const char *const words[][2] = {
+        [LF_OPT_BOOL] = {"true or false", "true 或 false"}, [LF_OPT_STRING] = {"text", "文本"}, [LF_OPT_PATH] = {"path", "路径"}};
+    char lo[32], hi[32];
+    if (row->type == LF_OPT_CHOICE)
+        snprintf(out, 128, "%s", row->choices);
+    else if (row->type != LF_OPT_INT && row->type != LF_OPT_DOUBLE)
+        snprintf(out, 128, "%s", words[row->type][zh]);
+    else if (bound(row->hi) == INT64_MAX)
+        snprintf(out, 128, zh ? "不小于 %s" : "%s or more", lf__human_number(lo, row->lo));
+    else
+        snprintf(out, 128, zh ? "%s 到 %s%s" : "%s to %s%s", lf__human_number(lo, row->lo), lf__human_number(hi, row->hi),
+                 !is_auto(row) ? ""
+                 : zh          ? " 或 auto"
+                               : " or auto");
+    return out;
 }
 
 /* The shortest decimal that reads back as the same double, as a person would write it: 10000, 0.001, 1e-5, 3e12. */

@@ -3,13 +3,14 @@
 #include "base/base.h"
 
 #include <ctype.h>
-#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#define NO_BOUND 9.2e18 /* ranges from here on mean none: about 2^63 */
 
 /* ---- the C locale, for one call ------------------------------------------------------------------------------------------- */
 
@@ -75,16 +76,19 @@ static bool scan_decimal(const char *p, decimal *d)
     return true;
 }
 
+static int bad_number(lf_error *err, const char *text, const char *what, const char *kind, double lo, double hi)
+{
+    char a[32], b[32], range[80] = "";
+    if (hi < NO_BOUND)
+        snprintf(range, sizeof range, " from %s to %s", lf__human_number(a, lo), lf__human_number(b, hi));
+    else if (lo > -NO_BOUND)
+        snprintf(range, sizeof range, " of at least %s", lf__human_number(a, lo));
+    return lf_error_set(err, LF_E_ARGUMENT, "%s: expected a %s%s, got \"%.64s\"", what, kind, range, text);
+}
+
 static int bad_int(lf_error *err, const char *text, const char *what, int64_t lo, int64_t hi)
 {
-    if (lo == INT64_MIN && hi == INT64_MAX) {
-        return lf_error_set(err, LF_E_ARGUMENT, "%s: expected a whole number, got \"%.64s\"", what, text);
-    }
-    if (hi == INT64_MAX) {
-        return lf_error_set(err, LF_E_ARGUMENT, "%s: expected a whole number of at least %" PRId64 ", got \"%.64s\"", what, lo, text);
-    }
-    return lf_error_set(err, LF_E_ARGUMENT, "%s: expected a whole number from %" PRId64 " to %" PRId64 ", got \"%.64s\"", what, lo, hi,
-                        text);
+    return bad_number(err, text, what, "whole number", (double)lo, (double)hi);
 }
 
 int lf__parse_int(const char *text, const char *what, int64_t lo, int64_t hi, int64_t *out, lf_error *err)
@@ -128,9 +132,7 @@ int lf__parse_double(const char *text, const char *what, double lo, double hi, d
         *out = v;
         return 0;
     }
-    if (!isfinite(hi) && !isfinite(lo)) return lf_error_set(err, LF_E_ARGUMENT, "%s: expected a number, got \"%.64s\"", what, text);
-    if (!isfinite(hi)) return lf_error_set(err, LF_E_ARGUMENT, "%s: expected a number of at least %.10g, got \"%.64s\"", what, lo, text);
-    return lf_error_set(err, LF_E_ARGUMENT, "%s: expected a number from %.10g to %.10g, got \"%.64s\"", what, lo, hi, text);
+    return bad_number(err, text, what, "number", lo, hi);
 }
 
 int lf__parse_bool(const char *text, const char *what, bool *out, lf_error *err)
@@ -204,6 +206,22 @@ char *lf__human_bytes(char out[32], double bytes)
     size_t u = 0;
     while (u + 1 < LF_COUNT(units) && fabs(bytes) >= (u ? 999.95 : 1000.0)) bytes /= 1000, u++;
     format_into(out, 32, u ? "%.1f %s" : "%.0f %s", bytes, bytes == 1 && u == 0 ? "byte" : units[u]);
+    return out;
+}
+
+char *lf__human_number(char out[32], double n)
+{
+    if (!(fabs(n) < NO_BOUND) || n != floor(n)) {
+        format_into(out, 32, "%.10g", n);
+        return out;
+    }
+    char digits[32];
+    int length = format_into(digits, sizeof digits, "%.0f", n), at = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && digits[i - 1] != '-') out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
     return out;
 }
 

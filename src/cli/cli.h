@@ -17,12 +17,12 @@
     X(doctor, "look at this machine and test the kernels", "检查这台机器，测试计算内核")                                                   \
     X(data, "text to train on: make it, prepare it, look at it", "训练数据：生成、准备、查看")                                             \
     X(tokenizer, "text to tokens and back: learn a vocabulary, use it, look at it", "文本与词元互换：学习词表、使用、查看")                \
-    X(plan, "what a recipe needs, before it is trained: size, memory, speed, time", "训练之前先看：参数、内存、速度、时间")                  \
+    X(plan, "what a recipe needs, before it is trained: size, memory, speed, time", "训练之前先看：参数、内存、速度、时间")                \
     X(train, "train a model as a recipe says; resumes by itself", "按配方训练模型；中断后自动续训")                                        \
-    X(runs, "past runs side by side: list, show, compare, draw", "历次训练并排看：列出、查看、比较、画曲线")                              \
-    X(verify, "train a golden run: is every loss what it should be?", "跑一次标准训练：每个损失都对吗？")                                   \
+    X(runs, "past runs side by side: list, show, compare, draw", "历次训练并排看：列出、查看、比较、画曲线")                               \
+    X(verify, "train a golden run: is every loss what it should be?", "跑一次标准训练：每个损失都对吗？")                                  \
     X(generate, "continue a text with a trained model", "用训练好的模型续写文本")                                                          \
-    X(bench, "how fast this machine is, and how much of it the kernels use", "这台机器有多快，内核用到了几成")                            \
+    X(bench, "how fast this machine is, and how much of it the kernels use", "这台机器有多快，内核用到了几成")                             \
     X(config, "write, show and check configurations", "写出、查看和检查配置")                                                              \
     X(help, "explain a command, or list all options", "解释一个命令，或列出全部选项")
 
@@ -130,7 +130,8 @@ typedef struct cli_args {
         const char *key, *value, *flag;
     } set[CLI_SET_MAX]; /* keys of the option table that were given, in order */
     int n_set;
-    int exit; /* when cli_parse returns false: what the command returns */
+    const char *command; /* spec->name, for messages */
+    int exit;            /* when cli_parse returns false: what the command returns */
 } cli_args;
 
 /* Fills the flags' variables and args (positional arguments are moved to the front of argv). Prints help for --help. Returns false when the

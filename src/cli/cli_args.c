@@ -67,6 +67,22 @@ static void environment_name(char out[96], const char *key)
     for (int i = 0; i < n && i < 95; i++) out[i] = (char)(out[i] == '.' ? '_' : toupper((unsigned char)out[i]));
 }
 
+/* "command line: sampler.top_k: expected ..." -> "foundry generate: --top-k: expected ...", its hint likewise. Returns -1. */
+static int in_words_typed(const cli_args *args, int i, lf_error *err)
+{
+    const char *key = args->set[i].key, *flag = args->set[i].flag;
+    int n = (int)strcspn(flag, "=");
+    char prefix[128];
+    size_t skip = (size_t)snprintf(prefix, sizeof prefix, "command line: %s: ", key);
+    lf_error raw = *err;
+    if (strncmp(raw.message, prefix, skip) != 0) return -1;
+    lf_error_reset(err);
+    lf_error_set(err, raw.code, "foundry %s: %.*s: %s", args->command, n, flag, raw.message + skip);
+    bool keyed = strncmp(raw.hint, key, strlen(key)) == 0;
+    if (*raw.hint) lf_error_hint(err, "%.*s%s", keyed ? n : 0, flag, raw.hint + (keyed ? strlen(key) : 0));
+    return -1;
+}
+
 int cli_config_apply(lf_config *config, const cli_args *args, lf_error *err)
 {
     lf_option_info info;
@@ -79,7 +95,7 @@ int cli_config_apply(lf_config *config, const cli_args *args, lf_error *err)
         if (lf_config_set(config, info.key, value, origin, err)) return -1;
     }
     for (int i = 0; i < args->n_set; i++)
-        if (lf_config_set(config, args->set[i].key, args->set[i].value, "command line", err)) return -1;
+        if (lf_config_set(config, args->set[i].key, args->set[i].value, "command line", err)) return in_words_typed(args, i, err);
     return 0;
 }
 
@@ -143,7 +159,7 @@ static void say_choices(char out[256], const char *choices)
 
 static void say_number(char out[32], double v, bool whole)
 {
-    if (whole)
+    if (whole || (v == floor(v) && fabs(v) >= 1000))
         cli_human_count(out, v);
     else
         snprintf(out, 32, "%g", v);
@@ -328,7 +344,7 @@ static bool parse_flag(const cli_spec *spec, int argc, char **argv, int *i, cli_
 
 bool cli_parse(const cli_spec *spec, int argc, char **argv, cli_args *args)
 {
-    *args = (cli_args){.v = argv + 1, .exit = CLI_OK};
+    *args = (cli_args){.v = argv + 1, .command = spec->name, .exit = CLI_OK};
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strncmp(argv[i], "--lang=", 7) == 0) cli_set_language(argv[i] + 7);
         if (strcmp(argv[i], "--lang") == 0 && i + 1 < argc) cli_set_language(argv[i + 1]);
@@ -342,7 +358,7 @@ bool cli_parse(const cli_spec *spec, int argc, char **argv, cli_args *args)
     for (int i = 1; i < argc; i++) {
         if (flags && strcmp(argv[i], "--") == 0)
             flags = false;
-        else if (flags && argv[i][0] == '-' && argv[i][1]) {
+        else if (flags && argv[i][0] == '-' && argv[i][1] && !isdigit((unsigned char)argv[i][1])) {
             if (!parse_flag(spec, argc, argv, &i, args)) return false;
         } else
             args->v[args->n++] = argv[i];

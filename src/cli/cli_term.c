@@ -145,8 +145,8 @@ void cli_wrap(FILE *f, const char *text, int indent, int at)
 char *cli_human_count(char out[32], double n)
 {
     char digits[32];
-    int len = snprintf(digits, sizeof digits, "%.0f", fabs(n) < 1e15 ? n : 0), at = 0;
-    if (fabs(n) >= 1e15) {
+    int len = snprintf(digits, sizeof digits, "%.0f", fabs(n) < 9.3e18 ? n : 0), at = 0;
+    if (!(fabs(n) < 9.3e18)) {
         snprintf(out, 32, "%.3g", n);
         return out;
     }

@@ -415,7 +415,7 @@ static int add_ids(id_list *ids, const char *text, const char *where, lf_error *
         long v = strtol(p, &end, 10);
         size_t word = strcspn(p, " \t\r\n,[]");
         if (end != p + word || errno || v < 0 || v > INT32_MAX)
-            return lf_error_set(err, LF_E_ARGUMENT, "%s: \"%.*s\" is not a token id: expected a whole number", where,
+            return lf_error_set(err, LF_E_ARGUMENT, "%s: \"%.*s\" is not a token id: expected a whole number of at least 0", where,
                                 word > 40 ? 40 : (int)word, p);
         if (ids->n == ids->cap) {
             size_t cap = ids->cap ? ids->cap * 2 : 1024;

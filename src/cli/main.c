@@ -35,7 +35,7 @@ int cmd_help(int argc, char **argv)
     if (args.n == 1 && strcmp(args.v[0], "options") == 0) {
         lf_option_info info;
         for (size_t row = 0; lf_config_option(row, &info); row++) {
-            printf("%s--%s%s  %s", cli_color(stdout, CLI_CYAN), info.key, cli_color(stdout, CLI_PLAIN), info.range);
+            printf("%s--%s%s  %s", cli_color(stdout, CLI_CYAN), info.key, cli_color(stdout, CLI_PLAIN), cli_say(info.range, info.range_zh));
             if (*info.fallback) printf(cli_say("  (default %s)", "（默认 %s）"), info.fallback);
             fputs("\n    ", stdout);
             cli_wrap(stdout, cli_say(info.help, info.help_zh), 4, 4);

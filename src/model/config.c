@@ -29,18 +29,6 @@ const char *const *lf_config_presets(void)
 }
 
 /* ---- our own documents ---------------------------------------------------------------------------------------------------------- */
-/* "sampler.prompts.2": length of the key before the number when that key is an option (then *row is it), else 0. */
-static size_t list_item(const char *key, const lf_option **row)
-{
-    const char *dot = strrchr(key, '.');
-    char base[LF_TEXT_MAX];
-    if (!dot || !isdigit((unsigned char)dot[1]) || (size_t)(dot - key) >= sizeof base) return 0;
-    memcpy(base, key, (size_t)(dot - key));
-    base[dot - key] = '\0';
-    *row = lf__option_find(lf__config_options, base);
-    return *row ? (size_t)(dot - key) : 0;
-}
-
 static bool is_section(const char *key)
 {
     size_t n = strlen(key);
@@ -49,33 +37,46 @@ static bool is_section(const char *key)
     return false;
 }
 
+/* The dot in a key behind which an option (then *row is it) or a section was made a list or a mapping, else NULL: that of
+ * "sampler.prompts.2", "train.lr.value", "train.0"; base = what stands before it. */
+static const char *inside(const char *key, char base[LF_TEXT_MAX], const lf_option **row)
+{
+    for (const char *dot = strchr(key, '.'); dot && dot - key < LF_TEXT_MAX; dot = strchr(dot + 1, '.')) {
+        bool item = isdigit((unsigned char)dot[1]);
+        snprintf(base, LF_TEXT_MAX, "%.*s", (int)(dot - key), key);
+        *row = lf__option_find(lf__config_options, base);
+        if (is_section(base) ? item : *row != NULL) return dot;
+    }
+    return NULL;
+}
+
 static int read_entry(lf_config *c, const lf_doc *doc, size_t i, const char *name, lf_error *err)
 {
     const lf_doc_entry *e = &doc->entries[i];
-    char origin[LF_CONFIG_PATH_MAX + 32], key[LF_TEXT_MAX], joined[LF_CONFIG_PATH_MAX + 1];
+    char origin[LF_CONFIG_PATH_MAX + 32], key[LF_TEXT_MAX], joined[LF_CONFIG_PATH_MAX + 1], range[128];
     snprintf(origin, sizeof origin, "%.1000s:%d", name, e->line);
-    const lf_option *o = NULL;
-    size_t n = list_item(e->key, &o);
-    if (n > 0 && o->type != LF_OPT_STRING)
-        return lf_error_set(err, LF_E_CONFIG, "%s: %s: expected %s, got a list", origin, o->key, o->range ? o->range : "one value");
-    if (n > 0) { /* item by item, joined with '|' */
-        snprintf(key, sizeof key, "%s", o->key);
+    const lf_option *row, *o = lf__option_find(lf__config_options, e->key);
+    const char *dot = o ? NULL : inside(e->key, key, &row);
+    bool item = dot && isdigit((unsigned char)dot[1]);
+    if (dot && item && row && row->type == LF_OPT_STRING && !strchr(dot + 1, '.')) { /* item by item, joined with '|' */
         joined[0] = '\0';
-        if (strcmp(e->key + n, ".0") != 0) lf__option_get(o, c, joined, sizeof joined);
+        if (strcmp(dot, ".0") != 0) lf__option_get(row, c, joined, sizeof joined);
         if (strlen(joined) + strlen(e->value) + 2 > sizeof joined)
             return lf_error_set(err, LF_E_LIMIT, "%s: %s: more than %d bytes of text", origin, key, LF_CONFIG_PATH_MAX - 1);
         if (joined[0]) strcat(joined, "|");
         strcat(joined, e->value);
         return lf__config_set(c, key, joined, origin, err);
     }
-    o = lf__option_find(lf__config_options, e->key);
-    if (!o && is_section(e->key)) {
-        if (e->is_null) return 0; /* "train:" with nothing below it */
-        return lf_error_set(err, LF_E_CONFIG, "%s: %s is a section: expected indented \"key: value\" lines below it, got \"%.64s\"", origin,
-                            e->key, e->value);
+    if (dot && row)
+        return lf_error_set(err, LF_E_CONFIG, "%s: %s: expected %s, got a %s", origin, key, lf__option_range(range, row, false),
+                            item ? "list" : "mapping");
+    if (dot || (!o && is_section(e->key))) {
+        if (!dot && e->is_null) return 0; /* "train:" with nothing below it */
+        return lf_error_set(err, LF_E_CONFIG, "%s: %s is a section: expected indented \"key: value\" lines below it, got %s%.64s%s", origin,
+                            dot ? key : e->key, dot ? "" : "\"", dot ? "a list" : e->value, dot ? "" : "\"");
     }
     if (o && e->is_null && o->type != LF_OPT_STRING && o->type != LF_OPT_PATH)
-        return lf_error_set(err, LF_E_CONFIG, "%s: %s has no value: expected %s", origin, e->key, o->range);
+        return lf_error_set(err, LF_E_CONFIG, "%s: %s has no value: expected %s", origin, e->key, lf__option_range(range, o, false));
     return lf__config_set(c, e->key, e->is_null ? "" : e->value, origin, err);
 }
 

@@ -9,23 +9,23 @@
 #define AT(field) offsetof(lf_config, field), sizeof(((lf_config *)0)->field)
 #define INT(key, field, fallback, lo, hi, resume, en, zh)                                                                                  \
     {                                                                                                                                      \
-        key, LF_OPT_INT, AT(field), fallback, lo, hi, #lo " to " #hi, resume, en, zh                                                       \
+        key, LF_OPT_INT, AT(field), fallback, lo, hi, NULL, resume, en, zh                                                                 \
     }
 #define REAL(key, field, fallback, lo, hi, resume, en, zh)                                                                                 \
     {                                                                                                                                      \
-        key, LF_OPT_DOUBLE, AT(field), fallback, lo, hi, #lo " to " #hi, resume, en, zh                                                    \
+        key, LF_OPT_DOUBLE, AT(field), fallback, lo, hi, NULL, resume, en, zh                                                              \
     }
 #define FLAG(key, field, fallback, resume, en, zh)                                                                                         \
     {                                                                                                                                      \
-        key, LF_OPT_BOOL, AT(field), fallback, 0, 1, "true or false", resume, en, zh                                                       \
+        key, LF_OPT_BOOL, AT(field), fallback, 0, 1, NULL, resume, en, zh                                                                  \
     }
 #define TEXT(key, field, fallback, resume, en, zh)                                                                                         \
     {                                                                                                                                      \
-        key, LF_OPT_STRING, AT(field), fallback, 0, 0, "text", resume, en, zh                                                              \
+        key, LF_OPT_STRING, AT(field), fallback, 0, 0, NULL, resume, en, zh                                                                \
     }
 #define PATH(key, field, fallback, resume, en, zh)                                                                                         \
     {                                                                                                                                      \
-        key, LF_OPT_PATH, AT(field), fallback, 0, 0, "path", resume, en, zh                                                                \
+        key, LF_OPT_PATH, AT(field), fallback, 0, 0, NULL, resume, en, zh                                                                  \
     }
 #define CHOICE(key, field, fallback, choices, resume, en, zh)                                                                              \
     {                                                                                                                                      \
@@ -131,8 +131,8 @@ const lf_option lf__config_options[] = {
         "tokens computed at a time; less = less memory; 0 = the whole batch up to a sensible cap", "一次计算的词元数，越少越省内存；0 = 整个批量（有合理上限）"),
     CHOICE("train.recompute", train.recompute, "none", "none|block|auto", 'r',
         "keep what backward needs, or make each block's part again: about a third more time, far less memory, the same bits; auto = block where the rest does not fit", "保留反向所需的激活值，或逐层重算：时间约多三分之一，内存少得多，结果逐位相同；auto = 放不下时才重算"),
-    {"train.memory_limit", LF_OPT_INT, AT(train.memory_limit), "0", 0, 9.2e18, "bytes, as in 8G; 0 = what the machine has", 'r',
-        "most memory that a run may reserve", "训练最多可预留的内存"},
+    INT("train.memory_limit", train.memory_limit, "0", 0, 9.3e18, 'r',
+        "most memory that a run may reserve, in bytes, as in 8G; 0 = what the machine has", "训练最多可预留的内存（字节），如 8G；0 = 由机器决定"),
     INT("train.seq_len", train.seq_len, "0", 0, 1048576, 'f',
         "length of a training window in tokens; 0 = max_position_embeddings", "训练窗口的长度（词元）；0 = max_position_embeddings"),
     CHOICE("train.dtype", train.dtype, "f32", "auto|f32|bf16", 'f',
@@ -216,8 +216,8 @@ const lf_option lf__config_options[] = {
     TEXT("sampler.prompts", sampler.prompts, "", 'r',
         "prompts for samples during training: a list, or text separated by '|'", "训练中试写用的开头：一个列表，或用 '|' 分隔的文字"),
     /* ---- machine ---- */
-    {"threads", LF_OPT_INT, AT(machine.threads), "auto", 1, 256, "1 to 256 or auto", 'r',
-        "worker threads; auto = as many as the process may use; never changes results", "工作线程数；auto = 进程可用的全部；不影响结果"},
+    INT("threads", machine.threads, "auto", 1, 256, 'r',
+        "worker threads; auto = as many as the process may use; never changes results", "工作线程数；auto = 进程可用的全部；不影响结果"),
     CHOICE("threads.pin", machine.pin, "auto", "auto|on|off", 'r',
         "bind threads to cores; auto = when they fill the machine", "是否把线程绑定到核心；auto = 线程占满机器时绑定"),
     CHOICE("isa", machine.isa, "auto", "auto|scalar|avx2|avx512|avx512_bf16", 'r',
@@ -235,7 +235,8 @@ bool lf_config_option(size_t row, lf_option_info *info)
     static const char *const types[] = {"whole number", "number", "true or false", "text", "path", "choice"};
     if (row >= ROWS) return false;
     const lf_option *o = &lf__config_options[row];
-    *info = (lf_option_info){o->key, types[o->type], o->fallback, o->range, o->help, o->help_zh, o->resume == 'f'};
+    *info = (lf_option_info){o->key, types[o->type], o->fallback, o->help, o->help_zh, .fixed = o->resume == 'f'};
+    lf__option_range(info->range, o, false), lf__option_range(info->range_zh, o, true);
     return true;
 }
 

@@ -58,7 +58,7 @@ char *lf_config_text(const lf_config *c, const char *language, bool origins, lf_
         size_t line = b.len;
         if (!origins) {
             lf__buf_printf(&b, "%*s# %s", (int)indent, "", zh ? o->help_zh : o->help);
-            if (o->type == LF_OPT_CHOICE && strchr(o->range, '|')) lf__buf_printf(&b, " (%s)", o->range);
+            if (o->type == LF_OPT_CHOICE) lf__buf_printf(&b, " (%s)", o->choices);
             lf__buf_puts(&b, "\n");
         }
         lf__buf_printf(&b, "%*s%s: ", (int)indent, "", o->key + (n ? n + 1 : 0));

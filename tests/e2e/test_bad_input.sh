@@ -109,6 +109,7 @@ printf 'train:\n  stepz: 5\n' >typo.yaml
 printf 'train:\n  lr: fast\n' >type.yaml
 printf 'train:\n  steps: 2.5\n' >half.yaml
 printf 'model:\n  hidden_size: [1, 2]\n' >list.yaml
+printf 'train: [1, 2]\n' >section.yaml
 printf 'train:\n  lr: -1\n' >range.yaml
 printf 'train:\n\tlr: 1\n' >tab.yaml
 printf 'train: {lr: 1e-3, steps: 5\n' >open.yaml
@@ -139,8 +140,8 @@ bad "doctor --threads 0" 2 'threads|"0"' $F doctor --threads 0
 bad "bf16 without its instruction" 1 'train.dtype bf16|avx512_bf16|--train.dtype f32' train --isa scalar --train.dtype bf16
 bad "--isa unknown" 2 'isa|avx512|sse2' train --isa sse2
 bad "negative steps" 2 'train.steps|"-5"' train --train.steps -5
-bad "steps 10^30" 2 'train.steps|1000000000' train --train.steps 1e30
-bad "hidden_size 10^30" 2 'model.hidden_size|65536' train --model.hidden_size 1000000000000000000000000000000
+bad "steps 10^30" 2 'foundry train: --train.steps: expected a whole number from 1 to 1,000,000,000, got "1e30"' train --train.steps 1e30
+bad "hidden_size 10^30" 2 'model.hidden_size|65,536' train --model.hidden_size 1000000000000000000000000000000
 bad "negative width" 2 'model.hidden_size|"-32"' train --model.hidden_size -32
 bad "half a layer" 2 'model.num_hidden_layers|"2.5"' train --model.num_hidden_layers 2.5
 bad "NaN for a number" 2 'train.lr|"nan"' train --train.lr nan
@@ -151,9 +152,14 @@ bad "data synth --lang" 2 'lang|en|zh|mix|"fr"' $F data synth --lang fr -o new.t
 bad "tokenizer --vocab-size 10^30" 2 'vocab-size' $F tokenizer train s.txt --vocab-size 1e30 -o new
 bad "tokenizer --vocab-size 3" 2 'vocab-size|257' $F tokenizer train s.txt --vocab-size 3 -o new
 bad "prepare --val-fraction 2" 2 'val-fraction|0.5' $F data prepare s.txt -t tok -o new --val-fraction 2
-bad "generate --max-tokens -1" 2 'max_tokens|"-1"' generate good --max-tokens -1
+bad "generate --max-tokens -1" 2 'foundry generate: --max-tokens: expected a whole number from 1 to 1,000,000,000, got "-1"|hint: --max-tokens: ' generate good --max-tokens -1
+bad "generate -n -1" 2 'foundry generate: --max-tokens: expected' generate good -n -1
+bad "an option with its value behind =" 2 'foundry train: --train.steps: expected|"-5"' train --train.steps=-5
+bad "generate -1" 2 'one argument too many, "-1"' generate good -1
+bad "data synth --seed -1" 2 'foundry data synth: --seed: expected a whole number from 0 to 9,000,000,000,000,000, got "-1"' $F data synth --seed -1 -o new.txt
+bad "data synth --bytes 10^30: the same form" 2 'foundry data synth: --bytes: expected a whole number from 1 to 1,000,000,000,000, got "1e30"' $F data synth --bytes 1e30 -o new.txt
 bad "generate --temperature -1" 2 'temperature|"-1"' generate good --temperature -1
-bad "generate --top-p 2" 2 'top_p|"2"' generate good --top-p 2
+bad "generate --top-p 2" 2 '--top-p: expected a number from 0 to 1, got "2"' generate good --top-p 2
 bad "generate --sampler-order wrong" 2 'sampler.order|top_q|did you mean' generate good --sampler-order temperature,top_q
 bad "generate --seed -3" 2 'seed' generate good --seed -3
 bad "a model larger than memory" 1 'memory' train --model.hidden_size 65536 --model.num_attention_heads 1024 --model.intermediate_size 1048576 --model.num_hidden_layers 1024
@@ -170,6 +176,7 @@ bad "config: unknown key" 1 'unknown.yaml:2|train.learning_rat' $F config check 
 bad "config: a word for a number" 1 'type.yaml:2|train.lr|"fast"' $F train type.yaml
 bad "config: a fraction for a whole number" 1 'half.yaml:2|train.steps|"2.5"' $F train half.yaml
 bad "config: a list for a number" 1 'list.yaml:2|model.hidden_size|got a list' $F train list.yaml
+bad "config: a list for a section" 1 'section.yaml:1|train is a section|got a list' $F config check section.yaml
 bad "config: out of range" 1 'range.yaml:2|train.lr|from 0 to 10|"-1"' $F train range.yaml
 bad "config: a tab" 1 'tab.yaml:2|spaces' $F train tab.yaml
 bad "config: an open bracket" 1 'open.yaml:' $F train open.yaml
@@ -221,6 +228,7 @@ done
 bad "tokenizer does not match the shards" 1 'tok300|shards|fingerprint|hint:' train --data.tokenizer tok300
 bad "shards' own tokenizer damaged" 1 'shards-tokflip' train --data.train shards-tokflip
 bad "decode: id out of range" 2 '400|399' $F tokenizer decode tok 400
+bad "decode: a negative id" 2 '"-1" is not a token id' $F tokenizer decode tok -1
 bad "decode: not an id" 2 'abc' $F tokenizer decode tok abc
 bad "init_from: another tokenizer" 1 'model.init_from|good300|tokenizer|hint:' train --model.init_from good300
 bad "init_from: another shape" 1 'hf/model.safetensors|shape|64' train --model.init_from hf --model.hidden_size 64

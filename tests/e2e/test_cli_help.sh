@@ -44,6 +44,10 @@ for c in $commands; do
 done
 expect 0 '--train.lr' help options
 expect 0 '学习率' help options --lang zh
+expect 0 '0 to 16,777,216' help options
+expect 0 '0 到 16,777,216' help options --lang zh
+expect 0 '1 到 256 或 auto' help options --lang zh
+"$F" help options --lang zh | grep -E '^--.*( to | or )' && { echo "FAILED: English ranges in Chinese help"; failed=1; }
 LANG=zh_CN.UTF-8 expect 0 '命令' --help
 
 # Wrong names say what was meant.

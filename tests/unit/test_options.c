@@ -16,20 +16,35 @@ typedef struct sample {
     char name[8], mode[16];
 } sample;
 
-static const lf_option table[] = {
-    {"train.steps", LF_OPT_INT, offsetof(sample, steps), 8, "100", 1, 1000000, "1 to 1000000", 'r', "how many", "多少"},
-    {"threads", LF_OPT_INT, offsetof(sample, threads), 8, "auto", 1, 256, "1 to 256 or auto", 'r', "workers", "线程"},
-    {"train.seed", LF_OPT_INT, offsetof(sample, seed), 8, "1", 0, 9.3e18, "0 and up", 'f', "seed", "种子"},
-    {"train.lr", LF_OPT_DOUBLE, offsetof(sample, lr), 8, "1e-3", 0, 10, "0 to 10", 'f', "rate", "率"},
-    {"fast", LF_OPT_BOOL, offsetof(sample, fast), 1, "true", 0, 1, "true or false", 'r', "fast", "快"},
-    {"name", LF_OPT_STRING, offsetof(sample, name), 8, "", 0, 0, "text", 'r', "name", "名"},
-    {"mode", LF_OPT_CHOICE, offsetof(sample, mode), 16, "bpe", 0, 0, "bpe|char|none", 'f', "mode", "模式"},
-    {0}};
+static const lf_option table[] = {{"train.steps", LF_OPT_INT, offsetof(sample, steps), 8, "100", 1, 1000000, NULL, 'r', "how many", "多少"},
+                                  {"threads", LF_OPT_INT, offsetof(sample, threads), 8, "auto", 1, 256, NULL, 'r', "workers", "线程"},
+                                  {"train.seed", LF_OPT_INT, offsetof(sample, seed), 8, "1", 0, 9.3e18, NULL, 'f', "seed", "种子"},
+                                  {"train.lr", LF_OPT_DOUBLE, offsetof(sample, lr), 8, "1e-3", 0, 10, NULL, 'f', "rate", "率"},
+                                  {"fast", LF_OPT_BOOL, offsetof(sample, fast), 1, "true", 0, 1, NULL, 'r', "fast", "快"},
+                                  {"name", LF_OPT_STRING, offsetof(sample, name), 8, "", 0, 0, NULL, 'r', "name", "名"},
+                                  {"mode", LF_OPT_CHOICE, offsetof(sample, mode), 16, "bpe", 0, 0, "bpe|char|none", 'f', "mode", "模式"},
+                                  {0}};
 
 static void set_defaults(sample *s)
 {
     for (const lf_option *row = table; row->key; row++)
         assert_int_equal(lf__option_set(table, s, row->key, row->fallback, "default", NULL), 0);
+}
+
+/* What each row takes, for people. */
+static void ranges(void **state)
+{
+    (void)state;
+    static const char *const expected[][2] = {{"1 to 1,000,000", "1 到 1,000,000"},
+                                              {"1 to 256 or auto", "1 到 256 或 auto"},
+                                              {"0 or more", "不小于 0"},
+                                              {"0 to 10", "0 到 10"},
+                                              {"true or false", "true 或 false"},
+                                              {"text", "文本"},
+                                              {"bpe|char|none", "bpe|char|none"}};
+    char out[128];
+    for (size_t i = 0; table[i].key; i++)
+        for (int zh = 0; zh < 2; zh++) assert_string_equal(lf__option_range(out, &table[i], zh), expected[i][zh]);
 }
 
 static void defaults(void **state)
@@ -54,9 +69,9 @@ static const struct {
 } cases[] = {
     {"train.steps", "2k", "2000", NULL, NULL},
     {"train.steps", "1e6", "1000000", NULL, NULL},
-    {"train.steps", "0", NULL, "a.yaml:3: train.steps: expected a whole number from 1 to 1000000, got \"0\"", "how many"},
+    {"train.steps", "0", NULL, "a.yaml:3: train.steps: expected a whole number from 1 to 1,000,000, got \"0\"", "how many"},
     {"train.steps", "-5", NULL, "got \"-5\"", NULL},
-    {"train.steps", "1000000000000000000000000000000", NULL, "expected a whole number from 1 to 1000000", NULL},
+    {"train.steps", "1000000000000000000000000000000", NULL, "expected a whole number from 1 to 1,000,000", NULL},
     {"train.steps", "fast", NULL, "got \"fast\"", NULL},
     {"train.steps", "", NULL, "got \"\"", NULL},
     {"train.steps", "1.5", NULL, "whole number", NULL},
@@ -138,7 +153,7 @@ static void numbers_return(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(texts), cmocka_unit_test(usage_code),
-                                       cmocka_unit_test(numbers_return)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ranges), cmocka_unit_test(defaults), cmocka_unit_test(texts),
+                                       cmocka_unit_test(usage_code), cmocka_unit_test(numbers_return)};
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ typedef struct lf_train_metrics {
     int64_t step, steps;
     double loss, lr, grad_norm;       /* nats per token; before clipping                                       */
     bool skipped;                     /* an outlier that changed nothing (train.skip_zscore)                   */
-    double tokens_per_second, gflops; /* of the last steps; 6N + 12LCT per token                               */
+    double tokens_per_second, gflops; /* of this step alone; 6N + 12LCT per token                              */
     double seconds, eta;              /* since this process began; still to go                                 */
     int64_t tokens;                   /* trained on so far, whole run                                          */
     double val_loss;                  /* nats per token over whole validation documents                        */
@@ -112,7 +112,8 @@ typedef struct lf_plan {
 int lf_plan_run(lf_plan *plan, lf_device *device, const lf_config *config, double probe_seconds, const lf_train_hooks *hooks,
                 lf_error *err);
 
-/* Folder of the newest whole checkpoint of a run (or of which = "last" / "best", the lowest validation loss / "step-N"), or of path itself when it is a model folder. */
+/* Folder of the newest whole checkpoint of a run (or of which = "last" / "best", the lowest validation loss / "step-N"), or of path itself
+ * when it is a model folder. */
 int lf_checkpoint_find(char *out, size_t size, const char *path, const char *which, lf_error *err);
 
 #ifdef __cplusplus

@@ -66,11 +66,17 @@ int cli_usage_error(const char *hint, const char *format, ...) LF_PRINTF(2, 3);
 /* Messages of the library: "note: ...", "warning: ..." on stderr. main installs it. */
 void cli_log_sink(lf_log_level level, const char *text, void *user);
 
+/* How fast something goes: what was done since the last look, a second; looks at least half a second apart may be smoothed. */
+typedef struct cli_rate {
+    double at, done, value; /* of the last look: monotonic seconds, amount, amount a second (0 = not known yet) */
+} cli_rate;
+double cli_rate_look(cli_rate *r, double now, double done, bool smooth);
+
 /* An lf_progress. user: a cli_bar, zeroed before the first use. A live bar on a terminal, elsewhere a plain line every few seconds.
  * Returns non-zero once a signal asked to stop (see cli_catch_signals). */
 typedef struct cli_bar {
     double began, shown; /* monotonic seconds; 0 = nothing shown yet */
-    double rate_at, rate_done, rate;
+    cli_rate rate;
     char what[64];
 } cli_bar;
 int cli_progress(const char *what, double done, double total, const char *unit, void *user);

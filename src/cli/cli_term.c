@@ -312,23 +312,28 @@ static void draw(char out[160], double share, int cells)
     }
 }
 
+double cli_rate_look(cli_rate *r, double now, double done, bool smooth)
+{
+    if (smooth && now - r->at < 0.5) return r->value;
+    if (now <= r->at) return r->value;
+    double rate = (done - r->done) / (now - r->at);
+    *r = (cli_rate){now, done, smooth && r->value > 0 ? 0.6 * r->value + 0.4 * rate : rate};
+    return r->value;
+}
+
 int cli_progress(const char *what, double done, double total, const char *unit, void *user)
 {
     cli_bar *bar = user;
     double now = cli_now();
     bool terminal = cli_is_terminal(stderr), end = total > 0 && done >= total;
     if (bar->began == 0 || strncmp(bar->what, what, sizeof bar->what - 1) != 0) {
-        *bar = (cli_bar){.began = now, .shown = terminal ? 0 : now, .rate_at = now, .rate_done = done};
+        *bar = (cli_bar){.began = now, .shown = terminal ? 0 : now, .rate = {.at = now, .done = done}};
         snprintf(bar->what, sizeof bar->what, "%s", what);
     }
     if (!end && now - bar->shown < (terminal ? 0.1 : 5.0)) return cli_interrupted();
     bar->shown = now;
-    if (now - bar->rate_at >= 0.5) { /* the rate of the last seconds, smoothed */
-        double rate = (done - bar->rate_done) / (now - bar->rate_at);
-        bar->rate = bar->rate > 0 ? 0.6 * bar->rate + 0.4 * rate : rate;
-        bar->rate_at = now, bar->rate_done = done;
-    }
-    double seconds = now - bar->began, rate = end || bar->rate <= 0 ? (seconds > 0.01 ? done / seconds : 0) : bar->rate;
+    double seconds = now - bar->began, rate = cli_rate_look(&bar->rate, now, done, true);
+    if (end || rate <= 0) rate = seconds > 0.01 ? done / seconds : 0;
     char text[768], a[64], b[64], c[64], t[32], cells[160];
     int at = snprintf(text, sizeof text, "%s  ", in_language(bar->what));
     if (total > 0) {

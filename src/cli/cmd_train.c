@@ -16,9 +16,11 @@ typedef struct ui {
     const lf_config *config;
     bool unicode, sample_failed;
     cli_bar bar;
-    double drawn; /* when the live line was */
+    double drawn;  /* when the live line was */
+    cli_rate rate; /* of tokens, from one line to the next */
     lf_train_metrics last;
     int64_t steps_done, skipped;
+    double flops_per_token;
     char run_dir[LF_CONFIG_PATH_MAX];
 } ui;
 
@@ -40,6 +42,9 @@ static char *short_count(char out[32], double n, const char *gap)
     return out;
 }
 
+/* A line after this step ends here: the next one's speed counts from now. */
+static void mark_time(ui *u, int64_t step) { u->rate.at = cli_now(), u->rate.done = (double)step * (double)u->config->train.batch_tokens; }
+
 static void on_start(const lf_train_start *s, void *user)
 {
     ui *u = user;
@@ -48,6 +53,8 @@ static void on_start(const lf_train_start *s, void *user)
     cli_live_clear();
     snprintf(u->run_dir, sizeof u->run_dir, "%s", s->run_dir);
     u->steps_done = s->resumed_from > 0 ? s->resumed_from : 0;
+    u->flops_per_token = s->flops_per_token;
+    mark_time(u, u->steps_done);
     label("run", "运行");
     fprintf(stderr, cli_say("%s, ", "%s，"), s->run_dir);
     if (s->resumed_from >= t->steps)
@@ -81,18 +88,21 @@ static void on_start(const lf_train_start *s, void *user)
     fputc('\n', stderr);
 }
 
-/* Parts of the status line, the least important last: what does not fit is left out. */
-static void status_line(const ui *u, const lf_train_metrics *m, char *out, size_t size, bool terminal)
+/* Parts of the status line, the least important last: what does not fit is left out. Speeds are those since the last line of any
+ * kind (smoothed on a terminal); of single steps they stand in metrics.jsonl. */
+static void status_line(ui *u, const lf_train_metrics *m, char *out, size_t size, bool terminal)
 {
     char parts[8][64], rate[32], flops[32], eta[32];
     int n = 0, width = (int)snprintf(NULL, 0, "%" PRId64, m->steps);
+    double speed = cli_rate_look(&u->rate, cli_now(), (double)m->tokens, terminal);
+    if (speed <= 0) speed = m->tokens_per_second; /* a terminal's first half second */
     snprintf(parts[n++], 64, "step %*" PRId64 "/%" PRId64, width, m->step, m->steps);
     snprintf(parts[n++], 64, "loss %.4f", m->loss);
     snprintf(parts[n++], 64, "ETA %s", cli_human_time(eta, m->eta));
-    snprintf(parts[n++], 64, "%s tok/s", cli_human_count(rate, m->tokens_per_second));
+    snprintf(parts[n++], 64, "%s tok/s", cli_human_count(rate, speed));
     snprintf(parts[n++], 64, "lr %.2e", m->lr);
     snprintf(parts[n++], 64, m->skipped ? "grad %.3f, skipped" : "grad %.3f", m->grad_norm);
-    snprintf(parts[n++], 64, "%sFLOP/s", short_count(flops, m->gflops * 1e9, " "));
+    snprintf(parts[n++], 64, "%sFLOP/s", short_count(flops, u->flops_per_token * speed, " "));
     static const int order[] = {0, 1, 4, 5, 3, 6, 2}; /* as they are read */
     int limit = terminal ? cli_width() - 1 : 1 << 20, keep = 0, used = -2, cells = 0;
     while (keep < n && used + 2 + (int)strlen(parts[keep]) <= limit) used += 2 + (int)strlen(parts[keep++]);
@@ -132,7 +142,6 @@ static void on_step(const lf_train_metrics *m, void *user)
 
 static void on_eval(const lf_train_metrics *m, void *user)
 {
-    (void)user;
     bool narrow = cli_is_terminal(stderr) && cli_width() < 92;
     cli_live_clear();
     fprintf(stderr, cli_say("%sstep %" PRId64 "%s  val %s%.4f%s  ppl %.3g", "%s第 %" PRId64 " 步%s  验证 %s%.4f%s  困惑度 %.3g"),
@@ -146,15 +155,16 @@ static void on_eval(const lf_train_metrics *m, void *user)
     }
     if (!isnan(m->val_excess_bits)) fprintf(stderr, cli_say("  %+.1f bits/story", "  每个故事 %+.1f 比特"), m->val_excess_bits);
     fputc('\n', stderr);
+    mark_time(user, m->step);
 }
 
 static void on_checkpoint(int64_t step, const char *dir, double seconds, void *user)
 {
     char t[32];
-    (void)user, (void)step;
     cli_live_clear();
     fprintf(stderr, cli_say("%ssaved %s (%s)%s\n", "%s已保存 %s（%s）%s\n"), cli_color(stderr, CLI_DIM), dir, cli_human_time(t, seconds),
             cli_color(stderr, CLI_PLAIN));
+    mark_time(user, step);
 }
 
 /* ---- samples ------------------------------------------------------------------------------------------------------------------ */
@@ -220,6 +230,7 @@ static void on_sample(int64_t step, lf_model *model, const lf_tokenizer *tokeniz
     if (!file || fclose(file))
         fprintf(stderr, cli_say("%swarning:%s %s: cannot write the samples: %s\n", "%s警告：%s%s：无法写出样本：%s\n"),
                 cli_color(stderr, CLI_YELLOW), cli_color(stderr, CLI_PLAIN), path, strerror(errno));
+    mark_time(u, step);
 }
 
 /* ---- where the time went -------------------------------------------------------------------------------------------------------- */

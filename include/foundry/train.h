@@ -46,7 +46,7 @@ typedef struct lf_train_start {
     const lf_train_arena *arenas;                   /* [n_arenas] */
     int n_arenas;
     int64_t tokens_per_step;
-    const char *note; /* "" or a sentence: schedule extended, checkpoint skipped and why */
+    const char *note; /* "" or remarks, one a line: schedule extended, checkpoint skipped and why */
 } lf_train_start;
 
 /* Where the time of a run went, operation by operation; together the rows are all of it. */

@@ -54,9 +54,11 @@ void cli_pad(FILE *f, const char *text, int width);           /* text, then spac
 void cli_wrap(FILE *f, const char *text, int indent, int at); /* wrapped to the terminal, cursor being in column `at` */
 
 /* Forms for people, into out (returned). */
-char *cli_human_count(char out[32], double n);   /* "12,345"            */
-char *cli_human_bytes(char out[32], double n);   /* "1.2 MB"            */
-char *cli_human_time(char out[32], double s);    /* "3m 20s"            */
+char *cli_human_count(char out[32], double n); /* "12,345"            */
+char *cli_human_bytes(char out[32], double n); /* "1.2 MB"            */
+char *cli_human_time(char out[32], double s);  /* "3m 20s"            */
+/* "1 story", "12,345 stories", "12,345 个故事": zh with its blank. */
+char *cli_human_things(char out[64], double n, const char *one, const char *many, const char *zh);
 void cli_json_string(FILE *f, const char *text); /* quoted and escaped; invalid UTF-8 becomes U+FFFD */
 
 /* "error: sentence" and "hint: ..." on stderr; returns the exit code of the error. */

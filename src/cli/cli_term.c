@@ -158,12 +158,20 @@ char *cli_human_count(char out[32], double n)
     return out;
 }
 
+char *cli_human_things(char out[64], double n, const char *one, const char *many, const char *zh)
+{
+    char number[32];
+    const char *gap = cli_say(" ", ""), *name = cli_say(n == 1 ? one : many, zh);
+    snprintf(out, 64, "%s%s%s", cli_human_count(number, n), gap, name);
+    return out;
+}
+
 char *cli_human_bytes(char out[32], double n)
 {
     static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
     int u = 0;
     for (; fabs(n) >= 999.5 && u < 5; u++) n /= 1000;
-    snprintf(out, 32, "%.*f %s", u == 0 || fabs(n) >= 99.95 ? 0 : 1, n, units[u]);
+    snprintf(out, 32, "%.*f %s", u == 0 || fabs(n) >= 99.95 ? 0 : 1, n, u == 0 && n == 1 ? "byte" : units[u]);
     return out;
 }
 
@@ -283,8 +291,8 @@ double cli_now(void)
 /* What the library calls its long work, and its units. */
 static const char *in_language(const char *word)
 {
-    static const char *const words[][2] = {
-        {"stories", "生成"}, {"reading", "读取"}, {"merging", "合并"}, {"prepare", "准备"}, {"merges", "次"}};
+    static const char *const words[][2] = {{"stories", "生成"}, {"reading", "读取"}, {"merging", "合并"},
+                                           {"prepare", "准备"}, {"merges", "次"},    {"merge", "次"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i][0], word) == 0) return cli_say(word, words[i][1]);
     return word;
@@ -294,6 +302,7 @@ static const char *in_language(const char *word)
 static char *amount(char out[64], double n, const char *unit, bool name)
 {
     char number[32];
+    if (n == 1 && strcmp(unit, "merges") == 0) unit = "merge";
     if (strcmp(unit, "bytes") == 0)
         snprintf(out, 64, "%s", cli_human_bytes(number, n));
     else

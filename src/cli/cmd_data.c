@@ -63,7 +63,7 @@ static int data_synth(int argc, char **argv)
     cli_bar bar = {0};
     lf_error err = {0};
     lf_synth_report r;
-    char size[32], count[32];
+    char size[32], count[64];
     if (!cli_parse(&spec, argc, argv, &args)) return args.exit;
     if (!out)
         return cli_usage_error("foundry data synth -o stories.txt",
@@ -84,8 +84,8 @@ static int data_synth(int argc, char **argv)
                r.documents, r.bytes, r.file_bytes, r.bits, r.bits_per_byte);
         return CLI_OK;
     }
-    printf(cli_say("%s: %s, %s stories\n", "%s：%s，%s 个故事\n"), out, cli_human_bytes(size, (double)r.file_bytes),
-           cli_human_count(count, (double)r.documents));
+    printf(cli_say("%s: %s, %s\n", "%s：%s，%s\n"), out, cli_human_bytes(size, (double)r.file_bytes),
+           cli_human_things(count, (double)r.documents, "story", "stories", " 个故事"));
     printf(cli_say("entropy floor %.4f bits per byte, %.1f bits per story: no model can do better on average\n",
                    "熵下界：每字节 %.4f 比特，每个故事 %.1f 比特；平均而言没有模型能更好\n"),
            r.bits_per_byte, r.bits / (double)r.documents);

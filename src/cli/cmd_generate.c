@@ -156,11 +156,12 @@ static void print_json(const text *prompt, const sink *s, int64_t seed, const lf
 
 static void print_stats(const lf_generate_stats *all, const lf_generate_stats *last, int64_t texts)
 {
-    char a[32], b[32], c[32], d[32];
-    fprintf(stderr, cli_say("%sprompt %s tokens, %s tok/s; ", "%s开头 %s 个词元，%s 词元/秒；"), cli_color(stderr, CLI_DIM),
-            cli_human_count(a, all->prompt_tokens), cli_human_count(b, rate(all->prompt_tokens, all->prefill_seconds)));
+    char a[64], b[32], c[64], d[32];
+    fprintf(stderr, cli_say("%sprompt %s, %s tok/s; ", "%s开头 %s，%s 词元/秒；"), cli_color(stderr, CLI_DIM),
+            cli_human_things(a, all->prompt_tokens, "token", "tokens", " 个词元"),
+            cli_human_count(b, rate(all->prompt_tokens, all->prefill_seconds)));
     if (texts > 1) fprintf(stderr, cli_say("%" PRId64 " texts of ", "%" PRId64 " 篇，共 "), texts);
-    fprintf(stderr, cli_say("%s tokens, %s tok/s", "生成 %s 个词元，%s 词元/秒"), cli_human_count(c, all->tokens),
+    fprintf(stderr, cli_say("%s, %s tok/s", "生成 %s，%s 词元/秒"), cli_human_things(c, all->tokens, "token", "tokens", " 个词元"),
             cli_human_count(d, rate(all->tokens, all->decode_seconds)));
     if (texts == 1 && last->context_full) fputs(cli_say("; the context is full", "；上下文已满"), stderr);
     if (last->stopped) fputs(cli_say("; interrupted", "；已中断"), stderr);

@@ -57,14 +57,15 @@ static void print_memory(const lf_plan *p)
 
 static void print_text(const lf_plan *p)
 {
-    char a[32], b[32], c[32];
+    char a[64], b[32], c[32];
     label("model", "模型");
     printf(cli_say("%s parameters, %s per token (%s causal)\n", "%s 个参数，每词元 %s（因果计算 %s）\n"),
            cli_human_count(a, (double)p->parameters), flops(b, p->flops_per_token), flops(c, p->causal_flops_per_token));
     label("work", "工作量");
     double tokens = (double)p->steps * (double)p->tokens_per_step;
-    printf(cli_say("%s steps of %s tokens, %s in all", "%s 步，每步 %s 个词元，共 %s"), cli_human_count(a, (double)p->steps),
-           cli_human_count(b, (double)p->tokens_per_step), flops(c, tokens * p->flops_per_token));
+    printf(cli_say("%s of %s tokens, %s in all", "%s，每步 %s 个词元，共 %s"),
+           cli_human_things(a, (double)p->steps, "step", "steps", " 步"), cli_human_count(b, (double)p->tokens_per_step),
+           flops(c, tokens * p->flops_per_token));
     if (p->train_tokens) printf(cli_say("; %.2f epochs", "；%.2f 遍"), tokens / (double)p->train_tokens);
     putchar('\n');
     print_memory(p);

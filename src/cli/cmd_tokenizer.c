@@ -300,7 +300,7 @@ static int tokenizer_train(int argc, char **argv)
         return cli_fail(&err);
     }
     int size = lf_tokenizer_size(t);
-    char a[32], b[32], time[32];
+    char a[64], b[64], time[32];
     if (json) {
         printf("{\"path\": ");
         cli_json_string(stdout, out);
@@ -311,8 +311,9 @@ static int tokenizer_train(int argc, char **argv)
             if (c.tokens[s] > 0) printf("%s\"%s\": %.4f", first ? "" : ", ", script_names[s][0], c.bytes[s] / c.tokens[s]), first = 0;
         printf("}}\n");
     } else {
-        printf(cli_say("%s: %s tokens (%s merges), learned in %s\n", "%s：%s 个词元（%s 次合并），用时 %s\n"), out,
-               cli_human_count(a, size), cli_human_count(b, lf_tokenizer_merges(t)), cli_human_time(time, seconds));
+        printf(cli_say("%s: %s (%s), learned in %s\n", "%s：%s（%s），用时 %s\n"), out,
+               cli_human_things(a, size, "token", "tokens", " 个词元"),
+               cli_human_things(b, lf_tokenizer_merges(t), "merge", "merges", " 次合并"), cli_human_time(time, seconds));
         if (!chars && size < vocab_size)
             printf(cli_say("  fewer than the %s asked for: no pair is left that the text has often enough\n",
                            "  少于要求的 %s 个：文本中没有足够常见的对了\n"),

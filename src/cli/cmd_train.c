@@ -19,7 +19,7 @@ typedef struct ui {
     double drawn;  /* when the live line was */
     cli_rate rate; /* of tokens, from one line to the next */
     lf_train_metrics last;
-    int64_t steps_done, skipped;
+    int64_t steps_done, skipped, saved; /* saved: the step of the last checkpoint, 0 = there is none */
     double flops_per_token;
     char run_dir[LF_CONFIG_PATH_MAX];
 } ui;
@@ -49,23 +49,23 @@ static void on_start(const lf_train_start *s, void *user)
 {
     ui *u = user;
     const lf_train_config *t = &u->config->train;
-    char a[32], b[32], c[32], d[32];
+    char a[64], b[32], c[32];
     cli_live_clear();
     snprintf(u->run_dir, sizeof u->run_dir, "%s", s->run_dir);
     u->steps_done = s->resumed_from > 0 ? s->resumed_from : 0;
+    u->saved = u->steps_done;
     u->flops_per_token = s->flops_per_token;
     mark_time(u, u->steps_done);
     label("run", "运行");
     fprintf(stderr, cli_say("%s, ", "%s，"), s->run_dir);
     if (s->resumed_from >= t->steps)
-        fprintf(stderr,
-                cli_say("finished: %s steps are done; raise --train.steps to go on\n", "已完成：%s 步；要继续请增大 --train.steps\n"),
-                cli_human_count(a, (double)s->resumed_from));
+        fprintf(stderr, cli_say("finished: %s; raise --train.steps to go on\n", "已完成：%s；要继续请增大 --train.steps\n"),
+                cli_human_things(a, (double)s->resumed_from, "step", "steps", " 步"));
     else if (s->resumed_from >= 0)
         fprintf(stderr, cli_say("resumed from step %s of %s\n", "从第 %s 步继续，共 %s 步\n"), cli_human_count(a, (double)s->resumed_from),
                 cli_human_count(b, (double)t->steps));
     else
-        fprintf(stderr, cli_say("a fresh start, %s steps\n", "全新开始，共 %s 步\n"), cli_human_count(a, (double)t->steps));
+        fprintf(stderr, cli_say("a fresh start, %s\n", "全新开始，共 %s\n"), cli_human_things(a, (double)t->steps, "step", "steps", " 步"));
     label("model", "模型");
     fprintf(stderr, cli_say("%s parameters, %sFLOP per token\n", "%s 个参数，每词元 %sFLOP\n"), cli_human_count(a, (double)s->parameters),
             short_count(b, s->flops_per_token, " "));
@@ -75,15 +75,18 @@ static void on_start(const lf_train_start *s, void *user)
             cli_human_count(a, (double)s->train_tokens), cli_human_count(b, (double)s->val_tokens),
             cli_human_count(c, (double)s->tokens_per_step), s->train_tokens ? asked / (double)s->train_tokens : 0);
     label("machine", "机器");
-    const char *threads = s->threads == 1 ? cli_say("thread", "个线程") : cli_say("threads", "个线程");
-    fprintf(stderr, cli_say("%s, %d %s, %s of memory\n", "%s，%d %s，内存 %s\n"), s->isa, s->threads, threads,
-            cli_human_bytes(d, (double)s->arena_bytes));
-    if (s->note && *s->note) {
+    fprintf(stderr, cli_say("%s, %s, %s of memory\n", "%s，%s，内存 %s\n"), s->isa,
+            cli_human_things(a, s->threads, "thread", "threads", " 个线程"), cli_human_bytes(b, (double)s->arena_bytes));
+    for (const char *note = s->note ? s->note : ""; *note; note += *note == '\n') { /* one remark a line */
+        char text[1024];
+        size_t n = strcspn(note, "\n");
+        snprintf(text, sizeof text, "%.*s", (int)n, note);
         label("note", "说明");
         if (cli_is_terminal(stderr))
-            cli_wrap(stderr, s->note, 9, 9);
+            cli_wrap(stderr, text, 9, 9);
         else
-            fprintf(stderr, "%s\n", s->note); /* one line, for whoever reads the log with grep */
+            fprintf(stderr, "%s\n", text); /* not wrapped, for whoever reads the log with grep */
+        note += n;
     }
     fputc('\n', stderr);
 }
@@ -161,6 +164,7 @@ static void on_eval(const lf_train_metrics *m, void *user)
 static void on_checkpoint(int64_t step, const char *dir, double seconds, void *user)
 {
     char t[32];
+    ((ui *)user)->saved = step;
     cli_live_clear();
     fprintf(stderr, cli_say("%ssaved %s (%s)%s\n", "%s已保存 %s（%s）%s\n"), cli_color(stderr, CLI_DIM), dir, cli_human_time(t, seconds),
             cli_color(stderr, CLI_PLAIN));
@@ -297,7 +301,7 @@ static void print_quoted(FILE *f, const char *arg)
 
 static int finish(ui *u, int rc, const lf_error *err, int argc, char *const *argv)
 {
-    char a[32], b[32];
+    char a[64], b[32];
     cli_live_clear();
     if (rc && err->code == LF_E_INTERRUPTED && !*u->run_dir) { /* while the data was prepared: there is no run yet */
         fprintf(stderr, cli_say("\nstopped before the first step; nothing was saved. To begin again, the same command.\n",
@@ -320,16 +324,20 @@ static int finish(ui *u, int rc, const lf_error *err, int argc, char *const *arg
         fputc('\n', stderr);
         return CLI_INTERRUPTED;
     }
+    if (rc && err->code == LF_E_NUMERIC && u->saved) {
+        int code = cli_fail(err);
+        snprintf(a, sizeof a, cli_say("step-%06" PRId64 " is untouched", "step-%06" PRId64 " 未受影响"), u->saved);
+        cli_log_sink(LF_LOG_NOTE, a, NULL);
+        return code;
+    }
     if (rc) return cli_fail(err);
     if (u->last.step)
-        fprintf(stderr, cli_say("done: %s steps, %s tokens, %s\n", "完成：%s 步，%s 个词元，%s\n"),
-                cli_human_count(a, (double)u->last.steps), short_count(b, (double)u->last.tokens, ""),
+        fprintf(stderr, cli_say("done: %s, %s tokens, %s\n", "完成：%s，%s 个词元，%s\n"),
+                cli_human_things(a, (double)u->last.steps, "step", "steps", " 步"), short_count(b, (double)u->last.tokens, ""),
                 cli_human_time((char[32]){0}, u->last.seconds));
     if (u->skipped)
-        fprintf(stderr,
-                cli_say("%" PRId64 " updates were skipped: \"skipped\" in metrics.jsonl\n",
-                        "跳过了 %" PRId64 " 次更新：见 metrics.jsonl 中的 \"skipped\"\n"),
-                u->skipped);
+        fprintf(stderr, cli_say("skipped %s: \"skipped\" in metrics.jsonl\n", "跳过了 %s：见 metrics.jsonl 中的 \"skipped\"\n"),
+                cli_human_things(a, (double)u->skipped, "update", "updates", " 次更新"));
     if (*u->run_dir) {
         draw_curve(u);
         fprintf(stderr, "%s", cli_say("next: foundry generate ", "下一步：foundry generate "));

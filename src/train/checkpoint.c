@@ -205,7 +205,7 @@ int lf__checkpoint_newest(char out[LF_PATH_MAX], const char *run_dir, lf_buf *no
             snprintf(out, LF_PATH_MAX, "%s", dir);
             break;
         }
-        if (note) lf__buf_printf(note, "%scheckpoint step-%06" PRId64 " was passed over: %s", note->len ? "; " : "", steps[n], why.message);
+        if (note) lf__buf_printf(note, "%scheckpoint step-%06" PRId64 " was passed over: %s", note->len ? "\n" : "", steps[n], why.message);
         if (n == 0) {
             free(steps);
             lf_error_set(err, why.code, "no checkpoint of %s is whole; the last one tried: %s", run_dir, why.message);
@@ -310,7 +310,8 @@ int lf_checkpoint_find(char *out, size_t size, const char *path, const char *whi
             int64_t *steps;
             size_t n = list_steps(path, &steps);
             lf_error_set(err, LF_E_NOT_FOUND, "%s has no checkpoint of step %" PRId64, path, step);
-            if (n) lf_error_hint(err, "its %zu checkpoints reach from step-%" PRId64 " to step-%" PRId64, n, steps[0], steps[n - 1]);
+            if (n == 1) lf_error_hint(err, "its only checkpoint is step-%" PRId64, steps[0]);
+            if (n > 1) lf_error_hint(err, "its %zu checkpoints reach from step-%" PRId64 " to step-%" PRId64, n, steps[0], steps[n - 1]);
             free(steps);
             return -1;
         }

@@ -287,10 +287,10 @@ static void note_changes(run *r)
     if (r->steps_before && r->steps_before != t->steps)
         lf__buf_printf(&r->note,
                        "%strain.steps changed from %" PRId64 " to %" PRId64 ": the learning-rate schedule is that of the new length",
-                       r->note.len ? "; " : "", r->steps_before, t->steps);
+                       r->note.len ? "\n" : "", r->steps_before, t->steps);
     if (warmup != t->warmup_steps)
-        lf__buf_printf(&r->note, "%strain.warmup_steps = %" PRId64 " does not fit into %" PRId64 " steps: the warm-up is %" PRId64,
-                       r->note.len ? "; " : "", t->warmup_steps, t->steps, warmup);
+        lf__buf_printf(&r->note, "%strain.warmup_steps = %" PRId64 " does not fit into train.steps = %" PRId64 ": the warm-up is %" PRId64,
+                       r->note.len ? "\n" : "", t->warmup_steps, t->steps, warmup);
 }
 
 static int set_up(run *r, lf_error *err)

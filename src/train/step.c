@@ -231,7 +231,7 @@ int lf__diverged(lf_error *err, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     lf_error_set(err, LF_E_NUMERIC, "%s", text);
-    return lf_error_hint(err, "the last checkpoint is untouched; try a lower --train.lr or a longer --train.warmup_steps");
+    return lf_error_hint(err, "try a lower --train.lr or a longer --train.warmup_steps");
 }
 
 /* printf's "-nan" is a riddle. */

@@ -175,7 +175,7 @@ int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step
 int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *optimizer, int64_t *step, const char *data, lf_error *err);
 /* Is dir whole? Sizes and hashes of its files against state.json. 0, or -1 with the first thing that is wrong. */
 int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err);
-/* The newest whole checkpoint of a run: its folder into out, or "" when there is none. Rejected ones are listed in note. */
+/* The newest whole checkpoint of a run: its folder into out, or "" when there is none. Rejected ones are listed in note, one a line. */
 int lf__checkpoint_newest(char out[LF_PATH_MAX], const char *run_dir, lf_buf *note, lf_error *err);
 /* The checkpoint of `step`, just written, has this validation loss: when none that is there has a lower one, it is the best. */
 int lf__checkpoint_mark_best(const char *run_dir, int64_t step, double val_loss, lf_error *err);

@@ -268,7 +268,8 @@ bad "checkpoint with a flipped bit" 1 'good-hurt/checkpoints/step-000012/model.s
 bad "all checkpoints damaged: generate" 1 'good-hurt|whole' generate good-hurt
 bad "all checkpoints damaged: train" 1 'good-hurt|whole' $F train tiny.yaml --run.dir good-hurt --train.steps 12
 bad "all checkpoints without state: train" 1 'good-state|whole' $F train tiny.yaml --run.dir good-state --train.steps 12
-bad "no such checkpoint" 1 'step|99|hint:' generate good --checkpoint step-99
+bad "no such checkpoint" 1 'step|99|hint: its' generate good --checkpoint step-99
+bad "no such checkpoint, and only one" 1 'hint: its only checkpoint is step-2' generate good300 --checkpoint step-99
 bad "a checkpoint's name that is none" 2 'newest|step-N' generate good --checkpoint newest
 bad "no such run" 1 'nowhere' generate nowhere
 bad "a file for a run" 1 's.txt' generate s.txt
@@ -297,10 +298,16 @@ code=$?
 equal "NaN: exit code" 1 $code
 says "NaN: the tensor is named" "tensor with NaN or infinity is model." .said
 says "NaN: the step" "error: Step " .said
+says "NaN: what is left is named" "note: $(ls bang/checkpoints | tail -n 1) is untouched" .said
 newest=$(ls bang/checkpoints 2>/dev/null | tail -n 1)
 [ -n "$newest" ] && ok "NaN: an earlier checkpoint is there" || not_ok "NaN: an earlier checkpoint" "step-N" "none"
 generate "bang/checkpoints/$newest" >.said.out 2>.said && ok "NaN: it is whole" || not_ok "NaN: it is whole" "exit 0" "$(cat .said)"
 equal "NaN: no step after the bad one was recorded" "" "$(grep -iE 'nan|inf' bang/metrics.jsonl)"
+rm -rf bang
+explode_at_once() { "$F" train tiny.yaml --run.dir bang --train.steps 60 --train.warmup_steps 0 --train.lr 10 --train.weight_decay 10 --train.grad_clip 0 --train.checkpoint_every 0 --train.eval_every 0 --train.sample_every 0 >.said.out 2>.said; }
+explode_at_once
+equal "NaN without a checkpoint: exit code" 1 $?
+equal "NaN without a checkpoint: none is spoken of" "" "$(grep untouched .said)"
 rm -rf bang
 world=$(snapshot)
 

@@ -70,7 +70,12 @@ equal "back within a run: exit code" 1 $?
 says "back within a run: why" "later than step 14" said
 equal "back within a run: nothing lost" "20 step-000020" "$(grep -c step back/metrics.jsonl) $(ls back/checkpoints | tail -n 1)"
 train --run.dir brief --train.steps 3
-says "a warm-up that does not fit into the run is shortened, and a note says so" "train.warmup_steps = 4 does not fit into 3 steps: the warm-up is 0" said
+says "a warm-up that does not fit into the run is shortened, and a note says so" "train.warmup_steps = 4 does not fit into train.steps = 3: the warm-up is 0" said
+cp -r brief remarks
+mkdir remarks/checkpoints/step-000009
+train --run.dir remarks --train.steps 4
+equal "remarks: a line for each" "note     checkpoint step-000009 was passed over|note     train.steps changed from 3 to 4|note     train.warmup_steps = 4" \
+    "$(sed -n 's/^\(note .* passed over\).*/\1/p; s/^\(note .* to 4\):.*/\1/p; s/^\(note .*warmup_steps = 4\) does.*/\1/p' said | paste -sd '|')"
 train --run.dir whole --train.keep_last 9
 train --run.dir branch --resume whole/checkpoints/step-000014
 equal "on in another folder: exit code" 0 $?
@@ -108,7 +113,7 @@ equal "generate --checkpoint best" 0 $?
 before=$(bits one/config.yaml)
 train --run.dir one --train.steps 10
 equal "fewer steps than are done: exit code" 0 $?
-says "fewer steps than are done: says how many are" "finished: 20 steps are done" said
+says "fewer steps than are done: says how many are" "finished: 20 steps" said
 equal "fewer steps than are done: the recipe stays" "$before" "$(bits one/config.yaml)"
 head -c 90 s.txt >short.txt
 train --run.dir nest/of/folders --data.train short.txt

@@ -17,7 +17,7 @@ static void rates(void **state)
     assert_float_equal(cli_rate_look(&plain, 12.1, 3400, false), 4000, 1e-6);
     assert_float_equal(cli_rate_look(&plain, 22.1, 3900, false), 50, 1e-9);
     assert_float_equal(cli_rate_look(&plain, 22.1, 4900, false), 50, 1e-9); /* no time has passed */
-    assert_float_equal(cli_rate_look(&smooth, 10.4, 1400, true), 0, 0);       /* not known yet */
+    assert_float_equal(cli_rate_look(&smooth, 10.4, 1400, true), 0, 0);     /* not known yet */
     assert_float_equal(cli_rate_look(&smooth, 11, 2000, true), 1000, 1e-9);
     assert_float_equal(cli_rate_look(&smooth, 11.4, 9000, true), 1000, 1e-9);
     assert_float_equal(cli_rate_look(&smooth, 12, 4000, true), 0.6 * 1000 + 0.4 * 2000, 1e-9);
@@ -30,6 +30,18 @@ static void counts(void **state)
     assert_string_equal(cli_human_count(out, 0), "0");
     assert_string_equal(cli_human_count(out, 999), "999");
     assert_string_equal(cli_human_count(out, -1000), "-1,000");
+    assert_string_equal(cli_human_bytes(out, 1), "1 byte");
+    assert_string_equal(cli_human_bytes(out, 0), "0 bytes");
+    assert_string_equal(cli_human_bytes(out, 602), "602 bytes");
+    char things[64];
+    cli_set_language("en");
+    assert_string_equal(cli_human_things(things, 1, "story", "stories", " 个故事"), "1 story");
+    assert_string_equal(cli_human_things(things, 12345, "story", "stories", " 个故事"), "12,345 stories");
+    cli_set_language("zh");
+    assert_string_equal(cli_human_things(things, 1, "story", "stories", " 个故事"), "1 个故事");
+    assert_string_equal(amount(things, 1, "merges", true), "1 次");
+    cli_set_language("en");
+    assert_string_equal(amount(things, 1, "merges", true), "1 merge");
     assert_string_equal(cli_human_count(out, 9e15), "9,000,000,000,000,000");
 }
 

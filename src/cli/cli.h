@@ -97,7 +97,7 @@ typedef enum cli_type {
     CLI_INT,    /* int64_t in [lo, hi]; 20M = 20,000,000, 4Ki = 4,096                    */
     CLI_REAL,   /* double in [lo, hi]                                                    */
     CLI_TEXT,   /* const char *, borrowed from argv                                      */
-    CLI_TEXTS,  /* cli_texts: may be repeated                                            */
+    CLI_TEXTS,  /* cli_texts: may be repeated; the first replaces the default            */
     CLI_CHOICE, /* const char *, one of choices "en|zh|mix"                              */
     CLI_OPTION  /* a key of the option table (choices = "sampler.top_k"), under a shorter name */
 } cli_type;
@@ -138,13 +138,15 @@ typedef struct cli_args {
         const char *key, *value, *flag;
     } set[CLI_SET_MAX]; /* keys of the option table that were given, in order */
     int n_set;
-    const char *command; /* spec->name, for messages */
-    int exit;            /* when cli_parse returns false: what the command returns */
+    const cli_spec *spec;
+    uint64_t given; /* a bit per row of spec->flags that was given */
+    int exit;       /* when cli_parse returns false: what the command returns */
 } cli_args;
 
 /* Fills the flags' variables and args (positional arguments are moved to the front of argv). Prints help for --help. Returns false when the
  * command is done: `if (!cli_parse(&spec, argc, argv, &args)) return args.exit;` */
 bool cli_parse(const cli_spec *spec, int argc, char **argv, cli_args *args);
+bool cli_given(const cli_args *args, const char *name); /* "--vocab-size", whatever its value */
 /* The option table's part of the command line over config, environment first: FOUNDRY_ISA for isa, FOUNDRY_TRAIN_LR for train.lr.
  * A file is loaded before this, lf_config_check is called after it. */
 int cli_config_apply(lf_config *config, const cli_args *args, lf_error *err);

@@ -77,7 +77,7 @@ static int in_words_typed(const cli_args *args, int i, lf_error *err)
     lf_error raw = *err;
     if (strncmp(raw.message, prefix, skip) != 0) return -1;
     lf_error_reset(err);
-    lf_error_set(err, raw.code, "foundry %s: %.*s: %s", args->command, n, flag, raw.message + skip);
+    lf_error_set(err, raw.code, "foundry %s: %.*s: %s", args->spec->name, n, flag, raw.message + skip);
     bool keyed = strncmp(raw.hint, key, strlen(key)) == 0;
     if (*raw.hint) lf_error_hint(err, "%.*s%s", keyed ? n : 0, flag, raw.hint + (keyed ? strlen(key) : 0));
     return -1;
@@ -196,10 +196,12 @@ static void flag_help(char out[512], const cli_flag *flag)
     if (flag->type == CLI_OPTION && find_option(flag->choices, &info)) {
         if (!flag->help) help = cli_say(info.help, info.help_zh);
         snprintf(fallback, sizeof fallback, "%s", info.fallback);
-    } else if (flag->type == CLI_INT && *(int64_t *)flag->value >= (int64_t)flag->lo && *(int64_t *)flag->value != 0)
+    } else if (flag->type == CLI_INT && *(int64_t *)flag->value >= (int64_t)flag->lo)
         snprintf(fallback, sizeof fallback, "%s", cli_human_count(number, (double)*(int64_t *)flag->value));
     else if (flag->type == CLI_REAL && !isnan(*(double *)flag->value))
         snprintf(fallback, sizeof fallback, "%g", *(double *)flag->value);
+    else if (flag->type == CLI_TEXTS && ((cli_texts *)flag->value)->n)
+        snprintf(fallback, sizeof fallback, "%s", ((cli_texts *)flag->value)->v[0]);
     else if ((flag->type == CLI_TEXT || flag->type == CLI_CHOICE) && *(const char **)flag->value)
         snprintf(fallback, sizeof fallback, "%s", *(const char **)flag->value);
     snprintf(out, 512, "%s%s%s%s", help ? help : "", *fallback ? cli_say(" (default ", "（默认 ") : "", fallback,
@@ -270,7 +272,15 @@ static bool unknown_flag(const cli_spec *spec, cli_args *args, const char *flag)
     return fail(spec, args, near ? hint : NULL, cli_say("there is no flag %s", "没有选项 %s"), flag);
 }
 
-static bool set_flag(const cli_spec *spec, cli_args *args, const cli_flag *flag, const char *text)
+bool cli_given(const cli_args *args, const char *name)
+{
+    for (const cli_flag *f = args->spec->flags; f && f->name; f++)
+        if (strcmp(f->name, name) == 0) return args->given >> (f - args->spec->flags) & 1;
+    return false;
+}
+
+/* Its value into the flag's variable, or onto the list of options. */
+static bool fill_flag(const cli_spec *spec, cli_args *args, const cli_flag *flag, const char *text)
 {
     char lo[32], hi[32], choices[256];
     bool whole = flag->type == CLI_INT;
@@ -279,6 +289,7 @@ static bool set_flag(const cli_spec *spec, cli_args *args, const cli_flag *flag,
     case CLI_TEXT: *(const char **)flag->value = text; return true;
     case CLI_TEXTS: {
         cli_texts *texts = flag->value;
+        if (!cli_given(args, flag->name)) texts->n = 0;
         if (texts->n == 64) return fail(spec, args, NULL, cli_say("%s was given more than 64 times", "%s 出现了 64 次以上"), flag->name);
         texts->v[texts->n++] = text;
         return true;
@@ -302,6 +313,14 @@ static bool set_flag(const cli_spec *spec, cli_args *args, const cli_flag *flag,
     }
     if (args->n_set == CLI_SET_MAX) return fail(spec, args, NULL, cli_say("more than %d options", "选项超过 %d 个"), CLI_SET_MAX);
     args->set[args->n_set].key = flag->choices, args->set[args->n_set].flag = flag->name, args->set[args->n_set++].value = text;
+    return true;
+}
+
+static bool set_flag(const cli_spec *spec, cli_args *args, const cli_flag *flag, const char *text)
+{
+    if (!fill_flag(spec, args, flag, text)) return false;
+    for (const cli_flag *f = spec->flags; f && f->name; f++)
+        if (f == flag) args->given |= 1ull << (f - spec->flags);
     return true;
 }
 
@@ -344,7 +363,7 @@ static bool parse_flag(const cli_spec *spec, int argc, char **argv, int *i, cli_
 
 bool cli_parse(const cli_spec *spec, int argc, char **argv, cli_args *args)
 {
-    *args = (cli_args){.v = argv + 1, .command = spec->name, .exit = CLI_OK};
+    *args = (cli_args){.v = argv + 1, .spec = spec, .exit = CLI_OK};
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strncmp(argv[i], "--lang=", 7) == 0) cli_set_language(argv[i] + 7);
         if (strcmp(argv[i], "--lang") == 0 && i + 1 < argc) cli_set_language(argv[i + 1]);

@@ -80,13 +80,17 @@ int cmd_bench(int argc, char **argv)
 {
     bool json = false, all = false;
     double seconds = 0.2;
-    const cli_flag flags[] = {{"--seconds", 0, CLI_REAL, &seconds, 0.01, 60, NULL, "S", "how long to measure one line", "每一行测多久"},
-                              {"--all", 0, CLI_SWITCH, &all, 0, 0, NULL, NULL, "the long list of shapes; workloads that take minutes",
-                               "完整的形状列表，以及要几分钟的任务"},
-                              {"--isa", 0, CLI_OPTION, NULL, 0, 0, "isa", "NAME", NULL, NULL},
-                              {"--threads", 0, CLI_OPTION, NULL, 0, 0, "threads", "N", NULL, NULL},
-                              {"--json", 0, CLI_SWITCH, &json, 0, 0, NULL, NULL, "for programs", "供程序读取"},
-                              {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--seconds", .type = CLI_REAL, .value = &seconds, .lo = 0.01, .hi = 60, .meta = "S",
+         .help = "how long to measure one line", .help_zh = "每一行测多久"},
+        {.name = "--all", .type = CLI_SWITCH, .value = &all,
+         .help = "the long list of shapes; workloads that take minutes", .help_zh = "完整的形状列表，以及要几分钟的任务"},
+        {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
+        {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},
+        {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {
         .name = "bench",
         .summary = "how fast this machine is, and how much of it the kernels use",

@@ -11,12 +11,16 @@ static int run_init(int argc, char **argv)
 {
     const char *preset = NULL, *out = NULL;
     bool force = false;
-    const cli_flag flags[] = {{"--preset", 'p', CLI_TEXT, &preset, 0, 0, NULL, "NAME",
-                               "begin with this recipe (see below) instead of the defaults", "从这个预设（见下）开始，而不是默认值"},
-                              {"--output", 'o', CLI_TEXT, &out, 0, 0, NULL, "FILE", "where to write; without it: standard output",
-                               "写到哪里；不给则写到标准输出"},
-                              {"--force", 'f', CLI_SWITCH, &force, 0, 0, NULL, NULL, "replace FILE if it exists", "FILE 已存在时替换它"},
-                              {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--preset", .letter = 'p', .type = CLI_TEXT, .value = &preset, .meta = "NAME",
+         .help = "begin with this recipe (see below) instead of the defaults", .help_zh = "从这个预设（见下）开始，而不是默认值"},
+        {.name = "--output", .letter = 'o', .type = CLI_TEXT, .value = &out, .meta = "FILE",
+         .help = "where to write; without it: standard output", .help_zh = "写到哪里；不给则写到标准输出"},
+        {.name = "--force", .letter = 'f', .type = CLI_SWITCH, .value = &force,
+         .help = "replace FILE if it exists", .help_zh = "FILE 已存在时替换它"},
+        {0}};
+    /* clang-format on */
     char names[256] = "", notes[320], notes_zh[320];
     for (const char *const *p = lf_config_presets(); *p; p++) {
         size_t at = strlen(names);
@@ -103,9 +107,12 @@ static void print_values(const char *text)
 static int run_show(int argc, char **argv)
 {
     bool origin = false, json = false;
-    const cli_flag flags[] = {{"--origin", 0, CLI_SWITCH, &origin, 0, 0, NULL, NULL, "say where each value came from", "说明每个值的来源"},
-                              {"--json", 0, CLI_SWITCH, &json, 0, 0, NULL, NULL, "for programs", "供程序读取"},
-                              {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--origin", .type = CLI_SWITCH, .value = &origin, .help = "say where each value came from", .help_zh = "说明每个值的来源"},
+        {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {.name = "config show",
                            .summary = "print the configuration as a run would see it",
                            .summary_zh = "显示运行时实际使用的配置",

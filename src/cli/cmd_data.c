@@ -12,43 +12,21 @@ static int data_synth(int argc, char **argv)
     const char *lang = "mix", *out = NULL;
     int64_t bytes = 20000000, seed = 1, threads = 0;
     bool json = false;
+    /* clang-format off */
     const cli_flag flags[] = {
-        {.name = "--lang",
-         .type = CLI_CHOICE,
-         .value = &lang,
-         .choices = "en|zh|mix",
-         .help = "language of the stories",
-         .help_zh = "故事的语言"},
-        {.name = "--bytes",
-         .type = CLI_INT,
-         .value = &bytes,
-         .lo = 1,
-         .hi = 1e12,
-         .help = "size of the file; the last story is completed",
-         .help_zh = "文件大小；最后一个故事会写完"},
-        {.name = "--seed",
-         .type = CLI_INT,
-         .value = &seed,
-         .lo = 0,
-         .hi = 9e15,
-         .help = "another seed, other stories",
-         .help_zh = "换种子，换故事"},
-        {.name = "--threads",
-         .type = CLI_INT,
-         .value = &threads,
-         .lo = 1,
-         .hi = 256,
-         .help = "worker threads, all if not given; the text does not depend on it",
-         .help_zh = "线程数，默认全部；不影响文本"},
-        {.name = "--output",
-         .letter = 'o',
-         .type = CLI_TEXT,
-         .value = &out,
-         .meta = "FILE",
-         .help = "the text file to write",
-         .help_zh = "要写的文本文件"},
+        {.name = "--lang", .type = CLI_CHOICE, .value = &lang, .choices = "en|zh|mix",
+         .help = "language of the stories", .help_zh = "故事的语言"},
+        {.name = "--bytes", .type = CLI_INT, .value = &bytes, .lo = 1, .hi = 1e12,
+         .help = "size of the file; the last story is completed", .help_zh = "文件大小；最后一个故事会写完"},
+        {.name = "--seed", .type = CLI_INT, .value = &seed, .lo = 0, .hi = 9e15,
+         .help = "another seed, other stories", .help_zh = "换种子，换故事"},
+        {.name = "--threads", .type = CLI_INT, .value = &threads, .lo = 1, .hi = 256,
+         .help = "worker threads, all if not given; the text does not depend on it", .help_zh = "线程数，默认全部；不影响文本"},
+        {.name = "--output", .letter = 'o', .type = CLI_TEXT, .value = &out, .meta = "FILE",
+         .help = "the text file to write", .help_zh = "要写的文本文件"},
         {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "print the figures as JSON", .help_zh = "以 JSON 输出数字"},
         {0}};
+    /* clang-format on */
     const cli_spec spec = {
         .name = "data synth",
         .summary = "write synthetic stories whose best possible loss is known",
@@ -188,62 +166,28 @@ static int data_prepare(int argc, char **argv)
     double val_fraction = 0.01;
     int64_t seed = 0, threads = 0, shard_tokens = 100000000;
     bool binary = false, json = false;
+    /* clang-format off */
     const cli_flag flags[] = {
-        {.name = "--tokenizer",
-         .letter = 't',
-         .type = CLI_TEXT,
-         .value = &tokenizer_dir,
-         .meta = "DIR",
-         .help = "the tokenizer to use",
-         .help_zh = "使用的分词器"},
-        {.name = "--output",
-         .letter = 'o',
-         .type = CLI_TEXT,
-         .value = &out,
-         .meta = "DIR",
-         .help = "folder to write: whole, or not at all",
-         .help_zh = "要写的文件夹：要么完整，要么没有"},
-        {.name = "--val-fraction",
-         .type = CLI_REAL,
-         .value = &val_fraction,
-         .lo = 0,
-         .hi = 0.5,
+        {.name = "--tokenizer", .letter = 't', .type = CLI_TEXT, .value = &tokenizer_dir, .meta = "DIR",
+         .help = "the tokenizer to use", .help_zh = "使用的分词器"},
+        {.name = "--output", .letter = 'o', .type = CLI_TEXT, .value = &out, .meta = "DIR",
+         .help = "folder to write: whole, or not at all", .help_zh = "要写的文件夹：要么完整，要么没有"},
+        {.name = "--val-fraction", .type = CLI_REAL, .value = &val_fraction, .lo = 0, .hi = 0.5,
          .help = "share of the documents kept for validation; of a single document, its end",
          .help_zh = "留作验证的文档比例；只有一个文档时取其末尾"},
-        {.name = "--field",
-         .type = CLI_TEXT,
-         .value = &field,
-         .meta = "NAME",
-         .help = ".jsonl: the field that holds the text",
-         .help_zh = ".jsonl 中存放文本的字段"},
-        {.name = "--binary",
-         .type = CLI_SWITCH,
-         .value = &binary,
-         .help = "accept NUL bytes in the text",
-         .help_zh = "允许文本中有 NUL 字节"},
-        {.name = "--seed",
-         .type = CLI_INT,
-         .value = &seed,
-         .lo = 0,
-         .hi = 9e15,
-         .help = "of the choice of validation documents",
-         .help_zh = "选择验证文档的种子"},
-        {.name = "--shard-tokens",
-         .type = CLI_INT,
-         .value = &shard_tokens,
-         .lo = 1,
-         .hi = 2147483647,
-         .help = "tokens per file",
-         .help_zh = "每个文件的词元数"},
-        {.name = "--threads",
-         .type = CLI_INT,
-         .value = &threads,
-         .lo = 1,
-         .hi = 256,
-         .help = "worker threads, all if not given; the shards do not depend on it",
-         .help_zh = "线程数，默认全部；不影响结果"},
+        {.name = "--field", .type = CLI_TEXT, .value = &field, .meta = "NAME",
+         .help = ".jsonl: the field that holds the text", .help_zh = ".jsonl 中存放文本的字段"},
+        {.name = "--binary", .type = CLI_SWITCH, .value = &binary,
+         .help = "accept NUL bytes in the text", .help_zh = "允许文本中有 NUL 字节"},
+        {.name = "--seed", .type = CLI_INT, .value = &seed, .lo = 0, .hi = 9e15,
+         .help = "of the choice of validation documents", .help_zh = "选择验证文档的种子"},
+        {.name = "--shard-tokens", .type = CLI_INT, .value = &shard_tokens, .lo = 1, .hi = 2147483647,
+         .help = "tokens per file", .help_zh = "每个文件的词元数"},
+        {.name = "--threads", .type = CLI_INT, .value = &threads, .lo = 1, .hi = 256,
+         .help = "worker threads, all if not given; the shards do not depend on it", .help_zh = "线程数，默认全部；不影响结果"},
         {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "print the figures as JSON", .help_zh = "以 JSON 输出数字"},
         {0}};
+    /* clang-format on */
     const cli_spec spec = {
         .name = "data prepare",
         .summary = "turn text files into token shards for training",
@@ -252,8 +196,7 @@ static int data_prepare(int argc, char **argv)
                    "foundry data prepare corpus/ more.jsonl --field content --tokenizer tok/ -o shards/",
         .usage = "foundry data prepare FILE|FOLDER ... --tokenizer DIR -o DIR [flags]",
         .notes = "A .txt is split into documents at lines that are exactly <|endoftext|>; without such lines one file is one document. A "
-                 ".jsonl has one "
-                 "object per line. Every document is followed by the end token.",
+                 ".jsonl has one object per line. Every document is followed by the end token.",
         .notes_zh =
             ".txt 在内容恰为 <|endoftext|> 的行处分成文档；没有这样的行时一个文件就是一个文档。.jsonl 每行一个对象。每个文档后跟结束词元。",
         .flags = flags,
@@ -303,8 +246,11 @@ static int data_prepare(int argc, char **argv)
 static int data_info(int argc, char **argv)
 {
     bool json = false;
+    /* clang-format off */
     const cli_flag flags[] = {
-        {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "print the figures as JSON", .help_zh = "以 JSON 输出数字"}, {0}};
+        {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "print the figures as JSON", .help_zh = "以 JSON 输出数字"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {.name = "data info",
                            .summary = "verify token shards and say what they hold",
                            .summary_zh = "校验词元分片并说明其内容",

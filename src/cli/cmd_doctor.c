@@ -142,11 +142,14 @@ static void print_rows(const report *r)
 int cmd_doctor(int argc, char **argv)
 {
     bool json = false;
-    const cli_flag flags[] = {{"--json", 0, CLI_SWITCH, &json, 0, 0, NULL, NULL, "for programs and bug reports", "供程序和问题报告使用"},
-                              {"--isa", 0, CLI_OPTION, NULL, 0, 0, "isa", "NAME", "test this instruction set instead of the best one",
-                               "测试这个指令集，而不是最好的"},
-                              {"--threads", 0, CLI_OPTION, NULL, 0, 0, "threads", "N", NULL, NULL},
-                              {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs and bug reports", .help_zh = "供程序和问题报告使用"},
+        {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME",
+         .help = "test this instruction set instead of the best one", .help_zh = "测试这个指令集，而不是最好的"},
+        {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {.name = "doctor",
                            .summary = "look at this machine and test the kernels",
                            .summary_zh = "检查这台机器，测试计算内核",

@@ -135,11 +135,14 @@ int cmd_plan(int argc, char **argv)
 {
     bool json = false;
     double seconds = 3;
+    /* clang-format off */
     const cli_flag flags[] = {
-        {"--seconds", 0, CLI_REAL, &seconds, 0, 3600, NULL, "S", "how long to train in memory for the speed; 0 = sizes only",
-         "在内存中试训多少秒来测速；0 = 只算大小"},
-        {"--json", 0, CLI_SWITCH, &json, 0, 0, NULL, NULL, "for programs; every arena to the byte", "供程序读取；各内存区精确到字节"},
+        {.name = "--seconds", .type = CLI_REAL, .value = &seconds, .lo = 0, .hi = 3600, .meta = "S",
+         .help = "how long to train in memory for the speed; 0 = sizes only", .help_zh = "在内存中试训多少秒来测速；0 = 只算大小"},
+        {.name = "--json", .type = CLI_SWITCH, .value = &json,
+         .help = "for programs; every arena to the byte", .help_zh = "供程序读取；各内存区精确到字节"},
         {0}};
+    /* clang-format on */
     const cli_spec spec = {.name = "plan",
                            .summary = "what a recipe needs, before it is trained: size, memory, speed, time",
                            .summary_zh = "训练之前先看：参数、内存、速度、时间",

@@ -109,10 +109,13 @@ static int run_ls(int argc, char **argv)
 {
     bool json = false;
     const char *sort = "time";
-    const cli_flag flags[] = {{"--sort", 0, CLI_CHOICE, &sort, 0, 0, "time|val|name", NULL, "the latest first, the best first, or by name",
-                               "按时间（最近在前）、验证损失（最好在前）或名字排序"},
-                              {"--json", 0, CLI_SWITCH, &json, 0, 0, NULL, NULL, "for programs", "供程序读取"},
-                              {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--sort", .type = CLI_CHOICE, .value = &sort, .choices = "time|val|name",
+         .help = "the latest first, the best first, or by name", .help_zh = "按时间（最近在前）、验证损失（最好在前）或名字排序"},
+        {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {.name = "runs ls",
                            .summary = "all runs of a folder with their losses and speeds",
                            .summary_zh = "列出文件夹里的全部训练、损失和速度",
@@ -161,7 +164,11 @@ static void draw(const plot_curve *curve)
 static int run_show(int argc, char **argv)
 {
     bool json = false;
-    const cli_flag flags[] = {{"--json", 0, CLI_SWITCH, &json, 0, 0, NULL, NULL, "for programs", "供程序读取"}, {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {.name = "runs show",
                            .summary = "one run: how far, how good, what it was told, its curve",
                            .summary_zh = "查看一次训练：进度、效果、设置、曲线",
@@ -274,9 +281,12 @@ static int write_svg(const char *path, const plot_named *runs, int n, lf_error *
 static int run_plot(int argc, char **argv)
 {
     const char *path = NULL;
-    const cli_flag flags[] = {{"--output", 'o', CLI_TEXT, &path, 0, 0, NULL, "FILE.svg", "draw all of them into this picture instead",
-                               "改为把全部曲线画进这张图"},
-                              {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--output", .letter = 'o', .type = CLI_TEXT, .value = &path, .meta = "FILE.svg",
+         .help = "draw all of them into this picture instead", .help_zh = "改为把全部曲线画进这张图"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {.name = "runs plot",
                            .summary = "loss curves, in the terminal or as a picture",
                            .summary_zh = "画损失曲线：在终端里，或存成图片",

@@ -231,24 +231,28 @@ static int check_output(const char *dir, lf_error *err)
 static int tokenizer_train(int argc, char **argv)
 {
     const char *mode = "bpe", *out = NULL;
-    int64_t vocab_size = 0, threads = 0, min_count = 0;
-    cli_texts specials = {0};
+    int64_t vocab_size = 4096, threads = 0, min_count = 2;
+    cli_texts specials = {.v = {LF_END_TOKEN}, .n = 1};
     bool json = false;
+    /* clang-format off */
     const cli_flag flags[] = {
-        {"--vocab-size", 'n', CLI_INT, &vocab_size, 257, 1000000, NULL, NULL,
-         "tokens in all: 256 bytes, merges and special tokens; 4096 if not given", "词元总数：256 个字节、合并和特殊词元；默认 4096"},
-        {"--output", 'o', CLI_TEXT, &out, 0, 0, NULL, "DIR", "folder for tokenizer.json; required", "存放 tokenizer.json 的文件夹；必需"},
-        {"--mode", 0, CLI_CHOICE, &mode, 0, 0, "bpe|char", NULL, "byte-level BPE, or one token for each character of the text",
-         "字节级 BPE，或文本中每个字符一个词元"},
-        {"--special", 0, CLI_TEXTS, &specials, 0, 0, NULL, "TEXT",
-         "a special token, may be repeated; the first ends documents; " LF_END_TOKEN " if not given",
-         "特殊词元，可重复；第一个表示文档结束；默认 " LF_END_TOKEN},
-        {"--min-count", 0, CLI_INT, &min_count, 1, 1e9, NULL, NULL, "pairs seen less often are not merged; 2 if not given",
-         "出现次数更少的对不合并；默认 2"},
-        {"--threads", 0, CLI_INT, &threads, 1, 256, NULL, NULL, "worker threads, all if not given; the result does not depend on it",
-         "线程数，默认全部；不影响结果"},
-        {"--json", 0, CLI_SWITCH, &json, 0, 0, NULL, NULL, "print the report as JSON", "以 JSON 输出报告"},
+        {.name = "--vocab-size", .letter = 'n', .type = CLI_INT, .value = &vocab_size, .lo = 257, .hi = 1000000,
+         .help = "tokens in all: 256 bytes, merges and special tokens",
+         .help_zh = "词元总数：256 个字节、合并和特殊词元"},
+        {.name = "--output", .letter = 'o', .type = CLI_TEXT, .value = &out, .meta = "DIR",
+         .help = "folder for tokenizer.json; required", .help_zh = "存放 tokenizer.json 的文件夹；必需"},
+        {.name = "--mode", .type = CLI_CHOICE, .value = &mode, .choices = "bpe|char",
+         .help = "byte-level BPE, or one token for each character of the text", .help_zh = "字节级 BPE，或文本中每个字符一个词元"},
+        {.name = "--special", .type = CLI_TEXTS, .value = &specials, .meta = "TEXT",
+         .help = "a special token, may be repeated; the first ends documents",
+         .help_zh = "特殊词元，可重复；第一个表示文档结束"},
+        {.name = "--min-count", .type = CLI_INT, .value = &min_count, .lo = 1, .hi = 1e9,
+         .help = "pairs seen less often are not merged", .help_zh = "出现次数更少的对不合并"},
+        {.name = "--threads", .type = CLI_INT, .value = &threads, .lo = 1, .hi = 256,
+         .help = "worker threads, all if not given; the result does not depend on it", .help_zh = "线程数，默认全部；不影响结果"},
+        {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "print the report as JSON", .help_zh = "以 JSON 输出报告"},
         {0}};
+    /* clang-format on */
     const cli_spec spec = {
         .name = "tokenizer train",
         .summary = "learn a vocabulary from text files",
@@ -256,11 +260,10 @@ static int tokenizer_train(int argc, char **argv)
         .example = "foundry tokenizer train stories.txt --vocab-size 4096 -o tok/\n"
                    "foundry tokenizer train shakespeare.txt --mode char -o tok/",
         .usage = "foundry tokenizer train FILES... -o DIR [flags]",
-        .notes =
-            "Lines that are exactly a special token separate documents and are not learned from. With --mode char the characters of the "
-            "text "
-            "are the vocabulary; the end token joins them where the text has separator lines. tokenizer.json and tokenizer_config.json are "
-            "Hugging Face's; other files in DIR are left alone.",
+        .notes = "Lines that are exactly a special token separate documents and are not learned from. With --mode char the characters of "
+                 "the text are the vocabulary; the end token joins them where the text has separator lines. tokenizer.json and "
+                 "tokenizer_config.json are "
+                 "Hugging Face's; other files in DIR are left alone.",
         .notes_zh = "恰好是特殊词元的一行用来分隔文档，不参与学习。--mode char 时文本的字符就是词表；文本有分隔行时才加入结束词元。"
                     "tokenizer.json 和 tokenizer_config.json 采用 Hugging Face 格式；DIR 中的其他文件不受影响。",
         .flags = flags,
@@ -276,19 +279,19 @@ static int tokenizer_train(int argc, char **argv)
                                cli_say("foundry tokenizer train: -o DIR is missing: where should the tokenizer go?",
                                        "foundry tokenizer train：缺少 -o DIR：分词器写到哪里？"));
     bool chars = strcmp(mode, "char") == 0;
-    if (chars && (vocab_size || min_count))
+    bool sized = cli_given(&args, "--vocab-size");
+    if (chars && (sized || cli_given(&args, "--min-count")))
         return cli_usage_error(cli_say("leave it out", "去掉它"),
                                cli_say("%s means nothing with --mode char: the characters of the text are the vocabulary",
                                        "--mode char 时 %s 没有意义：文本的字符就是词表"),
-                               vocab_size ? "--vocab-size" : "--min-count");
-    if (!vocab_size) vocab_size = 4096;
+                               sized ? "--vocab-size" : "--min-count");
     if (check_output(out, &err)) return cli_fail(&err);
     cli_catch_signals();
     double began = cli_now();
     specials.v[specials.n < 64 ? specials.n : 63] = NULL;
     const lf_tokenizer_train_options options = {.mode = mode,
                                                 .vocab_size = (int)vocab_size,
-                                                .specials = specials.n ? specials.v : NULL,
+                                                .specials = cli_given(&args, "--special") ? specials.v : NULL,
                                                 .threads = (int)threads,
                                                 .min_count = (int)min_count,
                                                 .progress = cli_progress,
@@ -356,13 +359,18 @@ static int tokenizer_encode(int argc, char **argv)
 {
     const char *file = NULL;
     bool json = false, pieces = false, parse = false;
+    /* clang-format off */
     const cli_flag flags[] = {
-        {"--file", 'f', CLI_TEXT, &file, 0, 0, NULL, "FILE", "encode this file", "编码这个文件"},
-        {"--pieces", 'p', CLI_SWITCH, &pieces, 0, 0, NULL, NULL, "one token a line: its id and its text", "每行一个词元：编号和文本"},
-        {"--parse-special", 0, CLI_SWITCH, &parse, 0, 0, NULL, NULL,
-         "special tokens in the text become their ids; without it they are plain text", "把文本中的特殊词元编码为其编号；否则视为普通文本"},
-        {"--json", 0, CLI_SWITCH, &json, 0, 0, NULL, NULL, "for programs", "供程序读取"},
+        {.name = "--file", .letter = 'f', .type = CLI_TEXT, .value = &file, .meta = "FILE",
+         .help = "encode this file", .help_zh = "编码这个文件"},
+        {.name = "--pieces", .letter = 'p', .type = CLI_SWITCH, .value = &pieces,
+         .help = "one token a line: its id and its text", .help_zh = "每行一个词元：编号和文本"},
+        {.name = "--parse-special", .type = CLI_SWITCH, .value = &parse,
+         .help = "special tokens in the text become their ids; without it they are plain text",
+         .help_zh = "把文本中的特殊词元编码为其编号；否则视为普通文本"},
+        {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
         {0}};
+    /* clang-format on */
     const cli_spec spec = {.name = "tokenizer encode",
                            .summary = "text to token ids",
                            .summary_zh = "文本变为词元编号",
@@ -433,7 +441,11 @@ static int add_ids(id_list *ids, const char *text, const char *where, lf_error *
 static int tokenizer_decode(int argc, char **argv)
 {
     bool skip = false;
-    const cli_flag flags[] = {{"--skip-special", 0, CLI_SWITCH, &skip, 0, 0, NULL, NULL, "leave special tokens out", "略去特殊词元"}, {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--skip-special", .type = CLI_SWITCH, .value = &skip, .help = "leave special tokens out", .help_zh = "略去特殊词元"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {.name = "tokenizer decode",
                            .summary = "token ids to text, byte for byte",
                            .summary_zh = "词元编号变回文本，逐字节一致",
@@ -503,7 +515,11 @@ static int find_longest(int32_t best[LONGEST], const lf_tokenizer *t)
 static int tokenizer_info(int argc, char **argv)
 {
     bool json = false;
-    const cli_flag flags[] = {{"--json", 0, CLI_SWITCH, &json, 0, 0, NULL, NULL, "for programs", "供程序读取"}, {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {.name = "tokenizer info",
                            .summary = "what a tokenizer knows: sizes, special tokens, longest tokens",
                            .summary_zh = "分词器的内容：大小、特殊词元、最长词元",

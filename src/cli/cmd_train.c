@@ -365,12 +365,15 @@ static int on_progress(const char *what, double done, double total, const char *
 int cmd_train(int argc, char **argv)
 {
     bool dry_run = false, profile = false;
-    const cli_flag flags[] = {{"--dry-run", 0, CLI_SWITCH, &dry_run, 0, 0, NULL, NULL, "only say what it needs, as `foundry plan` does",
-                               "只说明需要什么，同 `foundry plan`"},
-                              {"--profile", 0, CLI_SWITCH, &profile, 0, 0, NULL, NULL,
-                               "at the end, a table of where the time went, op by op", "结束时列出各操作的用时"},
-                              {"--resume", 0, CLI_OPTION, NULL, 0, 0, "run.resume", "auto|never|PATH", NULL, NULL},
-                              {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--dry-run", .type = CLI_SWITCH, .value = &dry_run,
+         .help = "only say what it needs, as `foundry plan` does", .help_zh = "只说明需要什么，同 `foundry plan`"},
+        {.name = "--profile", .type = CLI_SWITCH, .value = &profile,
+         .help = "at the end, a table of where the time went, op by op", .help_zh = "结束时列出各操作的用时"},
+        {.name = "--resume", .type = CLI_OPTION, .choices = "run.resume", .meta = "auto|never|PATH"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {
         .name = "train",
         .summary = "train a model as a recipe says; resumes by itself",

@@ -58,16 +58,19 @@ int cmd_verify(int argc, char **argv)
     report r = {0};
     const char *data = NULL, *update = NULL;
     int64_t steps = 0;
-    const cli_flag flags[] = {{"--steps", 0, CLI_INT, &steps, 1, 1000000, NULL, "N",
-                               "how far; without it a part of the run that takes a minute or two", "训练多少步；不指定则只跑一两分钟"},
-                              {"--data", 0, CLI_TEXT, &data, 0, 0, NULL, "FILE", "the text of shakespeare-char (its SHA-256 is checked)",
-                               "shakespeare-char 的文本（会核对 SHA-256）"},
-                              {"--isa", 0, CLI_OPTION, NULL, 0, 0, "isa", "NAME", NULL, NULL},
-                              {"--threads", 0, CLI_OPTION, NULL, 0, 0, "threads", "N", NULL, NULL},
-                              {"--update", 0, CLI_TEXT, &update, 0, 0, NULL, "FILE",
-                               "for maintainers: write the curve instead of comparing", "供维护者使用：写出曲线而不是比较"},
-                              {"--json", 0, CLI_SWITCH, &r.json, 0, 0, NULL, NULL, "for programs", "供程序读取"},
-                              {0}};
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--steps", .type = CLI_INT, .value = &steps, .lo = 1, .hi = 1000000, .meta = "N",
+         .help = "how far; without it a part of the run that takes a minute or two", .help_zh = "训练多少步；不指定则只跑一两分钟"},
+        {.name = "--data", .type = CLI_TEXT, .value = &data, .meta = "FILE",
+         .help = "the text of shakespeare-char (its SHA-256 is checked)", .help_zh = "shakespeare-char 的文本（会核对 SHA-256）"},
+        {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
+        {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},
+        {.name = "--update", .type = CLI_TEXT, .value = &update, .meta = "FILE",
+         .help = "for maintainers: write the curve instead of comparing", .help_zh = "供维护者使用：写出曲线而不是比较"},
+        {.name = "--json", .type = CLI_SWITCH, .value = &r.json, .help = "for programs", .help_zh = "供程序读取"},
+        {0}};
+    /* clang-format on */
     const cli_spec spec = {
         .name = "verify",
         .summary = "train a golden run: is every loss what it should be?",

@@ -44,6 +44,11 @@ for c in $commands; do
 done
 expect 0 '--train.lr' help options
 expect 0 '学习率' help options --lang zh
+expect 0 '(default 4,096)' tokenizer train --help
+expect 0 '(default <|endoftext|>)' tokenizer train --help
+expect 0 '（默认 2）' tokenizer train --help --lang zh
+expect 0 '(default 0)' data prepare --help
+expect 2 '--vocab-size means nothing with --mode char' tokenizer train x --mode char --vocab-size 4096 -o t
 expect 0 '0 to 16,777,216' help options
 expect 0 '0 到 16,777,216' help options --lang zh
 expect 0 '1 到 256 或 auto' help options --lang zh

@@ -13,9 +13,10 @@ test: ## everything: tests, sanitizers, a second compiler, musl, layers; the las
 	@tools/setup test
 	@tools/run-tests $(BUILD)
 
-test-slow: ## every parser under libFuzzer, FUZZ_SECONDS (60) each; what takes memory or minutes
+test-slow: ## what takes memory or minutes; the NEON kernels under qemu; every parser under libFuzzer, FUZZ_SECONDS (60) each
 	@tools/setup test
 	@cmake -S . -B $(BUILD) -G Ninja && cmake --build $(BUILD) && ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -L slow
+	@tools/test-arm64 $(BUILD)-arm64
 	@cmake -S . -B $(BUILD)-fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DFOUNDRY_FUZZ=$(FUZZ_SECONDS)
 	@cmake --build $(BUILD)-fuzz
 	@ctest --test-dir $(BUILD)-fuzz --output-on-failure --no-tests=error -L slow
@@ -33,7 +34,7 @@ setup: ## install missing packages
 	@tools/setup
 
 clean: ## remove every build
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-musl $(BUILD)-fuzz
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-musl $(BUILD)-arm64 $(BUILD)-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile

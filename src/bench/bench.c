@@ -238,7 +238,7 @@ static int bench_optimizer(lf_bench *b, lf_error *err)
             status = configure(c, &workloads[w], "f32", names[i], err);
             if (!status) status = lf_plan_run(&plan, b->device, c, 5 * b->options.seconds, NULL, err);
             if (status || !plan.fits) continue;
-            snprintf(name, sizeof name, "%s, %s: %.1f%% of a step", names[i], workloads[w].name,
+            snprintf(name, sizeof name, "%.31s, %s: %.1f%% of a step", names[i], workloads[w].name,
                      100 * plan.update_seconds / plan.step_seconds);
             lf__bench_tell(b, (lf_bench_line){.name = name,
                                               .dtype = "f32",

@@ -78,11 +78,11 @@ int cmd_verify(int argc, char **argv)
         .example = "foundry verify char\nfoundry verify stories-3m --threads 2\n"
                    "foundry verify shakespeare-char --data tinyshakespeare.txt",
         .usage = "foundry verify char|stories-3m|shakespeare-char [--steps N]",
-        .notes = "The text comes from `foundry data synth`, the recipe is the preset of that name, in fp32. On avx2 and avx512 each "
+        .notes = "The text comes from `foundry data synth`, the recipe is the preset of that name, in fp32. On neon, avx2 and avx512 each "
                  "loss must be equal to the last bit, for any number of threads and on any machine; on other instruction sets "
                  "within the band that is printed.",
         .notes_zh =
-            "文本由 `foundry data synth` 生成，配方是同名预设，fp32。在 avx2 与 avx512 上，无论线程数和机器，每个损失都必须一位不差；"
+            "文本由 `foundry data synth` 生成，配方是同名预设，fp32。在 neon、avx2 与 avx512 上，无论线程数和机器，每个损失都必须一位不差；"
             "其他指令集则须在所示范围内。",
         .flags = flags,
         .min_args = 1,

@@ -96,8 +96,8 @@ static inline void check(const kernel_case *c)
 }
 
 /* ---- the stop-watch ------------------------------------------------------------------------------------------------------- */
-/* Figures of an instrumented build mean nothing and take minutes. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* Figures of an instrumented or an emulated build mean nothing and take minutes. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(EMULATED)
 #define SKIP_SPEED() skip()
 #else
 #define SKIP_SPEED() ((void)0)

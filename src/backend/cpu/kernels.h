@@ -1,8 +1,8 @@
-/* kernels.h - what one rung of the ladder (scalar, avx2, avx512, avx512_bf16) brings: function pointers and, in the same struct, the block
- * sizes they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never allocate, never start threads and
- * never look at the device: the loops around them (cpu_*.c) are the same for every rung.
+/* kernels.h - what one rung of the ladder (scalar, neon, avx2, avx512, avx512_bf16) brings: function pointers and, in the same struct,
+ * the block sizes they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never allocate, never start
+ * threads and never look at the device: the loops around them (cpu_*.c) are the same for every rung.
  *
- * Same bits: all vector rungs compute with 16 float lanes and reduce them by one fixed tree, so avx2 and avx512 agree bit for bit. */
+ * Same bits: all vector rungs compute with 16 float lanes and reduce them by one fixed tree, so neon, avx2 and avx512 agree bit for bit. */
 #ifndef LF_CPU_KERNELS_H
 #define LF_CPU_KERNELS_H
 
@@ -118,6 +118,7 @@ static inline ptrdiff_t lf__strip_pairs(int kc) { return (ptrdiff_t)lf__pairs(kc
 /* Each fills what it knows and leaves the rest as the rung below left it. */
 void lf__kernels_scalar(lf_kernels *k);
 void lf__kernels_scalar_bf16(lf_kernels *k);
+void lf__kernels_neon(lf_kernels *k);
 void lf__kernels_avx2(lf_kernels *k);
 void lf__kernels_avx512(lf_kernels *k);
 void lf__kernels_avx512_bf16(lf_kernels *k);
@@ -174,10 +175,10 @@ static inline void lf__cpu_run(lf_device *dev, lf_pool_fn fn, void *arg, double 
 }
 
 /* cpu_features.c: the rung this CPU and its operating system can run. */
-typedef enum lf_isa { LF_ISA_SCALAR, LF_ISA_AVX2, LF_ISA_AVX512, LF_ISA_AVX512_BF16, LF_ISA_COUNT } lf_isa;
+typedef enum lf_isa { LF_ISA_SCALAR, LF_ISA_NEON, LF_ISA_AVX2, LF_ISA_AVX512, LF_ISA_AVX512_BF16, LF_ISA_COUNT } lf_isa;
 const char *lf__isa_name(lf_isa isa);
 bool lf__isa_parse(const char *name, lf_isa *isa);
-/* Name of the first instruction-set extension of the rung that is missing here, or NULL when it can run. */
+/* Name of an instruction-set extension of the rung or of one below it that is missing here, or NULL when it can run. */
 const char *lf__isa_missing(lf_isa isa);
 lf_isa lf__isa_best(void);
 

@@ -3,8 +3,9 @@
  *   24 accumulators      2 loads of B, 12 broadcasts of A per k: 24 FMA, the ports are full
  *   c[i][0] c[i][1]      i = 0..11 */
 #include "backend/cpu/x86/simd_avx512.h"
-#include "backend/cpu/x86/rows_tmpl.c"
-#include "backend/cpu/x86/pack_tmpl.c"
+#include "backend/cpu/x86/simd_transpose.h"
+#include "backend/cpu/vector/rows_tmpl.c"
+#include "backend/cpu/vector/pack_tmpl.c"
 
 enum { MR = 12 };
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "backend/cpu/kernels.h"
-#include "backend/cpu/x86/simd_exp.h"
+#include "backend/cpu/vector/simd_exp.h"
 
 enum { MR = LF_MR16 };
 

@@ -42,6 +42,12 @@ LF_INLINE v16 v_sqrt(v16 a) { return (v16){_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(
 /* a * b + c, and c - a * b. */
 LF_INLINE v16 v_fma(v16 a, v16 b, v16 c) { return (v16){_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)}; }
 LF_INLINE v16 v_fnma(v16 a, v16 b, v16 c) { return (v16){_mm256_fnmadd_ps(a.lo, b.lo, c.lo), _mm256_fnmadd_ps(a.hi, b.hi, c.hi)}; }
+/* c + *a * b */
+LF_INLINE v16 v_add_scaled(v16 c, const float *a, v16 b)
+{
+    __m256 s = _mm256_broadcast_ss(a);
+    return (v16){_mm256_fmadd_ps(s, b.lo, c.lo), _mm256_fmadd_ps(s, b.hi, c.hi)};
+}
 #define LF_ROUND8(x) _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 LF_INLINE v16 v_round(v16 a) { return (v16){LF_ROUND8(a.lo), LF_ROUND8(a.hi)}; }
 LF_INLINE v16 v_keep(v16 a, int n, v16 fill)

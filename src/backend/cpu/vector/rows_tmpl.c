@@ -1,11 +1,11 @@
-/* rows_tmpl.c - the row kernels, written once over v16 (simd_avx2.h or simd_avx512.h) and included by one translation unit per rung.
- * Sums run in 16 lanes and end in one fixed tree, so all vector rungs give the same bits. No alignment is assumed and none matters.
+/* rows_tmpl.c - the row kernels, written once over v16 (simd_neon.h, simd_avx2.h, simd_avx512.h): one translation unit per rung includes
+ * it. Sums run in 16 lanes and end in one fixed tree, so all vector rungs give the same bits. No alignment is assumed and none matters.
  *
  * EACH16 runs one body for every full vector (lanes == 16) and once for the rest; the compiler sees lanes as a constant in the first. */
 #include <math.h>
 
 #include "backend/cpu/kernels.h"
-#include "backend/cpu/x86/simd_exp.h"
+#include "backend/cpu/vector/simd_exp.h"
 
 #define EACH16(i, n, ...)                                                                                                                  \
     do {                                                                                                                                   \

@@ -1,4 +1,4 @@
-/* simd_exp.h - the exponential over v16, for every x86 rung: included after simd_avx2.h or simd_avx512.h. */
+/* simd_exp.h - the exponential over v16, for every vector rung: included after its v16 (simd_avx2.h, simd_avx512.h, simd_neon.h). */
 #ifndef LF_SIMD_EXP_H
 #define LF_SIMD_EXP_H
 

@@ -31,7 +31,8 @@ typedef struct lf_train_metrics {
 
 /* One arena of a run: memory with a named lifetime, reserved before the first step. */
 typedef struct lf_train_arena {
-    const char *name; /* "model", "gradient", "optimizer", "step" (what backward needs), "scratch", "meta", "evaluation ..." */
+    const char *name; /* "model", "gradient", "optimizer", "staging" (a checkpoint on its way), "step" (what backward needs), "scratch",
+                       * "meta", "evaluation ..." */
     uint64_t bytes;
 } lf_train_arena;
 #define LF_TRAIN_ARENAS 12
@@ -73,6 +74,7 @@ typedef struct lf_train_hooks {
     /* Called every sample_every steps and at the end with the live weights (or their average, train.ema_decay): use lf_generate on model.
      */
     void (*on_sample)(int64_t step, lf_model *model, const lf_tokenizer *tokenizer, const char *samples_dir, void *user);
+    /* A checkpoint is on disk, after so many seconds of writing: between two steps, often one or more later than it was taken. */
     void (*on_checkpoint)(int64_t step, const char *dir, double seconds, void *user);
     /* When it is there, the run is timed op by op (a mark per op: below 0.1 %), and this is called once, at the end. */
     void (*on_profile)(const lf_train_profile *profile, void *user);

@@ -99,7 +99,7 @@ int lf__model_read(lf_model *m, const char *dir, lf_error *err)
     return 0;
 }
 
-static int write_weights(const lf_model *m, const char *path, lf_error *err)
+static int write_weights(const lf_model *m, const float *data, const char *path, lf_error *err)
 {
     lf_st_decl *decls = lf__calloc((size_t)m->n_params, sizeof *decls, err);
     if (!decls) return -1;
@@ -114,13 +114,14 @@ static int write_weights(const lf_model *m, const char *path, lf_error *err)
     for (int i = 0; i < m->n_params; i++) {
         const lf_param *p = &m->params[i];
         size_t n = (size_t)p->rows * (size_t)p->cols;
+        const float *from = data + (param_data(p) - m->data);
         float *turned = p->row->transposed ? lf__calloc(n, sizeof *turned, err) : NULL;
-        if (turned) transpose(turned, param_data(p), p->cols, p->rows);
+        if (turned) transpose(turned, from, p->cols, p->rows);
         if (p->row->transposed && !turned) {
             lf__writer_discard(&w);
             return -1;
         }
-        lf__writer_add(w, turned ? turned : param_data(p), n * sizeof(float));
+        lf__writer_add(w, turned ? turned : from, n * sizeof(float));
         free(turned);
     }
     return lf__writer_commit(&w, err);
@@ -144,7 +145,7 @@ lf_model *lf_model_load(lf_device *device, const char *dir, lf_error *err)
     return m;
 }
 
-int lf_model_save(const lf_model *m, const char *dir, lf_error *err)
+int lf__model_write(const lf_model *m, const float *data, const char *dir, lf_error *err)
 {
     char path[LF_PATH_MAX], generation[256];
     lf_config *config = lf__calloc(1, sizeof *config, err);
@@ -154,7 +155,7 @@ int lf_model_save(const lf_model *m, const char *dir, lf_error *err)
     int status = lf__path_join(path, dir, "config.json", err) || lf_config_save_hf(config, path, err) ? -1 : 0;
     free(config);
     if (status) return -1;
-    if (lf__path_join(path, dir, "model.safetensors", err) || write_weights(m, path, err)) return -1;
+    if (lf__path_join(path, dir, "model.safetensors", err) || write_weights(m, data, path, err)) return -1;
     int n = snprintf(generation, sizeof generation, "{\n  \"do_sample\": true");
     if (m->config.eos_token_id >= 0)
         n += snprintf(generation + n, sizeof generation - (size_t)n, ",\n  \"bos_token_id\": %" PRId64 ",\n  \"eos_token_id\": %" PRId64,
@@ -163,3 +164,5 @@ int lf_model_save(const lf_model *m, const char *dir, lf_error *err)
     if (lf__path_join(path, dir, "generation_config.json", err)) return -1;
     return lf__write_file(path, generation, (size_t)n, err);
 }
+
+int lf_model_save(const lf_model *m, const char *dir, lf_error *err) { return lf__model_write(m, m->data, dir, err); }

@@ -85,27 +85,25 @@ done:
     return status;
 }
 
-static int fill(const char *tmp, int64_t step, const lf_model *model, const lf_optimizer *optimizer, const lf_config *config,
-                const lf_tokenizer *tokenizer, const char *data, lf_error *err)
+static int fill(const char *tmp, const lf_checkpoint *c, lf_error *err)
 {
     char path[LF_PATH_MAX];
     if (lf__path_join(path, tmp, "trainer", err) || lf__make_dirs(path, err)) return -1;
-    if (lf_model_save(model, tmp, err)) return -1;
-    if (tokenizer && lf_tokenizer_save(tokenizer, tmp, err)) return -1;
-    if (lf__path_join(path, tmp, "trainer/config.yaml", err) || lf_config_save(config, path, "en", err)) return -1;
-    if (write_optimizer(tmp, model, optimizer, err)) return -1;
-    return write_state(tmp, step, data, err);
+    if (lf__model_write(c->model, c->weights, tmp, err)) return -1;
+    if (c->tokenizer && lf_tokenizer_save(c->tokenizer, tmp, err)) return -1;
+    if (lf__path_join(path, tmp, "trainer/config.yaml", err) || lf_config_save(c->config, path, "en", err)) return -1;
+    if (write_optimizer(tmp, c->model, c->optimizer, err)) return -1;
+    return write_state(tmp, c->step, c->data, err);
 }
 
-int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step, const lf_model *model, const lf_optimizer *optimizer,
-                        const lf_config *config, const lf_tokenizer *tokenizer, const char *data, lf_error *err)
+int lf__checkpoint_save(char dir[LF_PATH_MAX], const lf_checkpoint *c, lf_error *err)
 {
     char parent[LF_PATH_MAX], tmp[LF_PATH_MAX], name[32];
-    snprintf(name, sizeof name, "step-%06" PRId64, step);
-    if (lf__path_join(parent, run_dir, "checkpoints", err) || lf__make_dirs(parent, err) || lf__path_join(dir, parent, name, err))
+    snprintf(name, sizeof name, "step-%06" PRId64, c->step);
+    if (lf__path_join(parent, c->run_dir, "checkpoints", err) || lf__make_dirs(parent, err) || lf__path_join(dir, parent, name, err))
         return -1;
     if (lf__dir_begin(tmp, dir, err)) return -1;
-    if (fill(tmp, step, model, optimizer, config, tokenizer, data, err) || lf__dir_commit(tmp, dir, true, err)) {
+    if (fill(tmp, c, err) || lf__dir_commit(tmp, dir, true, err)) {
         lf__remove_tree(tmp, NULL);
         return -1;
     }

@@ -62,8 +62,8 @@ static const lf_rule rules[] = {
 };
 
 /* ---- memory -------------------------------------------------------------------------------------------------------------------- */
-/* What the parameters keep, in their order, the average and the guard, then one place to work in, as large as the largest wants. */
-static void push_all(lf_optimizer *o, const lf_model *model, const lf_train_config *c, lf_arena *arena)
+/* What the parameters keep, in their order, the average and the guard: what a run must find again. */
+static void push_states(lf_optimizer *o, const lf_model *model, const lf_train_config *c, lf_arena *arena)
 {
     for (int i = 0; i < model->n_params; i++) {
         size_t n = (size_t)model->params[i].rows * (size_t)model->params[i].cols;
@@ -76,6 +76,12 @@ static void push_all(lf_optimizer *o, const lf_model *model, const lf_train_conf
         o->guard.norm = lf__arena_push(arena, (size_t)c->skip_window * sizeof(float));
         o->guard.skipped = lf__arena_push(arena, sizeof(float));
     }
+}
+
+/* Then one place to work in, as large as the largest parameter wants. */
+static void push_all(lf_optimizer *o, const lf_model *model, const lf_train_config *c, lf_arena *arena)
+{
+    push_states(o, model, c, arena);
     size_t mark = lf__arena_mark(arena);
     for (int i = 0; i < model->n_params; i++) {
         if (o->slots[i].rule->reserve) o->slots[i].rule->reserve(arena, &model->params[i]);
@@ -113,6 +119,50 @@ void lf__optimizer_release(lf_optimizer *o)
 }
 
 /* ---- what checkpoints keep ------------------------------------------------------------------------------------------------------- */
+static void push_staging(lf_staging *s, const lf_model *model, const lf_train_config *c, lf_arena *arena)
+{
+    push_states(&s->optimizer, model, c, arena);
+    s->weights = lf__arena_push(arena, model->n_floats * sizeof(float));
+}
+
+int lf__staging_init(lf_staging *s, const lf_optimizer *o, const lf_model *model, const lf_train_config *c, lf_error *err)
+{
+    lf_optimizer *copy = &s->optimizer;
+    lf_arena measure;
+    memset(s, 0, sizeof *s);
+    copy->slots = lf__calloc((size_t)model->n_params, sizeof *copy->slots, err);
+    if (!copy->slots || lf__arena_init_measuring(&measure, "staging", err)) return -1;
+    memcpy(copy->slots, o->slots, (size_t)model->n_params * sizeof *copy->slots);
+    push_staging(s, model, c, &measure);
+    size_t need = measure.peak;
+    lf__arena_release(&measure);
+    if (lf__arena_init_as(&copy->arena, &model->weights, "staging", need, err)) return -1;
+    push_staging(s, model, c, &copy->arena);
+    return 0;
+}
+
+void lf__staging_release(lf_staging *s)
+{
+    lf__optimizer_release(&s->optimizer);
+    s->weights = NULL;
+}
+
+void lf__staging_fill(lf_staging *s, const lf_optimizer *o, const lf_model *model)
+{
+    lf_optimizer *copy = &s->optimizer;
+    size_t bytes = model->n_floats * sizeof(float), window = (size_t)o->guard.window * sizeof(float);
+    for (int i = 0; i < model->n_params; i++)
+        for (int k = 0; k < LF_STATES && o->slots[i].rule->states[k]; k++)
+            memcpy(copy->slots[i].state[k], o->slots[i].state[k],
+                   (size_t)model->params[i].rows * (size_t)model->params[i].cols * sizeof(float));
+    memcpy(s->weights, o->average ? o->average : model->data, bytes);
+    if (o->average) memcpy(copy->average, model->data, bytes);
+    if (!window) return;
+    memcpy(copy->guard.loss, o->guard.loss, window);
+    memcpy(copy->guard.norm, o->guard.norm, window);
+    *copy->guard.skipped = *o->guard.skipped;
+}
+
 int lf__optimizer_states(const lf_optimizer *o, const lf_model *model, lf_state **list, size_t *n, lf_error *err)
 {
     size_t count = 0;

@@ -5,7 +5,7 @@
  *
  * The state of a run is (weights, what the optimizer keeps, step): everything else is a function of the step. So a run that was killed
  * and resumed is the same run, bit for bit. Who looks at the weights between steps (evaluation, samples, checkpoints) sees their average
- * where train.ema_decay asks for one. The caller's thread calls every hook. */
+ * where train.ema_decay asks for one. The caller's thread calls every hook; a checkpoint may be written by another one (saver.c). */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -30,6 +30,7 @@ typedef struct run {
     lf_run_data data;
     char data_mark[17];
     lf_trainer trainer;
+    lf_saver saver;
     FILE *metrics;
     lf_buf note;
     double began;
@@ -333,22 +334,44 @@ static void clock_in(const run *r, lf_train_metrics *m)
     m->eta = m->seconds / (double)(m->step - r->first_step) * (double)(m->steps - m->step);
 }
 
-/* val_loss: of the documents that every evaluation reads; NaN when these weights have none. */
-static int save(run *r, int64_t step, double val_loss, lf_error *err)
+/* What became of the checkpoint under way, if there is one; wait: until that is known. */
+static int collect(run *r, bool wait, lf_error *err)
 {
-    double start = lf__now();
-    char dir[LF_PATH_MAX];
+    lf_saver *s = &r->saver;
+    if (!lf__saver_join(s, wait)) return 0;
+    if (s->status) return lf__error_pass(err, &s->err);
+    if (r->hooks->on_checkpoint) r->hooks->on_checkpoint(s->what.step, s->dir, s->seconds, r->hooks->user);
+    return 0;
+}
+
+/* val_loss: of the documents that every evaluation reads; NaN when these weights have none. Where more steps follow and there is a staging
+ * arena, the step after this one waits for a copy only. */
+static int save(run *r, int64_t step, double val_loss, bool more, lf_error *err)
+{
+    lf_trainer *t = &r->trainer;
+    if (collect(r, true, err)) return -1;
     const char *bad =
         lf__first_bad_tensor(r->trainer.model); /* an update may overflow; the next loss would say so, after a good checkpoint was lost */
     if (bad) return lf__diverged(err, "Step %" PRId64 ": its update left NaN or infinity in %s; the weights are not saved.", step, bad);
-    lf__optimizer_swap_average(&r->trainer.optimizer, r->trainer.model);
-    int status =
-        lf__checkpoint_save(dir, r->dir, step, r->trainer.model, &r->trainer.optimizer, &r->config, r->data.tokenizer, r->data_mark, err);
-    lf__optimizer_swap_average(&r->trainer.optimizer, r->trainer.model);
-    if (status || (!isnan(val_loss) && lf__checkpoint_mark_best(r->dir, step, val_loss, err))) return -1;
-    lf__checkpoint_rotate(r->dir, r->config.train.keep_last, step);
-    if (r->hooks->on_checkpoint) r->hooks->on_checkpoint(step, dir, lf__now() - start, r->hooks->user);
-    return 0;
+    lf_checkpoint what = {.run_dir = r->dir,
+                          .step = step,
+                          .val_loss = val_loss,
+                          .model = t->model,
+                          .weights = t->model->data,
+                          .optimizer = &t->optimizer,
+                          .config = &r->config,
+                          .tokenizer = r->data.tokenizer,
+                          .data = r->data_mark};
+    if (more && t->staging.weights) {
+        lf__staging_fill(&t->staging, &t->optimizer, t->model);
+        what.weights = t->staging.weights, what.optimizer = &t->staging.optimizer;
+        lf__saver_start(&r->saver, &what, true);
+        return 0;
+    }
+    lf__optimizer_swap_average(&t->optimizer, t->model);
+    lf__saver_start(&r->saver, &what, false);
+    lf__optimizer_swap_average(&t->optimizer, t->model);
+    return collect(r, true, err);
 }
 
 static int evaluate(run *r, lf_train_metrics *m, bool last, lf_error *err)
@@ -386,7 +409,7 @@ static int loop(run *r, lf_error *err)
 {
     const lf_train_config *c = &r->config.train;
     if (r->first_step >= c->steps && lf__checkpoint_highest(r->dir) < 0)
-        return save(r, r->first_step, (double)NAN, err); /* resumed from elsewhere */
+        return save(r, r->first_step, (double)NAN, false, err); /* resumed from elsewhere */
     for (int64_t t = r->first_step + 1; t <= c->steps; t++) {
         lf_train_metrics m;
         bool last = t == c->steps;
@@ -396,10 +419,11 @@ static int loop(run *r, lf_error *err)
         if ((last || due(c->eval_every, t)) && evaluate(r, &m, last, err)) return -1;
         if (lf__metrics_write(r->metrics, r->dir, &m, err)) return -1;
         lf__profile_mark(r->device, "log", "");
+        if (collect(r, false, err)) return -1;
         if (((last && c->sample_every) || due(c->sample_every, t)) && sample(r, t, err)) return -1;
         bool stop = !last && r->hooks->should_stop && r->hooks->should_stop(r->hooks->user);
         double judged = last && c->eval_documents ? (double)NAN : m.val_loss; /* the last evaluation may read more than the others */
-        if ((last || stop || due(c->checkpoint_every, t)) && save(r, t, judged, err)) return -1;
+        if ((last || stop || due(c->checkpoint_every, t)) && save(r, t, judged, !last && !stop, err)) return -1;
         lf__profile_mark(r->device, "checkpoint", "");
         if (stop) {
             lf_error_set(err, LF_E_INTERRUPTED, "interrupted after step %" PRId64 " of %" PRId64 "; everything is saved in %s", t, c->steps,
@@ -484,6 +508,7 @@ int lf_train_run(lf_device *device, const lf_config *config, const lf_train_hook
         r->began = lf__now();
         if (r->hooks->on_profile) status = lf__profile_begin(r->device, &cause);
         if (!status) status = loop(r, &cause);
+        if (collect(r, true, &cause)) status = -1; /* a run that failed leaves no checkpoint half written */
         if (r->device->profile) report_profile(r);
     }
     if (!begun) undo_folder(r); /* still under the lock */

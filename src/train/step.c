@@ -102,13 +102,14 @@ void lf__config_resolve(lf_config *c, const lf_device *device)
     if (!c->model.num_key_value_heads) c->model.num_key_value_heads = c->model.num_attention_heads;
 }
 
-static int set_up(lf_trainer *t, bool evaluates, bool recompute, bool dry, lf_error *err)
+static int set_up(lf_trainer *t, bool evaluates, bool recompute, bool staged, bool dry, lf_error *err)
 {
     const lf_config *c = t->config;
     t->model = lf__model_alloc(t->device, &c->model, true, lf__products_of(c), dry, err);
     if (!t->model) return -1;
     t->model->recompute = recompute;
     if (lf__optimizer_init(&t->optimizer, t->model, &c->train, err) || batch_init(&t->batch, &c->train, err)) return -1;
+    if (staged && lf__staging_init(&t->staging, &t->optimizer, t->model, &c->train, err)) return -1;
 
     /* The shape that memory is reserved for: a full micro-batch of undivided windows. */
     lf_step_batch *b = &t->batch;
@@ -130,6 +131,7 @@ int lf__trainer_arenas(const lf_trainer *t, lf_train_arena out[LF_TRAIN_ARENAS])
         {"model", &t->model->weights},
         {"gradient", &t->model->grads},
         {"optimizer", &t->optimizer.arena},
+        {"staging", &t->staging.optimizer.arena},
         {"step", &t->ctx.step},
         {"scratch", &t->ctx.scratch},
         {"meta", &t->ctx.meta},
@@ -178,6 +180,7 @@ static void release_memory(lf_trainer *t)
     lf__evaluator_release(&t->evaluator);
     lf__model_ctx_release(&t->ctx);
     batch_release(&t->batch);
+    lf__staging_release(&t->staging);
     lf__optimizer_release(&t->optimizer);
     lf_model_free(&t->model);
 }
@@ -188,6 +191,7 @@ int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const 
     lf__config_resolve(config, device);
     t->device = device, t->config = config;
     bool recompute = strcmp(config->train.recompute, "block") == 0;
+    bool staged = config->train.checkpoint_every && config->train.checkpoint_every < config->train.steps;
     if (shards) {
         t->loader = (lf_loader){.shards = shards,
                                 .seq_len = (int)config->train.seq_len,
@@ -203,17 +207,22 @@ int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const 
             return lf_error_hint(err, "use more text, a smaller --train.batch_tokens or a shorter --train.seq_len");
         }
     }
-    if (lf__dtype_check(config, device, err) || lf__model_check(&config->model, "model", err) || set_up(t, evaluates, recompute, true, err))
+    if (lf__dtype_check(config, device, err) || lf__model_check(&config->model, "model", err) ||
+        set_up(t, evaluates, recompute, staged, true, err))
         return -1;
+    if (staged && sum_of(t) > limit_of(config)) { /* then checkpoints are written between two steps: the same files, a longer halt */
+        staged = false;
+        lf__staging_release(&t->staging);
+    }
     if (strcmp(config->train.recompute, "auto") == 0 && sum_of(t) > limit_of(config)) {
         recompute = true;
         release_memory(t);
-        if (set_up(t, evaluates, recompute, true, err)) return -1;
+        if (set_up(t, evaluates, recompute, staged, true, err)) return -1;
     }
     if (dry) return 0;
     if (check_sum(t, err)) return -1;
     release_memory(t);
-    return set_up(t, evaluates, recompute, false, err);
+    return set_up(t, evaluates, recompute, staged, false, err);
 }
 
 void lf__trainer_release(lf_trainer *t)

@@ -2,6 +2,8 @@
 #ifndef LF_TRAINER_H
 #define LF_TRAINER_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "foundry/data.h"
@@ -66,6 +68,15 @@ typedef struct lf_state {
     int rows, cols;
 } lf_state;
 int lf__optimizer_states(const lf_optimizer *o, const lf_model *model, lf_state **list, size_t *n, lf_error *err);
+/* Where a checkpoint lies while it is written and training goes on: the weights that are its model, and all that an optimizer keeps, the
+ * two exchanged already where there is an average. One arena, in optimizer. */
+typedef struct lf_staging {
+    lf_optimizer optimizer;
+    float *weights; /* [model->n_floats], laid out as model->data; NULL: nothing is staged */
+} lf_staging;
+int lf__staging_init(lf_staging *s, const lf_optimizer *o, const lf_model *model, const lf_train_config *c, lf_error *err);
+void lf__staging_release(lf_staging *s);
+void lf__staging_fill(lf_staging *s, const lf_optimizer *o, const lf_model *model);
 /* Exchanges the weights with their average, panels too; twice is nothing. Without an average: nothing. */
 void lf__optimizer_swap_average(lf_optimizer *o, lf_model *model);
 /* Global norm of all gradients, before clipping. */
@@ -138,6 +149,7 @@ typedef struct lf_trainer {
     const lf_config *config; /* resolved, borrowed */
     lf_model *model;
     lf_optimizer optimizer;
+    lf_staging staging; /* only where a checkpoint is due before the end, and where there is memory for it */
     lf_model_ctx ctx;
     lf_evaluator evaluator;
     lf_step_batch batch;
@@ -166,12 +178,22 @@ int lf__trainer_step(lf_trainer *t, int64_t step, lf_train_metrics *m, lf_error 
 int lf__diverged(lf_error *err, const char *format, ...) LF_PRINTF(2, 3);
 
 /* ---- checkpoint.c ------------------------------------------------------------------------------------------------------------------ */
+/* What one checkpoint is made of; all borrowed. */
+typedef struct lf_checkpoint {
+    const char *run_dir;
+    int64_t step;
+    double val_loss;       /* of these weights, for "best"; NaN when they have none            */
+    const lf_model *model; /* names and shapes                                                 */
+    const float *weights;  /* [model->n_floats], laid out as model->data, which it may well be */
+    const lf_optimizer *optimizer;
+    const lf_config *config;
+    const lf_tokenizer *tokenizer; /* or NULL */
+    const char *data;              /* the mark of what it was trained on, compared on load; NULL: not known */
+} lf_checkpoint;
 /* Writes dir (out) = <run>/checkpoints/step-000200: model folder + trainer/{state.json, optimizer.safetensors, config.yaml}. With an
  * average of the weights, it is the model of the folder and the weights themselves are w.* of the optimizer's file: saving wants the two
  * exchanged, and loading leaves them so (lf__optimizer_swap_average). */
-int lf__checkpoint_save(char dir[LF_PATH_MAX], const char *run_dir, int64_t step, const lf_model *model, const lf_optimizer *optimizer,
-                        const lf_config *config, const lf_tokenizer *tokenizer, const char *data, lf_error *err);
-/* data: the mark of what it was trained on, compared on load; NULL: not known. */
+int lf__checkpoint_save(char dir[LF_PATH_MAX], const lf_checkpoint *c, lf_error *err);
 int lf__checkpoint_load(const char *dir, lf_model *model, lf_optimizer *optimizer, int64_t *step, const char *data, lf_error *err);
 /* Is dir whole? Sizes and hashes of its files against state.json. 0, or -1 with the first thing that is wrong. */
 int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err);
@@ -184,6 +206,26 @@ int lf__checkpoint_mark_best(const char *run_dir, int64_t step, double val_loss,
 void lf__checkpoint_rotate(const char *run_dir, int64_t keep, int64_t step);
 /* The highest step of a checkpoint folder of a run, whole or not; -1 when there is none. */
 int64_t lf__checkpoint_highest(const char *run_dir);
+
+/* ---- saver.c: checkpoints beside the training ------------------------------------------------------------------------------------- */
+/* All zero: nothing under way. One caller's thread; between start and join the thread alone touches what is below `what`. */
+typedef struct lf_saver {
+    bool busy; /* begun and not joined   */
+    bool threaded;
+    atomic_bool done;
+    pthread_t thread;
+    lf_checkpoint what;
+    char dir[LF_PATH_MAX]; /* what was written       */
+    double seconds;        /* that writing it took   */
+    int status;            /* 0, or -1 and the error */
+    lf_error err;
+} lf_saver;
+/* Writes the folder, marks the best, removes old ones: here, or in the background, where a thread can be had. Nothing may be under way;
+ * what `what` names stays as it is until the join. */
+void lf__saver_start(lf_saver *s, const lf_checkpoint *what, bool background);
+/* True once per start: it is written, or it failed (status, err). wait: until then; else false while it lasts. False when nothing is under
+ * way. */
+bool lf__saver_join(lf_saver *s, bool wait);
 
 /* ---- metrics.c ----------------------------------------------------------------------------------------------------------------------- */
 /* Opens <run>/metrics.jsonl for appending, after cutting everything past `step`. */

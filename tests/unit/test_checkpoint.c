@@ -72,7 +72,10 @@ static const char *new_run(const char *name, const int64_t *steps)
     assert_ok(lf__make_dirs(run, err));
     assert_ok(lf__optimizer_init(&o, m, &config.train, err));
     each_state(m, &o, true);
-    for (; *steps; steps++) assert_ok(lf__checkpoint_save(dir, run, *steps, m, &o, &config, NULL, NULL, err));
+    for (; *steps; steps++)
+        assert_ok(lf__checkpoint_save(
+            dir, &(lf_checkpoint){.run_dir = run, .step = *steps, .model = m, .weights = m->data, .optimizer = &o, .config = &config},
+            err));
     lf__optimizer_release(&o);
     lf_model_free(&m);
     return run;

@@ -81,6 +81,7 @@ static void equals_the_run(void **state)
         {"train.ema_decay", "0.99", "train.optimizer", "lion", "model.model_type", "gpt2", NULL},
         {"model.num_key_value_heads", "2", "train.seq_len", "32", "model.vocab_size", "1003", NULL},
         {"train.recompute", "block", "model.num_hidden_layers", "5", NULL},
+        {"train.checkpoint_every", "1", "train.optimizer", "muon", "train.ema_decay", "0.9", "train.skip_zscore", "5", NULL},
         {"data.train", "TEXT", "data.tokenizer_mode", "char", NULL},
         {"data.train", "TEXT", "data.tokenizer_vocab_size", "400", "data.val_fraction", "0.02", NULL},
         {"data.train", "TEXT", "data.val", "TEXT", NULL},

@@ -129,7 +129,17 @@ uint64_t lf__rng_below(lf_rng *r, uint64_t n); /* uniform in [0, n), unbiased; n
 double lf__rng_unit(lf_rng *r);                /* [0, 1), 53 bits */
 /* Standard normal number i of a stream: Box-Muller on two draws, own log and cos (same bits on every machine). */
 double lf__rng_normal_at(uint64_t seed, uint64_t stream, uint64_t index);
-uint64_t lf__hash64(const void *bytes, size_t n, uint64_t seed); /* keyed, for tables and fingerprint-free uses */
+/* Keyed, for tables and for telling a torn file from a whole one; not against forgers. 7.8 GB/s on one core, SHA-256 in plain C 0.11. */
+uint64_t lf__hash64(const void *bytes, size_t n, uint64_t seed);
+/* The same number piece by piece: n bytes in all, known before. */
+typedef struct lf_hash {
+    uint64_t h;
+    size_t used; /* bytes in line */
+    uint8_t line[16];
+} lf_hash;
+void lf__hash_init(lf_hash *s, uint64_t n, uint64_t seed);
+void lf__hash_add(lf_hash *s, const void *bytes, size_t n);
+uint64_t lf__hash_end(const lf_hash *s);
 /* Keyed permutation of [0, n): a bijection evaluated at i without an index in memory (cycle-walking Feistel). */
 uint64_t lf__permute(uint64_t i, uint64_t n, uint64_t key);
 
@@ -183,6 +193,7 @@ int lf__path_join(char out[LF_PATH_MAX], const char *dir, const char *name, lf_e
 const char *lf__path_name(const char *path); /* last component, with the slashes that follow it */
 bool lf__path_exists(const char *path);
 bool lf__path_is_dir(const char *path);
+bool lf__in_the_making(const char *path);             /* inside a temporary folder that lf__dir_begin made */
 int lf__make_dirs(const char *path, lf_error *err);   /* mkdir -p */
 int lf__remove_tree(const char *path, lf_error *err); /* refuses "/", "", ".", ".."; does not follow links; a missing path is fine */
 
@@ -202,6 +213,10 @@ int lf__read_file(lf_buf *buf, const char *path, size_t max, lf_error *err);
  * Writers on one object must not be concurrent. */
 typedef struct lf_writer lf_writer;
 lf_writer *lf__writer_open(const char *path, lf_error *err);
+/* The same for a file of exactly `size` bytes: room is made for all of it first, large ones go past the page cache (direct.c), and
+ * lf__writer_hash says what lf__hash64(everything, size, 0) is once everything was added, without reading it back. Not for rewriting. */
+lf_writer *lf__writer_open_sized(const char *path, uint64_t size, lf_error *err);
+uint64_t lf__writer_hash(lf_writer *w);
 int lf__writer_add(lf_writer *w, const void *bytes, size_t n); /* 0 or -1 (sticky) */
 int lf__writer_printf(lf_writer *w, const char *format, ...) LF_PRINTF(2, 3);
 int lf__writer_rewrite(lf_writer *w, uint64_t offset, const void *bytes, size_t n); /* patch bytes already written (headers) */

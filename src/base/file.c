@@ -30,6 +30,8 @@ static int lasting_dir(const char *path)
     return n;
 }
 
+bool lf__in_the_making(const char *path) { return lasting_dir(path) < (int)(lf__path_name(path) - path); }
+
 static int io_hint(lf_error *err, const char *path, int errnum)
 {
     int dir_len = lasting_dir(path);

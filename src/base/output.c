@@ -3,7 +3,7 @@
  * after a dead process, which lf__remove_leftovers finds. One thread per writer.
  *
  *   runs/a/.model.bin.tmp-4711  --commit-->  runs/a/model.bin */
-#include "base/base.h"
+#include "base/direct.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,13 +17,18 @@
 #include <unistd.h>
 
 #define BUFFER    ((size_t)1 << 20)
+#define LARGE     ((uint64_t)4 << 20) /* of files of known size: these go past the page cache */
 #define MAX_DEPTH 64
 
 struct lf_writer {
     int fd;
     uint64_t flushed; /* bytes in the file; offset = flushed + used */
     size_t used;      /* bytes in buffer                            */
-    lf_error err;     /* the first failure                          */
+    bool sized;       /* it will have `size` bytes, `hash` is theirs so far */
+    uint64_t size;
+    lf_hash hash;
+    lf_direct *direct; /* NULL: written here                        */
+    lf_error err;      /* the first failure                          */
     char path[LF_PATH_MAX], tmp[LF_PATH_MAX];
     char buffer[BUFFER];
 };
@@ -192,7 +197,7 @@ lf_writer *lf__writer_open(const char *path, lf_error *err)
         lf_error_set(err, LF_E_MEMORY, "out of memory: no room for the buffer of \"%s\"", path);
         return NULL;
     }
-    w->flushed = 0, w->used = 0;
+    w->flushed = 0, w->used = 0, w->sized = false, w->direct = NULL;
     w->err = (lf_error){0};
     memcpy(w->path, clean, sizeof w->path);
     if (temporary_name(w->tmp, w->path, err) || open_temporary(w, err)) {
@@ -204,8 +209,33 @@ lf_writer *lf__writer_open(const char *path, lf_error *err)
     return w;
 }
 
+lf_writer *lf__writer_open_sized(const char *path, uint64_t size, lf_error *err)
+{
+    lf_writer *w = lf__writer_open(path, err);
+    if (!w) return NULL;
+    w->sized = true, w->size = size;
+    lf__hash_init(&w->hash, size, 0);
+    if (size && fallocate(w->fd, 0, 0, (off_t)size) && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
+        lf__io_error(err, "write", w->path, errno);
+        lf__writer_discard(&w);
+    } else if (size >= LARGE)
+        w->direct = lf__direct_open(w->fd);
+    return w;
+}
+
 static int write_all(lf_writer *w, const char *bytes, size_t n)
 {
+    if (w->sized) {
+        if (n > w->size - w->flushed)
+            return lf_error_set(&w->err, LF_E_ARGUMENT, "\"%s\" was to have %llu bytes, but more were added", w->path,
+                                (unsigned long long)w->size);
+        lf__hash_add(&w->hash, bytes, n);
+    }
+    if (w->direct) {
+        int why = lf__direct_add(w->direct, bytes, n);
+        w->flushed += n;
+        return why ? lf__io_error(&w->err, "write", w->path, why) : 0;
+    }
     while (n) {
         ssize_t put = write(w->fd, bytes, n);
         if (put < 0 && errno == EINTR) continue;
@@ -263,6 +293,7 @@ int lf__writer_printf(lf_writer *w, const char *format, ...)
 int lf__writer_rewrite(lf_writer *w, uint64_t offset, const void *bytes, size_t n)
 {
     if (flush(w)) return -1;
+    if (w->sized) return lf_error_set(&w->err, LF_E_ARGUMENT, "cannot patch \"%s\": its size and hash are settled", w->path);
     if (offset > w->flushed || n > w->flushed - offset)
         return lf_error_set(&w->err, LF_E_ARGUMENT, "cannot patch %zu bytes at %llu of \"%s\": it has %llu", n, (unsigned long long)offset,
                             w->path, (unsigned long long)w->flushed);
@@ -276,10 +307,22 @@ int lf__writer_rewrite(lf_writer *w, uint64_t offset, const void *bytes, size_t 
     return 0;
 }
 
+uint64_t lf__writer_hash(lf_writer *w)
+{
+    flush(w);
+    return lf__hash_end(&w->hash);
+}
+
+/* Inside a folder in the making, the commit of the folder syncs everything at once. */
 static int seal(lf_writer *w)
 {
     flush(w);
-    if (!w->err.code && sync_fd(w->fd)) lf__io_error(&w->err, "sync", w->path, errno);
+    int why = w->direct ? lf__direct_close(&w->direct) : 0;
+    if (!w->err.code && why) lf__io_error(&w->err, "write", w->path, why);
+    if (!w->err.code && w->sized && w->flushed != w->size)
+        lf_error_set(&w->err, LF_E_ARGUMENT, "\"%s\" was to have %llu bytes, but only %llu were added", w->path,
+                     (unsigned long long)w->size, (unsigned long long)w->flushed);
+    if (!w->err.code && !lf__in_the_making(w->path) && sync_fd(w->fd)) lf__io_error(&w->err, "sync", w->path, errno);
     return w->err.code ? -1 : 0;
 }
 
@@ -300,7 +343,7 @@ int lf__writer_commit(lf_writer **writer, lf_error *err)
         lf__error_pass(err, &w->err);
     } else {
         parent_of(dir, w->path);
-        failed = sync_dir(dir, err) != 0;
+        failed = !lf__in_the_making(w->path) && sync_dir(dir, err) != 0;
     }
     free(w);
     return failed ? -1 : 0;
@@ -311,6 +354,7 @@ void lf__writer_discard(lf_writer **writer)
     lf_writer *w = *writer;
     if (!w) return;
     *writer = NULL;
+    if (w->direct) lf__direct_close(&w->direct);
     close(w->fd);
     unlink(w->tmp);
     free(w);

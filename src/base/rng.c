@@ -76,23 +76,36 @@ static uint64_t load64(const uint8_t *p)
     return v;
 }
 
-static uint64_t load_part(const uint8_t *p, size_t n) /* n < 8 */
+void lf__hash_init(lf_hash *s, uint64_t n, uint64_t seed) { *s = (lf_hash){.h = fold(seed ^ HASH_A, n ^ HASH_B)}; }
+
+/* Lines of 16 bytes, one fold each; the last one (1..16 bytes, zeros behind them) stays in `line` until the end. */
+void lf__hash_add(lf_hash *s, const void *bytes, size_t n)
 {
-    uint64_t v = 0;
-    for (size_t i = 0; i < n; i++) v |= (uint64_t)p[i] << (8 * i);
-    return v;
+    const uint8_t *p = bytes;
+    if (n == 0) return;
+    if (s->used) {
+        size_t take = LF_MIN(n, sizeof s->line - s->used);
+        memcpy(s->line + s->used, p, take);
+        s->used += take, p += take, n -= take;
+        if (n == 0) return;
+        s->h = fold(load64(s->line) ^ HASH_C, load64(s->line + 8) ^ s->h);
+    }
+    uint64_t h = s->h;
+    for (; n > 16; p += 16, n -= 16) h = fold(load64(p) ^ HASH_C, load64(p + 8) ^ h);
+    s->h = h;
+    memset(s->line, 0, sizeof s->line);
+    memcpy(s->line, p, n);
+    s->used = n;
 }
+
+uint64_t lf__hash_end(const lf_hash *s) { return fold(fold(load64(s->line) ^ HASH_C, load64(s->line + 8) ^ s->h) ^ HASH_D, HASH_A); }
 
 uint64_t lf__hash64(const void *bytes, size_t n, uint64_t seed)
 {
-    const uint8_t *p = bytes;
-    uint64_t h = fold(seed ^ HASH_A, (uint64_t)n ^ HASH_B);
-    for (; n > 16; p += 16, n -= 16) h = fold(load64(p) ^ HASH_C, load64(p + 8) ^ h);
-    uint64_t a = n >= 8 ? load64(p) : load_part(p, n);
-    uint64_t b = n > 8 ? load_part(p + 8, LF_MIN(n - 8, 7u)) : 0;
-    if (n == 16) b = load64(p + 8);
-    h = fold(a ^ HASH_C, b ^ h);
-    return fold(h ^ HASH_D, HASH_A);
+    lf_hash s;
+    lf__hash_init(&s, n, seed);
+    lf__hash_add(&s, bytes, n);
+    return lf__hash_end(&s);
 }
 
 /* ---- permutation ------------------------------------------------------------------------------------------------------------ */

@@ -27,7 +27,8 @@ int lf__safetensors_open(lf_safetensors *st, const char *path, lf_error *err);
 void lf__safetensors_close(lf_safetensors *st);
 const lf_st_tensor *lf__safetensors_find(const lf_safetensors *st, const char *name); /* or NULL */
 
-/* A writer: declare all tensors (order kept), begin, then the bytes of each in that order, then commit. Streams; holds nothing twice.
+/* A writer of known size: declare all tensors (order kept), begin, then the bytes of each in that order, then commit. Streams; holds
+ * nothing twice.
  * __metadata__ is {"format":"pt"}; the header is padded with spaces so that data begins 64-byte aligned. */
 typedef struct lf_st_decl {
     const char *name, *dtype;

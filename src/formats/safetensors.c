@@ -196,8 +196,8 @@ const lf_st_tensor *lf__safetensors_find(const lf_safetensors *st, const char *n
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------------------------- */
-/* The header's JSON, padded so that data begins on a 64-byte border. */
-static int build_header(lf_buf *b, const char *path, const lf_st_decl *decls, size_t n, lf_error *err)
+/* The header's JSON, padded so that data begins on a 64-byte border, and how many bytes of data follow. */
+static int build_header(lf_buf *b, size_t *data_bytes, const char *path, const lf_st_decl *decls, size_t n, lf_error *err)
 {
     size_t at = 0;
     lf__buf_puts(b, "{\"__metadata__\":{\"format\":\"pt\"}");
@@ -218,15 +218,17 @@ static int build_header(lf_buf *b, const char *path, const lf_st_decl *decls, si
     }
     lf__buf_puts(b, "}");
     while (!b->failed && (8 + b->len) % LF_ALIGN) lf__buf_puts(b, " ");
+    *data_bytes = at;
     return b->failed ? lf_error_set(err, LF_E_LIMIT, "%s: a header of more than %d bytes", path, HEADER_MAX) : 0;
 }
 
 lf_writer *lf__safetensors_begin(const char *path, const lf_st_decl *decls, size_t n, lf_error *err)
 {
     lf_buf header;
+    size_t data = 0;
     lf_writer *w = NULL;
     lf__buf_init(&header, HEADER_MAX);
-    if (build_header(&header, path, decls, n, err) == 0 && (w = lf__writer_open(path, err))) {
+    if (build_header(&header, &data, path, decls, n, err) == 0 && (w = lf__writer_open_sized(path, (uint64_t)8 + header.len + data, err))) {
         uint8_t size[8];
         for (int i = 0; i < 8; i++) size[i] = (uint8_t)((uint64_t)header.len >> (8 * i));
         lf__writer_add(w, size, sizeof size);

@@ -139,8 +139,9 @@ void lf__model_clear_grads(lf_model *m);
 /* ---- model_files.c ------------------------------------------------------------------------------------------------------------------ */
 /* Fills m from dir/model.safetensors: every tensor there, of the right shape, and no other. */
 int lf__model_read(lf_model *m, const char *dir, lf_error *err);
-/* lf_model_save with the weights from `data`, [m->n_floats] laid out as m->data; reads of m only what never changes. */
-int lf__model_write(const lf_model *m, const float *data, const char *dir, lf_error *err);
+/* lf_model_save with the weights from `data`, [m->n_floats] laid out as m->data; reads of m only what never changes. hash: lf__hash64 of
+ * model.safetensors. */
+int lf__model_write(const lf_model *m, const float *data, const char *dir, uint64_t *hash, lf_error *err);
 
 /* ---- model.c --------------------------------------------------------------------------------------------------------------------------
  */

@@ -99,7 +99,7 @@ int lf__model_read(lf_model *m, const char *dir, lf_error *err)
     return 0;
 }
 
-static int write_weights(const lf_model *m, const float *data, const char *path, lf_error *err)
+static int write_weights(const lf_model *m, const float *data, const char *path, uint64_t *hash, lf_error *err)
 {
     lf_st_decl *decls = lf__calloc((size_t)m->n_params, sizeof *decls, err);
     if (!decls) return -1;
@@ -124,6 +124,7 @@ static int write_weights(const lf_model *m, const float *data, const char *path,
         lf__writer_add(w, turned ? turned : from, n * sizeof(float));
         free(turned);
     }
+    *hash = lf__writer_hash(w);
     return lf__writer_commit(&w, err);
 }
 
@@ -145,7 +146,7 @@ lf_model *lf_model_load(lf_device *device, const char *dir, lf_error *err)
     return m;
 }
 
-int lf__model_write(const lf_model *m, const float *data, const char *dir, lf_error *err)
+int lf__model_write(const lf_model *m, const float *data, const char *dir, uint64_t *hash, lf_error *err)
 {
     char path[LF_PATH_MAX], generation[256];
     lf_config *config = lf__calloc(1, sizeof *config, err);
@@ -155,7 +156,7 @@ int lf__model_write(const lf_model *m, const float *data, const char *dir, lf_er
     int status = lf__path_join(path, dir, "config.json", err) || lf_config_save_hf(config, path, err) ? -1 : 0;
     free(config);
     if (status) return -1;
-    if (lf__path_join(path, dir, "model.safetensors", err) || write_weights(m, data, path, err)) return -1;
+    if (lf__path_join(path, dir, "model.safetensors", err) || write_weights(m, data, path, hash, err)) return -1;
     int n = snprintf(generation, sizeof generation, "{\n  \"do_sample\": true");
     if (m->config.eos_token_id >= 0)
         n += snprintf(generation + n, sizeof generation - (size_t)n, ",\n  \"bos_token_id\": %" PRId64 ",\n  \"eos_token_id\": %" PRId64,
@@ -165,4 +166,8 @@ int lf__model_write(const lf_model *m, const float *data, const char *dir, lf_er
     return lf__write_file(path, generation, (size_t)n, err);
 }
 
-int lf_model_save(const lf_model *m, const char *dir, lf_error *err) { return lf__model_write(m, m->data, dir, err); }
+int lf_model_save(const lf_model *m, const char *dir, lf_error *err)
+{
+    uint64_t hash;
+    return lf__model_write(m, m->data, dir, &hash, err);
+}

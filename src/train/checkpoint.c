@@ -14,17 +14,19 @@
 #include "formats/formats.h"
 #include "train/trainer.h"
 
-static const char *const listed[] = {"config.json",        "model.safetensors",     "generation_config.json",
-                                     "tokenizer.json",     "tokenizer_config.json", "trainer/optimizer.safetensors",
-                                     "trainer/config.yaml"};
+enum { WEIGHTS = 1, STATES = 5, FILES = 7 };
+static const char *const listed[FILES] = {"config.json",        "model.safetensors",     "generation_config.json",
+                                          "tokenizer.json",     "tokenizer_config.json", "trainer/optimizer.safetensors",
+                                          "trainer/config.yaml"};
 
-static int hash_file(const char *dir, const char *name, uint64_t *size, char hex[17], lf_error *err)
+/* known: the hash, or 0: it is read. */
+static int hash_file(const char *dir, const char *name, uint64_t known, uint64_t *size, char hex[17], lf_error *err)
 {
     char path[LF_PATH_MAX];
     lf_map map;
     if (lf__path_join(path, dir, name, err) || lf__map_open(&map, path, err)) return -1;
     *size = map.size;
-    snprintf(hex, 17, "%016" PRIx64, lf__hash64(map.data, map.size, 0));
+    snprintf(hex, 17, "%016" PRIx64, known ? known : lf__hash64(map.data, map.size, 0));
     lf__map_close(&map);
     return 0;
 }
@@ -39,7 +41,7 @@ static void state_checksum(char out[17], const json_t *state)
 }
 
 /* ---- saving -------------------------------------------------------------------------------------------------------------------------- */
-static int write_optimizer(const char *dir, const lf_model *model, const lf_optimizer *o, lf_error *err)
+static int write_optimizer(const char *dir, const lf_model *model, const lf_optimizer *o, uint64_t *hash, lf_error *err)
 {
     char path[LF_PATH_MAX];
     size_t n;
@@ -53,6 +55,7 @@ static int write_optimizer(const char *dir, const lf_model *model, const lf_opti
     if (decls && lf__path_join(path, dir, "trainer/optimizer.safetensors", err) == 0) w = lf__safetensors_begin(path, decls, n, err);
     if (w) {
         for (size_t i = 0; i < n; i++) lf__writer_add(w, list[i].data, (size_t)list[i].rows * (size_t)list[i].cols * sizeof(float));
+        *hash = lf__writer_hash(w);
         status = lf__writer_commit(&w, err);
     }
     free(decls);
@@ -60,7 +63,8 @@ static int write_optimizer(const char *dir, const lf_model *model, const lf_opti
     return status;
 }
 
-static int write_state(const char *dir, int64_t step, const char *data, lf_error *err)
+/* hashes: of the files that were hashed as they were written; 0: read it back. */
+static int write_state(const char *dir, int64_t step, const char *data, const uint64_t hashes[FILES], lf_error *err)
 {
     char path[LF_PATH_MAX], hex[17];
     json_t *files = json_object(), *state = json_pack("{s:i, s:I, s:o}", "format", 1, "step", (json_int_t)step, "files", files);
@@ -71,7 +75,7 @@ static int write_state(const char *dir, int64_t step, const char *data, lf_error
         uint64_t size;
         if (lf__path_join(path, dir, listed[i], err)) goto done;
         if (!lf__path_exists(path)) continue; /* a model without a tokenizer */
-        if (hash_file(dir, listed[i], &size, hex, err)) goto done;
+        if (hash_file(dir, listed[i], hashes[i], &size, hex, err)) goto done;
         json_object_set_new(files, listed[i], json_pack("{s:I, s:s}", "size", (json_int_t)size, "hash", hex));
     }
     if (state) state_checksum(hex, state), json_object_set_new(state, "checksum", json_string(hex));
@@ -88,12 +92,13 @@ done:
 static int fill(const char *tmp, const lf_checkpoint *c, lf_error *err)
 {
     char path[LF_PATH_MAX];
+    uint64_t hashes[FILES] = {0};
     if (lf__path_join(path, tmp, "trainer", err) || lf__make_dirs(path, err)) return -1;
-    if (lf__model_write(c->model, c->weights, tmp, err)) return -1;
+    if (lf__model_write(c->model, c->weights, tmp, &hashes[WEIGHTS], err)) return -1;
     if (c->tokenizer && lf_tokenizer_save(c->tokenizer, tmp, err)) return -1;
     if (lf__path_join(path, tmp, "trainer/config.yaml", err) || lf_config_save(c->config, path, "en", err)) return -1;
-    if (write_optimizer(tmp, c->model, c->optimizer, err)) return -1;
-    return write_state(tmp, c->step, c->data, err);
+    if (write_optimizer(tmp, c->model, c->optimizer, &hashes[STATES], err)) return -1;
+    return write_state(tmp, c->step, c->data, hashes, err);
 }
 
 int lf__checkpoint_save(char dir[LF_PATH_MAX], const lf_checkpoint *c, lf_error *err)
@@ -137,7 +142,7 @@ int lf__checkpoint_verify(const char *dir, int64_t *step, lf_error *err)
         char hex[17];
         if (!(info = json_object_get(files, listed[i]))) continue;
         const char *hash = json_string_value(json_object_get(info, "hash"));
-        if (hash_file(dir, listed[i], &size, hex, err))
+        if (hash_file(dir, listed[i], 0, &size, hex, err))
             status = -1;
         else if ((json_int_t)size != json_integer_value(json_object_get(info, "size")))
             status = lf_error_set(err, LF_E_FORMAT, "%s/%s: %" PRIu64 " bytes, but the checkpoint was saved with %" JSON_INTEGER_FORMAT,

@@ -231,6 +231,54 @@ static void writer_commits_whole_files(void **state)
     assert_int_equal(count_entries(in_root("w")), 1);
 }
 
+/* Small and large, to whole pages and not, in a folder on a disk and one in memory (without direct writes on most kernels). */
+static void writer_of_known_size(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 1, 4096, 100000, 4 << 20, (4 << 20) + 1, (6 << 20) - 4095, (8 << 20) + 4096, 9999999};
+    char disk[] = "/tmp/foundry-sized-XXXXXX", memory[] = "/dev/shm/foundry-sized-XXXXXX", path[LF_PATH_MAX];
+    const char *const dirs[] = {mkdtemp(disk), mkdtemp(memory)};
+    lf_error err = {0};
+    char *bytes = malloc(10000000);
+    for (size_t i = 0; i < 10000000; i++) bytes[i] = (char)(i * 131 >> 7);
+    for (size_t k = 0; k < 2 * LF_COUNT(sizes); k++) {
+        size_t n = sizes[k / 2], at = 0;
+        if (!dirs[k % 2]) continue;
+        snprintf(path, sizeof path, "%s/out", dirs[k % 2]);
+        lf_writer *w = lf__writer_open_sized(path, n, &err);
+        assert_non_null(w);
+        for (size_t piece = 1; at < n; piece = piece * 5 + 3) { /* 1 byte to more than the buffers */
+            size_t take = LF_MIN(piece % 5000000, n - at);
+            assert_int_equal(lf__writer_add(w, bytes + at, take), 0);
+            at += take;
+        }
+        assert_int_equal(lf__writer_hash(w), lf__hash64(bytes, n, 0));
+        assert_int_equal(lf__writer_commit(&w, &err), 0);
+        lf_map map;
+        assert_int_equal(lf__map_open(&map, path, NULL), 0);
+        assert_int_equal(map.size, n);
+        assert_true(n == 0 || memcmp(map.data, bytes, n) == 0);
+        lf__map_close(&map);
+        /* less, more, patched, thrown away: the file that was there stays */
+        for (int what = 0; what < 4 && n; what++) {
+            w = lf__writer_open_sized(path, n, &err);
+            lf__writer_add(w, bytes, what == 0 ? n - 1 : n);
+            if (what == 1) assert_int_equal(lf__writer_add(w, "x", 1) || lf__writer_seal(w, NULL), 1);
+            if (what == 2) assert_int_equal(lf__writer_rewrite(w, 0, "x", 1), -1);
+            if (what == 3)
+                lf__writer_discard(&w);
+            else
+                assert_int_equal(lf__writer_commit(&w, &err), -1);
+            if (what < 3) expect_error(&err, LF_E_ARGUMENT, what == 0 ? "were added" : what == 1 ? "more were added" : "cannot patch");
+            err = (lf_error){0};
+            assert_int_equal(count_entries(dirs[k % 2]), 1);
+        }
+    }
+    for (int k = 0; k < 2; k++)
+        if (dirs[k]) lf__remove_tree(dirs[k], NULL);
+    free(bytes);
+}
+
 static void writer_refuses_bad_targets(void **state)
 {
     (void)state;
@@ -315,6 +363,9 @@ static int file_size_limit(void)
     if (lf__writer_add(w, block, 1) == 0) return 2; /* sticky */
     if (lf__writer_commit(&w, &err) == 0) return 3;
     if (err.code != LF_E_IO || !strstr(err.message, "limited") || !strstr(err.hint, "ulimit")) return 4;
+    err = (lf_error){0};
+    if (lf__writer_open_sized(in_root("limited"), 8 << 20, &err)) return 6; /* no room is known before the first byte */
+    if (err.code != LF_E_IO || !strstr(err.hint, "ulimit")) return 7;
     return lf__path_exists(in_root("limited")) ? 5 : 0;
 }
 
@@ -340,6 +391,8 @@ static int full_disk(void)
     for (int i = 0; w && i < 4; i++) lf__writer_add(w, block, sizeof block);
     if (w && lf__writer_commit(&w, &err) == 0) rc = 3;
     if (err.code != LF_E_IO || !strstr(err.message, "no space left") || !strstr(err.hint, "df -h")) rc = 4;
+    err = (lf_error){0};
+    if (lf__writer_open_sized(path, 8 << 20, &err) || !strstr(err.message, "no space left")) rc = 7;
     if (count_entries(dir) != 1) rc = 5; /* the old file, and no leftover */
     lf_map map;
     if (lf__map_open(&map, path, NULL) || map.size != 3) rc = 6;
@@ -561,6 +614,7 @@ int main(void)
         cmocka_unit_test(hostile_inputs_have_a_sentence),
         cmocka_unit_test(map_and_read),
         cmocka_unit_test(writer_commits_whole_files),
+        cmocka_unit_test(writer_of_known_size),
         cmocka_unit_test(writer_refuses_bad_targets),
         cmocka_unit_test(a_file_that_may_not_grow),
         cmocka_unit_test(a_full_disk_loses_nothing),

@@ -222,6 +222,37 @@ static void hash_depends_on_every_bit(void **state)
     }
 }
 
+/* Files on disks carry these numbers: they stay, and pieces change nothing. */
+static void hash_known_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n;
+        uint64_t hash;
+    } rows[] = {
+        {0, UINT64_C(0xd3f5d52c22c58c03)},       {1, UINT64_C(0x3d760e871720aa82)},  {7, UINT64_C(0x682ede4c17a1597f)},
+        {8, UINT64_C(0x1af4815e2797860a)},       {9, UINT64_C(0x5eab20be3897dc05)},  {15, UINT64_C(0xef20b3363b9fc197)},
+        {16, UINT64_C(0x89e58ef3ac4dcc57)},      {17, UINT64_C(0xa12a0cf3af19e567)}, {31, UINT64_C(0xb7b02d7ef37f3449)},
+        {32, UINT64_C(0x3f1d76b7340f9b36)},      {33, UINT64_C(0x701df2c0196536ff)}, {100, UINT64_C(0x3f5784ee635028f1)},
+        {1000000, UINT64_C(0x83369bb0563ef9ae)},
+    };
+    static uint8_t bytes[1000000];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 31 + 7);
+    for (size_t i = 0; i < LF_COUNT(rows); i++) {
+        assert_int_equal(lf__hash64(bytes, rows[i].n, 3), rows[i].hash);
+        for (size_t step = 1; step <= 40; step += 3) {
+            lf_hash s;
+            lf__hash_init(&s, rows[i].n, 3);
+            for (size_t at = 0, n; at < rows[i].n; at += n) {
+                n = LF_MIN(step + at % 17, rows[i].n - at);
+                lf__hash_add(&s, bytes + at, n);
+                lf__hash_add(&s, bytes + at, 0);
+            }
+            assert_int_equal(lf__hash_end(&s), rows[i].hash);
+        }
+    }
+}
+
 static void sha256_known_answers(void **state)
 {
     (void)state;
@@ -268,6 +299,7 @@ int main(void)
         cmocka_unit_test(permute_is_a_bijection),
         cmocka_unit_test(permute_shuffles),
         cmocka_unit_test(hash_depends_on_every_bit),
+        cmocka_unit_test(hash_known_answers),
         cmocka_unit_test(sha256_known_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,9 @@
 /* test_saver.c - checkpoints written beside the training: the bits of those written between two steps, steps that go on meanwhile, a
  * failure said at the next step, and nothing under way when the run returns. */
+#include <fcntl.h>
 #include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "data_tools.h"
 #include "train/trainer.h"
@@ -235,9 +238,77 @@ static void the_halt(void **state)
     assert_true(s.least_ratio < 1);
 }
 
+/* ---- the speed ---------------------------------------------------------------------------------------------------------------------- */
+/* Seconds of the same bytes past the page cache: room made first, whole blocks, one sync. What a checkpoint is held against. */
+static double write_raw(const char *path, const char *block, size_t block_bytes, size_t bytes)
+{
+    double start = lf__now();
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_DIRECT, 0600);
+    if (fd < 0) return NAN; /* a file system without direct writes */
+    assert_int_equal(fallocate(fd, 0, 0, (off_t)bytes), 0);
+    for (size_t at = 0; at < bytes; at += block_bytes) assert_int_equal(pwrite(fd, block, block_bytes, (off_t)at), (ssize_t)block_bytes);
+    assert_int_equal(fsync(fd), 0);
+    close(fd);
+    double seconds = lf__now() - start;
+    unlink(path);
+    return seconds;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+/* By turns with raw writes of the same size. SAVE_SPEED=1: workload M, 11 rounds; else a smaller one, once: nothing is asked of its time.
+ */
+static void the_speed(void **state)
+{
+    LF_UNUSED(state);
+    enum { ROUNDS = 11, BLOCK = 8 << 20 };
+    bool asked = getenv("SAVE_SPEED") != NULL;
+    int rounds = asked ? ROUNDS : 1;
+    double save[ROUNDS], raw[ROUNDS], ratio[ROUNDS];
+    char disk[] = "/tmp/foundry-saver-XXXXXX", file[64], dir[LF_PATH_MAX], *block = NULL; /* in_scratch may be memory */
+    lf_trainer t = {0};
+    int64_t found;
+    assert_non_null(mkdtemp(disk));
+    snprintf(file, sizeof file, "%s/raw", disk);
+    configure("speed", (const char *const[]){"model.hidden_size", asked ? "512" : "256", "model.intermediate_size", "1408",
+                                             "model.vocab_size", asked ? "32000" : "4096", "model.num_hidden_layers", asked ? "8" : "2",
+                                             "model.tie_word_embeddings", "false", NULL});
+    assert_ok(lf__trainer_init(&t, device, c, NULL, false, false, err));
+    lf__model_init_weights(t.model, 1);
+    lf_checkpoint what = {
+        .run_dir = disk, .step = 1, .val_loss = NAN, .model = t.model, .weights = t.model->data, .optimizer = &t.optimizer, .config = c};
+    size_t bytes = lf__round_up(3 * t.model->n_floats * sizeof(float), BLOCK);
+    assert_int_equal(posix_memalign((void **)&block, 4096, BLOCK), 0);
+    memset(block, 'x', BLOCK);
+    for (int i = 0; i < rounds; i++) {
+        raw[i] = write_raw(file, block, BLOCK, bytes);
+        what.step = i + 1;
+        double start = lf__now();
+        assert_ok(lf__checkpoint_save(dir, &what, err));
+        save[i] = lf__now() - start;
+        ratio[i] = raw[i] / save[i];
+        assert_ok(lf__checkpoint_verify(dir, &found, err)); /* what was hashed on the way is what is there */
+        assert_ok(lf__remove_tree(dir, err));
+        if (asked) print_message("%.3f s raw, %.3f s saved: %.0f%%\n", raw[i], save[i], 100 * ratio[i]);
+    }
+    qsort(raw, (size_t)rounds, sizeof *raw, by_size);
+    qsort(save, (size_t)rounds, sizeof *save, by_size);
+    qsort(ratio, (size_t)rounds, sizeof *ratio, by_size);
+    print_message(
+        "a checkpoint of %.0f MB is written with %.0f MB/s, %.0f%% of raw direct writes (pair by pair %.0f%%); best %.0f of %.0f\n",
+        1e-6 * (double)bytes, 1e-6 * (double)bytes / save[rounds / 2], 100 * raw[rounds / 2] / save[rounds / 2], 100 * ratio[rounds / 2],
+        1e-6 * (double)bytes / save[0], 1e-6 * (double)bytes / raw[0]);
+    free(block);
+    lf__trainer_release(&t);
+    assert_ok(lf__remove_tree(disk, err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits), cmocka_unit_test(a_writer_that_fails), cmocka_unit_test(a_stop_waits),
-                                       cmocka_unit_test(the_halt)};
+                                       cmocka_unit_test(the_halt), cmocka_unit_test(the_speed)};
     return cmocka_run_group_tests(tests, set_up, take_down);
 }

@@ -205,6 +205,16 @@ typedef struct lf_map {
 } lf_map;
 int lf__map_open(lf_map *map, const char *path, lf_error *err);
 void lf__map_close(lf_map *map);
+/* A mapping that keeps its descriptor: lf__file_read copies bytes out and fails with a sentence where touching the mapping would end the
+ * process (SIGBUS), because somebody has cut the file since. Immutable, any thread. */
+typedef struct lf_file {
+    char *path;
+    lf_map map;
+    int fd;
+} lf_file;
+lf_file *lf__file_open(const char *path, lf_error *err);
+void lf__file_close(lf_file **file);
+int lf__file_read(void *out, const lf_file *file, size_t offset, size_t n, lf_error *err);
 /* Whole file into buf (appended), at most max bytes (LF_E_LIMIT above). */
 int lf__read_file(lf_buf *buf, const char *path, size_t max, lf_error *err);
 

@@ -224,21 +224,24 @@ static int open_regular(const char *path, struct stat *st, lf_error *err)
     return -1;
 }
 
+static int map_fd(lf_map *map, int fd, const struct stat *st, const char *path, lf_error *err)
+{
+    if ((uintmax_t)st->st_size > SIZE_MAX)
+        return lf_error_set(err, LF_E_LIMIT, "cannot read \"%s\": too large for this machine's address space", path);
+    if (st->st_size <= 0) return 0;
+    void *p = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED) return lf__io_error(err, "map", path, errno);
+    *map = (lf_map){p, (size_t)st->st_size};
+    return 0;
+}
+
 int lf__map_open(lf_map *map, const char *path, lf_error *err)
 {
     *map = (lf_map){0};
     struct stat st;
-    int fd = open_regular(path, &st, err), rc = 0;
+    int fd = open_regular(path, &st, err);
     if (fd < 0) return -1;
-    if ((uintmax_t)st.st_size > SIZE_MAX) {
-        rc = lf_error_set(err, LF_E_LIMIT, "cannot read \"%s\": too large for this machine's address space", path);
-    } else if (st.st_size > 0) {
-        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED)
-            rc = lf__io_error(err, "map", path, errno);
-        else
-            *map = (lf_map){p, (size_t)st.st_size};
-    }
+    int rc = map_fd(map, fd, &st, path, err);
     close(fd);
     return rc;
 }
@@ -247,6 +250,40 @@ void lf__map_close(lf_map *map)
 {
     if (map->data) munmap((void *)(uintptr_t)map->data, map->size);
     *map = (lf_map){0};
+}
+
+lf_file *lf__file_open(const char *path, lf_error *err)
+{
+    struct stat st;
+    lf_file *file = lf__calloc(1, sizeof *file, err);
+    if (!file) return NULL;
+    file->fd = open_regular(path, &st, err);
+    if (file->fd < 0 || map_fd(&file->map, file->fd, &st, path, err) || !(file->path = lf__strdup(path, err))) lf__file_close(&file);
+    return file;
+}
+
+void lf__file_close(lf_file **file)
+{
+    if (!*file) return;
+    lf__map_close(&(*file)->map);
+    if ((*file)->fd >= 0) close((*file)->fd);
+    free((*file)->path);
+    free(*file);
+    *file = NULL;
+}
+
+int lf__file_read(void *out, const lf_file *file, size_t offset, size_t n, lf_error *err)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t got = pread(file->fd, (char *)out + done, n - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return lf__io_error(err, "read", file->path, errno);
+        if (got == 0)
+            return lf_error_set(err, LF_E_IO, "%s: byte %zu: the file ends here, it had %zu bytes when it was opened: somebody has cut it",
+                                file->path, offset + done, file->map.size);
+        done += (size_t)got;
+    }
+    return 0;
 }
 
 static int too_large(lf_error *err, const char *path, const char *more_than, double size, size_t max)

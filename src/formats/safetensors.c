@@ -11,20 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER_MAX = 100000000, DIMS_MAX = LF_COUNT(((lf_st_tensor *)0)->shape) };
+enum { HEADER_MAX = 100000000, DIMS_MAX = LF_COUNT(((lf_file_tensor *)0)->shape) };
 
-static const struct {
-    const char *name;
-    size_t bytes;
-} dtypes[] = {{"F32", 4}, {"BF16", 2}, {"F16", 2}, {"F64", 8}, {"I64", 8},  {"I32", 4},     {"I16", 2},     {"I8", 1},
-              {"U64", 8}, {"U32", 4},  {"U16", 2}, {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"C64", 8}};
-
-/* 0: unknown. */
-static size_t dtype_bytes(const char *dtype)
+/* The dtype of this name, exactly as spelled; -1: none that a safetensors file can hold. */
+static int find_dtype(const char *name)
 {
-    for (size_t i = 0; i < LF_COUNT(dtypes); i++)
-        if (strcmp(dtypes[i].name, dtype) == 0) return dtypes[i].bytes;
-    return 0;
+    int type = lf__dtype_find(name);
+    return type >= 0 && lf__dtype((lf_dtype)type)->block == 1 && strcmp(lf__dtype((lf_dtype)type)->name, name) == 0 ? type : -1;
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------------------------------- */
@@ -39,22 +32,6 @@ static int bad(const reader *r, const char *tensor, const char *what)
     return lf_error_set(r->err, LF_E_FORMAT, "%s: tensor \"%.128s\": %s", r->path, tensor, what);
 }
 
-/* Bytes of a shape; false when it overflows or has a negative side. */
-static bool shape_bytes(size_t *out, const int64_t *shape, int n_dims, size_t item)
-{
-    size_t n = item;
-    bool zero = false;
-    for (int d = 0; d < n_dims; d++) {
-        if (shape[d] < 0) return false;
-        if (shape[d] == 0)
-            zero = true;
-        else if (!lf__mul_size(&n, n, (size_t)shape[d]))
-            return false;
-    }
-    *out = zero ? 0 : n;
-    return true;
-}
-
 static int read_metadata(const reader *r, json_t *value)
 {
     const char *key;
@@ -66,7 +43,7 @@ static int read_metadata(const reader *r, json_t *value)
 }
 
 /* One entry of the header; its data still as offsets from the data's beginning. */
-static int read_tensor(const reader *r, lf_st_tensor *t, const char *name, json_t *value, size_t *begin)
+static int read_tensor(const reader *r, lf_file_tensor *t, const char *name, json_t *value, size_t *begin)
 {
     json_t *dtype = json_object_get(value, "dtype"), *shape = json_object_get(value, "shape"),
            *offsets = json_object_get(value, "data_offsets");
@@ -76,9 +53,11 @@ static int read_tensor(const reader *r, lf_st_tensor *t, const char *name, json_
     if (!json_is_array(offsets) || json_array_size(offsets) != 2 || !json_is_integer(json_array_get(offsets, 0)) ||
         !json_is_integer(json_array_get(offsets, 1)))
         return bad(r, name, "data_offsets: expected two whole numbers");
-    *t = (lf_st_tensor){.name = name, .dtype = json_string_value(dtype)};
-    size_t item = dtype_bytes(t->dtype);
-    if (!item) return lf_error_set(r->err, LF_E_UNSUPPORTED, "%s: tensor \"%.128s\": unknown dtype \"%.32s\"", r->path, name, t->dtype);
+    int type = find_dtype(json_string_value(dtype));
+    if (type < 0)
+        return lf_error_set(r->err, LF_E_UNSUPPORTED, "%s: tensor \"%.128s\": unknown dtype \"%.32s\"", r->path, name,
+                            json_string_value(dtype));
+    *t = (lf_file_tensor){.name = name, .dtype = (lf_dtype)type};
     if (json_array_size(shape) > DIMS_MAX) return bad(r, name, "shape: more than 8 dimensions");
     t->n_dims = (int)json_array_size(shape);
     for (int d = 0; d < t->n_dims; d++) {
@@ -91,30 +70,32 @@ static int read_tensor(const reader *r, lf_st_tensor *t, const char *name, json_
         return lf_error_set(r->err, LF_E_FORMAT,
                             "%s: tensor \"%.128s\": data_offsets [%" PRId64 ", %" PRId64 "] do not lie in the %zu bytes of data", r->path,
                             name, from, to, r->data_size);
-    if (!shape_bytes(&t->bytes, t->shape, t->n_dims, item)) return bad(r, name, "shape: its size overflows");
+    size_t count;
+    if (!lf__shape_count(&count, t->shape, t->n_dims) || !lf__dtype_size(&t->bytes, t->dtype, count))
+        return bad(r, name, "shape: its size overflows");
     if (t->bytes != (size_t)(to - from))
         return lf_error_set(r->err, LF_E_FORMAT, "%s: tensor \"%.128s\": %s of this shape takes %zu bytes, its data_offsets span %" PRId64,
-                            r->path, name, t->dtype, t->bytes, to - from);
+                            r->path, name, json_string_value(dtype), t->bytes, to - from);
     *begin = (size_t)from;
     return 0;
 }
 
 static int by_place(const void *a, const void *b)
 {
-    const lf_st_tensor *x = a, *y = b;
+    const lf_file_tensor *x = a, *y = b;
     if (x->data != y->data) return x->data < y->data ? -1 : 1;
     return (x->bytes > y->bytes) - (x->bytes < y->bytes); /* empty tensors first */
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(((const lf_st_tensor *)a)->name, ((const lf_st_tensor *)b)->name); }
+static int by_name(const void *a, const void *b) { return strcmp(((const lf_file_tensor *)a)->name, ((const lf_file_tensor *)b)->name); }
 
 /* In order of place every tensor must begin where the one before ends, and the last must end with the file. */
 static int check_places(const reader *r, const lf_safetensors *st)
 {
     size_t at = 0;
     for (size_t i = 0; i < st->n; i++) {
-        const lf_st_tensor *t = &st->tensors[i];
-        size_t begin = (size_t)(t->data - st->map.data) - r->data_at;
+        const lf_file_tensor *t = &st->tensors[i];
+        size_t begin = (size_t)(t->data - st->file->map.data) - r->data_at;
         if (begin != at)
             return lf_error_set(r->err, LF_E_FORMAT, "%s: tensor \"%.128s\": begins at byte %zu of the data, expected %zu: %s", r->path,
                                 t->name, begin, at, begin > at ? "a hole" : "it overlaps the tensor before it");
@@ -127,7 +108,7 @@ static int check_places(const reader *r, const lf_safetensors *st)
 
 static int read_header(reader *r, lf_safetensors *st)
 {
-    const lf_map *map = &st->map;
+    const lf_map *map = &st->file->map;
     uint64_t n = 0;
     char name[1100];
     if (map->size < 8) return lf_error_set(r->err, LF_E_FORMAT, "%s: %zu bytes, too short for a safetensors file", r->path, map->size);
@@ -153,13 +134,13 @@ static int read_header(reader *r, lf_safetensors *st)
     json_object_foreach(st->header, key, value)
     {
         size_t begin = 0;
-        lf_st_tensor *t = &st->tensors[st->n];
+        lf_file_tensor *t = &st->tensors[st->n];
         if (strcmp(key, "__metadata__") == 0) {
             if (read_metadata(r, value)) return -1;
             continue;
         }
         if (read_tensor(r, t, key, value, &begin)) return -1;
-        t->data = map->data + r->data_at + begin;
+        t->data = map->data + r->data_at + begin, t->file = st->file;
         st->n++;
     }
     qsort(st->tensors, st->n, sizeof *st->tensors, by_place);
@@ -172,7 +153,7 @@ int lf__safetensors_open(lf_safetensors *st, const char *path, lf_error *err)
 {
     reader r = {.path = path, .err = err};
     *st = (lf_safetensors){0};
-    if (lf__map_open(&st->map, path, err)) return -1;
+    if (!(st->file = lf__file_open(path, err))) return -1;
     if (read_header(&r, st)) {
         lf__safetensors_close(st);
         if (err && !err->hint[0]) lf_error_hint(err, "the file is not as it was written: fetch or copy it again");
@@ -185,33 +166,33 @@ void lf__safetensors_close(lf_safetensors *st)
 {
     free(st->tensors);
     if (st->header) json_decref(st->header);
-    lf__map_close(&st->map);
+    lf__file_close(&st->file);
     *st = (lf_safetensors){0};
 }
 
-const lf_st_tensor *lf__safetensors_find(const lf_safetensors *st, const char *name)
+const lf_file_tensor *lf__safetensors_find(const lf_safetensors *st, const char *name)
 {
-    lf_st_tensor key = {.name = name};
+    lf_file_tensor key = {.name = name};
     return st->n ? bsearch(&key, st->tensors, st->n, sizeof key, by_name) : NULL;
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------------------------- */
 /* The header's JSON, padded so that data begins on a 64-byte border, and how many bytes of data follow. */
-static int build_header(lf_buf *b, size_t *data_bytes, const char *path, const lf_st_decl *decls, size_t n, lf_error *err)
+static int build_header(lf_buf *b, size_t *data_bytes, const char *path, const lf_file_tensor *decls, size_t n, lf_error *err)
 {
     size_t at = 0;
     lf__buf_puts(b, "{\"__metadata__\":{\"format\":\"pt\"}");
     for (size_t i = 0; i < n; i++) {
-        const lf_st_decl *d = &decls[i];
-        size_t item = dtype_bytes(d->dtype), bytes = 0, end = 0;
+        const lf_file_tensor *d = &decls[i];
+        size_t count, bytes, end;
         for (size_t j = 0; j < i; j++)
             if (strcmp(decls[j].name, d->name) == 0) return lf_error_set(err, LF_E_ARGUMENT, "%s: tensor \"%.128s\" twice", path, d->name);
-        if (!item || d->n_dims < 0 || d->n_dims > DIMS_MAX || !shape_bytes(&bytes, d->shape, d->n_dims, item) ||
-            !lf__add_size(&end, at, bytes))
+        if (find_dtype(lf__dtype(d->dtype)->name) < 0 || d->n_dims < 0 || d->n_dims > DIMS_MAX ||
+            !lf__shape_count(&count, d->shape, d->n_dims) || !lf__dtype_size(&bytes, d->dtype, count) || !lf__add_size(&end, at, bytes))
             return lf_error_set(err, LF_E_ARGUMENT, "%s: tensor \"%.128s\": a dtype or shape that cannot be written", path, d->name);
         lf__buf_puts(b, ",");
         lf__buf_json_string(b, d->name, strlen(d->name));
-        lf__buf_printf(b, ":{\"dtype\":\"%s\",\"shape\":[", d->dtype);
+        lf__buf_printf(b, ":{\"dtype\":\"%s\",\"shape\":[", lf__dtype(d->dtype)->name);
         for (int k = 0; k < d->n_dims; k++) lf__buf_printf(b, "%s%" PRId64, k ? "," : "", d->shape[k]);
         lf__buf_printf(b, "],\"data_offsets\":[%zu,%zu]}", at, end);
         at = end;
@@ -222,7 +203,7 @@ static int build_header(lf_buf *b, size_t *data_bytes, const char *path, const l
     return b->failed ? lf_error_set(err, LF_E_LIMIT, "%s: a header of more than %d bytes", path, HEADER_MAX) : 0;
 }
 
-lf_writer *lf__safetensors_begin(const char *path, const lf_st_decl *decls, size_t n, lf_error *err)
+lf_writer *lf__safetensors_begin(const char *path, const lf_file_tensor *decls, size_t n, lf_error *err)
 {
     lf_buf header;
     size_t data = 0;

@@ -33,13 +33,10 @@ static bool names(const char *tensor, const char *param)
 
 static int read_param(const lf_param *p, const lf_safetensors *st, const char *path, lf_error *err)
 {
-    const lf_st_tensor *t = NULL;
+    const lf_file_tensor *t = NULL;
     for (size_t i = 0; i < st->n && !t; i++)
         if (names(st->tensors[i].name, p->name)) t = &st->tensors[i];
     if (!t) return lf_error_set(err, LF_E_NOT_FOUND, "%s: the tensor \"%s\" is missing", path, p->name);
-    int type = lf__dtype_find(t->dtype);
-    if (type < 0)
-        return lf_error_set(err, LF_E_UNSUPPORTED, "%s: \"%s\" has dtype %s; F32, F16 and BF16 can be read", path, p->name, t->dtype);
     int64_t expected[2];
     file_shape(p, expected);
     bool fits = t->n_dims == p->n_dims;
@@ -57,10 +54,10 @@ static int read_param(const lf_param *p, const lf_safetensors *st, const char *p
     size_t n = (size_t)p->rows * (size_t)p->cols;
     float *turned = p->row->transposed ? lf__calloc(n, sizeof *turned, err) : NULL;
     if (p->row->transposed && !turned) return -1;
-    lf__dtype((lf_dtype)type)->to_float(turned ? turned : param_data(p), t->data, n);
-    if (turned) transpose(param_data(p), turned, p->rows, p->cols);
+    int status = lf__file_tensor_read(turned ? turned : param_data(p), t, 0, n, err);
+    if (turned && !status) transpose(param_data(p), turned, p->rows, p->cols);
     free(turned);
-    return 0;
+    return status;
 }
 
 /* A tensor that the table does not know: a tied head stored twice, old rotary buffers and GPT-2's masks are harmless, anything else is not.
@@ -101,11 +98,11 @@ int lf__model_read(lf_model *m, const char *dir, lf_error *err)
 
 static int write_weights(const lf_model *m, const float *data, const char *path, uint64_t *hash, lf_error *err)
 {
-    lf_st_decl *decls = lf__calloc((size_t)m->n_params, sizeof *decls, err);
+    lf_file_tensor *decls = lf__calloc((size_t)m->n_params, sizeof *decls, err);
     if (!decls) return -1;
     for (int i = 0; i < m->n_params; i++) {
         const lf_param *p = &m->params[i];
-        decls[i] = (lf_st_decl){.name = p->name, .dtype = "F32", .n_dims = p->n_dims};
+        decls[i] = (lf_file_tensor){.name = p->name, .dtype = LF_F32, .n_dims = p->n_dims};
         file_shape(p, decls[i].shape);
     }
     lf_writer *w = lf__safetensors_begin(path, decls, (size_t)m->n_params, err);

@@ -47,11 +47,11 @@ static int write_optimizer(const char *dir, const lf_model *model, const lf_opti
     size_t n;
     lf_state *list;
     if (lf__optimizer_states(o, model, &list, &n, err)) return -1;
-    lf_st_decl *decls = lf__calloc(n, sizeof *decls, err);
+    lf_file_tensor *decls = lf__calloc(n, sizeof *decls, err);
     lf_writer *w = NULL;
     int status = -1;
     for (size_t i = 0; i < n && decls; i++)
-        decls[i] = (lf_st_decl){.name = list[i].name, .dtype = "F32", .n_dims = 2, .shape = {list[i].rows, list[i].cols}};
+        decls[i] = (lf_file_tensor){.name = list[i].name, .dtype = LF_F32, .n_dims = 2, .shape = {list[i].rows, list[i].cols}};
     if (decls && lf__path_join(path, dir, "trainer/optimizer.safetensors", err) == 0) w = lf__safetensors_begin(path, decls, n, err);
     if (w) {
         for (size_t i = 0; i < n; i++) lf__writer_add(w, list[i].data, (size_t)list[i].rows * (size_t)list[i].cols * sizeof(float));
@@ -327,9 +327,9 @@ int lf_checkpoint_find(char *out, size_t size, const char *path, const char *whi
 /* ---- loading ----------------------------------------------------------------------------------------------------------------- */
 static int read_state(const lf_safetensors *st, const char *path, const lf_state *into, lf_error *err)
 {
-    const lf_st_tensor *t = lf__safetensors_find(st, into->name);
+    const lf_file_tensor *t = lf__safetensors_find(st, into->name);
     size_t bytes = (size_t)into->rows * (size_t)into->cols * sizeof(float);
-    if (!t || strcmp(t->dtype, "F32") != 0 || t->bytes != bytes)
+    if (!t || t->dtype != LF_F32 || t->bytes != bytes)
         return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" with %zu bytes of F32 was expected, %s", path, into->name, bytes,
                             t ? "but it is of another shape" : "but it is not there");
     memcpy(into->data, t->data, bytes);

@@ -26,7 +26,7 @@ static inline lf_safetensors golden_open(const char *path)
 
 static inline const void *golden_get(const lf_safetensors *st, const char *name, size_t *count)
 {
-    const lf_st_tensor *t = lf__safetensors_find(st, name);
+    const lf_file_tensor *t = lf__safetensors_find(st, name);
     if (!t) fail_msg("no golden tensor %s", name);
     if (count) *count = t->bytes / 4;
     return t->data;

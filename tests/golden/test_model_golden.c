@@ -31,7 +31,7 @@ static const variant variants[] = {
 
 static golden_batch batch_of(const lf_safetensors *io, bool packed, int *b, int *t)
 {
-    const lf_st_tensor *tokens = lf__safetensors_find(io, "tokens");
+    const lf_file_tensor *tokens = lf__safetensors_find(io, "tokens");
     size_t n_cu = 0;
     const int32_t *cu = packed ? golden_get(io, "cu_seqlens", &n_cu) : NULL;
     *b = (int)tokens->shape[0], *t = (int)tokens->shape[1];
@@ -283,13 +283,13 @@ static void test_published_names(void **state)
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/model.safetensors", dir);
     lf_safetensors st = golden_open(GOLDEN "gpt2/model.safetensors");
-    lf_st_decl *decls = calloc(st.n + 1, sizeof *decls);
+    lf_file_tensor *decls = calloc(st.n + 1, sizeof *decls);
     for (size_t i = 0; i < st.n; i++) {
-        const lf_st_tensor *t = &st.tensors[i];
-        decls[i] = (lf_st_decl){.name = t->name + strlen("transformer."), .dtype = "F32", .n_dims = t->n_dims};
+        const lf_file_tensor *t = &st.tensors[i];
+        decls[i] = (lf_file_tensor){.name = t->name + strlen("transformer."), .dtype = LF_F32, .n_dims = t->n_dims};
         memcpy(decls[i].shape, t->shape, 2 * sizeof *t->shape);
     }
-    decls[st.n] = (lf_st_decl){.name = "h.0.attn.bias", .dtype = "F32", .n_dims = 1, .shape = {3}};
+    decls[st.n] = (lf_file_tensor){.name = "h.0.attn.bias", .dtype = LF_F32, .n_dims = 1, .shape = {3}};
     lf_writer *w = lf__safetensors_begin(path, decls, st.n + 1, &err);
     if (!w) fail_msg("%s", err.message);
     for (size_t i = 0; i < st.n; i++) lf__writer_add(w, st.tensors[i].data, st.tensors[i].bytes);

@@ -61,8 +61,10 @@ static void refused(const char *p, const char *reason)
 static void round_trip(void **state)
 {
     (void)state;
-    const lf_st_decl decls[] = {
-        {"b", "F32", 2, {2, 3}}, {"a \"quoted\" 名", "BF16", 1, {3}}, {"scalar", "I64", 0, {0}}, {"empty", "U8", 2, {0, 9}}};
+    const lf_file_tensor decls[] = {{.name = "b", .dtype = LF_F32, .n_dims = 2, .shape = {2, 3}},
+                                    {.name = "a \"quoted\" 名", .dtype = LF_BF16, .n_dims = 1, .shape = {3}},
+                                    {.name = "scalar", .dtype = LF_I64},
+                                    {.name = "empty", .dtype = LF_U8, .n_dims = 2, .shape = {0, 9}}};
     float b[6] = {1, -2, 3, -4, 5, -6};
     uint16_t a[3] = {1, 2, 3};
     int64_t s = 42;
@@ -77,26 +79,28 @@ static void round_trip(void **state)
     assert_int_equal(lf__safetensors_open(&st, path, &err), 0);
     assert_int_equal(st.n, 4);
     for (size_t i = 1; i < st.n; i++) assert_true(strcmp(st.tensors[i - 1].name, st.tensors[i].name) < 0);
-    const lf_st_tensor *t = lf__safetensors_find(&st, "b");
+    const lf_file_tensor *t = lf__safetensors_find(&st, "b");
     assert_non_null(t);
     assert_int_equal(t->n_dims, 2);
     assert_int_equal(t->shape[1], 3);
-    assert_string_equal(t->dtype, "F32");
+    assert_int_equal(t->dtype, LF_F32);
     assert_memory_equal(t->data, b, sizeof b);
-    assert_int_equal((t->data - st.map.data) % 64, 0); /* the first tensor begins aligned */
+    assert_int_equal((t->data - st.file->map.data) % 64, 0); /* the first tensor begins aligned */
     assert_memory_equal(lf__safetensors_find(&st, "a \"quoted\" 名")->data, a, sizeof a);
     assert_memory_equal(lf__safetensors_find(&st, "scalar")->data, &s, sizeof s);
     assert_int_equal(lf__safetensors_find(&st, "empty")->bytes, 0);
     assert_null(lf__safetensors_find(&st, "c"));
-    assert_non_null(strstr((const char *)st.map.data + 8, "\"__metadata__\":{\"format\":\"pt\"}"));
+    assert_non_null(strstr((const char *)st.file->map.data + 8, "\"__metadata__\":{\"format\":\"pt\"}"));
     lf__safetensors_close(&st);
 }
 
 static void writer_refuses(void **state)
 {
     (void)state;
-    const lf_st_decl twice[] = {{"a", "F32", 1, {1}}, {"a", "F32", 1, {1}}}, type[] = {{"a", "F33", 1, {1}}},
-                     big[] = {{"a", "F32", 2, {INT64_MAX, 9}}}, negative[] = {{"a", "F32", 1, {-1}}};
+    const lf_file_tensor one = {.name = "a", .n_dims = 1, .shape = {1}}, twice[] = {one, one},
+                         type[] = {{.name = "a", .dtype = LF_Q8_0, .n_dims = 1, .shape = {32}}},
+                         big[] = {{.name = "a", .n_dims = 2, .shape = {INT64_MAX, 9}}},
+                         negative[] = {{.name = "a", .n_dims = 1, .shape = {-1}}};
     lf_error err = {0};
     assert_null(lf__safetensors_begin(path, twice, 2, &err));
     assert_null(lf__safetensors_begin(path, type, 1, NULL));

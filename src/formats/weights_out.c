@@ -1,0 +1,163 @@
+/* weights_out.c - weights on their way out, into either format: floats come in, the declared dtype is written, a bounded piece at a time.
+ * With a pool, its threads convert whole rows side by side, which changes no bit. One caller at a time; the object owns its piece. */
+#include "formats/formats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE = 4 << 20 }; /* bytes of floats converted at once */
+
+struct lf_weights_out {
+    char *path;
+    lf_writer *w;
+    lf_weights_kind kind;
+    lf_file_tensor *decls;
+    size_t n, turn; /* decls[turn] is being written        */
+    size_t written; /* elements of it                      */
+    uint8_t *piece;
+    lf_pool *pool; /* borrowed, may be NULL               */
+    lf_error err;  /* the first failure                   */
+};
+
+lf_weights_out *lf__weights_create(const char *path, lf_weights_kind kind, const lf_gguf_meta *meta, const lf_file_tensor *decls, size_t n,
+                                   lf_pool *pool, lf_error *err)
+{
+    lf_weights_out *o = lf__calloc(1, sizeof *o, err);
+    if (!o) return NULL;
+    *o = (lf_weights_out){.kind = kind, .n = n, .pool = pool};
+    if (!(o->path = lf__strdup(path, err)) || !(o->piece = lf__calloc(PIECE, 1, err)) || !(o->decls = lf__calloc(n, sizeof *decls, err))) {
+        lf__weights_discard(&o);
+        return NULL;
+    }
+    if (n) memcpy(o->decls, decls, n * sizeof *decls);
+    o->w = kind == LF_WEIGHTS_GGUF ? lf__gguf_begin(path, meta, decls, n, err) : lf__safetensors_begin(path, decls, n, err);
+    if (!o->w) lf__weights_discard(&o);
+    return o;
+}
+
+static size_t count_of(const lf_file_tensor *t)
+{
+    size_t n = 0;
+    return lf__shape_count(&n, t->shape, t->n_dims) ? n : 0;
+}
+
+/* Elements written: when they are all there, the next tensor has its turn. Empty tensors have none. */
+static void advance(lf_weights_out *o, size_t n)
+{
+    o->written += n;
+    while (o->turn < o->n && o->written == count_of(&o->decls[o->turn])) {
+        size_t bytes = 0;
+        lf__dtype_size(&bytes, o->decls[o->turn].dtype, o->written);
+        if (o->kind == LF_WEIGHTS_GGUF) lf__gguf_pad(o->w, bytes);
+        o->turn++, o->written = 0;
+    }
+}
+
+typedef struct conversion {
+    const lf_dtype_traits *type;
+    uint8_t *out;
+    const float *in;
+    size_t rows, row;        /* rows of so many elements */
+    const float *importance; /* [row] or NULL            */
+} conversion;
+
+static void convert_rows(void *arg, int tid, int n_threads)
+{
+    const conversion *c = arg;
+    int64_t lo, hi;
+    lf__split((int64_t)c->rows, 1, tid, n_threads, &lo, &hi);
+    size_t row_bytes = c->row / (size_t)c->type->block * (size_t)c->type->bytes;
+    for (size_t r = (size_t)lo; r < (size_t)hi; r++) c->type->from_float(c->out + r * row_bytes, c->in + r * c->row, c->row, c->importance);
+}
+
+static int convert(lf_weights_out *o, const lf_file_tensor *t, const float *values, size_t n, const float *importance)
+{
+    conversion c = {.type = lf__dtype(t->dtype), .out = o->piece, .in = values, .importance = importance};
+    c.row = t->n_dims ? (size_t)t->shape[t->n_dims - 1] : 1;
+    /* Rows longer than a piece, and those without importance, are cut into even parts: any number of whole blocks is a row. */
+    if (!importance) c.row = (size_t)c.type->block * (n % 1024 == 0 && 1024 % c.type->block == 0 ? 1024 / (size_t)c.type->block : 1);
+    size_t row_bytes = c.row / (size_t)c.type->block * (size_t)c.type->bytes, step = PIECE / row_bytes;
+    if (!step)
+        return lf_error_set(&o->err, LF_E_LIMIT, "%s: tensor \"%.128s\": rows of %zu elements are too long to be weighted", o->path,
+                            t->name, c.row);
+    for (size_t left = n / c.row; left; left -= c.rows) {
+        c.rows = LF_MIN(step, left);
+        if (o->pool)
+            lf__pool_run(o->pool, convert_rows, &c);
+        else
+            convert_rows(&c, 0, 1);
+        if (lf__writer_add(o->w, o->piece, c.rows * row_bytes)) return -1;
+        c.in += c.rows * c.row;
+    }
+    return 0;
+}
+
+/* The tensor whose turn it is, when n more of its elements are due; else NULL. */
+static const lf_file_tensor *expect(lf_weights_out *o, size_t n)
+{
+    advance(o, 0);
+    if (o->err.code) return NULL;
+    if (o->turn == o->n) {
+        lf_error_set(&o->err, LF_E_ARGUMENT, "%s: %zu elements after the last tensor", o->path, n);
+        return NULL;
+    }
+    const lf_file_tensor *t = &o->decls[o->turn];
+    if (n <= count_of(t) - o->written && n % (size_t)lf__dtype(t->dtype)->block == 0) return t;
+    lf_error_set(&o->err, LF_E_ARGUMENT, "%s: tensor \"%.128s\": %zu elements on top of %zu of %zu", o->path, t->name, n, o->written,
+                 count_of(t));
+    return NULL;
+}
+
+int lf__weights_put(lf_weights_out *o, const float *values, size_t n, const float *importance)
+{
+    const lf_file_tensor *t = expect(o, n);
+    if (!t) return -1;
+    if (!lf__dtype(t->dtype)->from_float)
+        return lf_error_set(&o->err, LF_E_UNSUPPORTED, "%s: tensor \"%.128s\": %s can be read but not written", o->path, t->name,
+                            lf__dtype(t->dtype)->name);
+    if (convert(o, t, values, n, importance)) return -1;
+    advance(o, n);
+    return 0;
+}
+
+int lf__weights_put_bytes(lf_weights_out *o, const void *bytes, size_t n)
+{
+    advance(o, 0);
+    size_t count = o->turn < o->n ? count_of(&o->decls[o->turn]) : 0, size = 0;
+    const lf_file_tensor *t = expect(o, count);
+    if (!t) return -1;
+    lf__dtype_size(&size, t->dtype, count);
+    if (n != size) return lf_error_set(&o->err, LF_E_ARGUMENT, "%s: tensor \"%.128s\": %zu bytes, expected %zu", o->path, t->name, n, size);
+    if (lf__writer_add(o->w, bytes, n)) return -1;
+    advance(o, count);
+    return 0;
+}
+
+static void release(lf_weights_out **o)
+{
+    free((*o)->path);
+    free((*o)->decls);
+    free((*o)->piece);
+    free(*o);
+    *o = NULL;
+}
+
+int lf__weights_commit(lf_weights_out **o, lf_error *err)
+{
+    lf_weights_out *out = *o;
+    advance(out, 0);
+    if (!out->err.code && out->turn < out->n)
+        lf_error_set(&out->err, LF_E_ARGUMENT, "%s: tensor \"%.128s\": %zu of its %zu elements were written", out->path,
+                     out->decls[out->turn].name, out->written, count_of(&out->decls[out->turn]));
+    int status = out->err.code ? lf__error_pass(err, &out->err) : lf__writer_commit(&out->w, err);
+    if (out->w) lf__writer_discard(&out->w);
+    release(o);
+    return status;
+}
+
+void lf__weights_discard(lf_weights_out **o)
+{
+    if (!*o) return;
+    if ((*o)->w) lf__writer_discard(&(*o)->w);
+    release(o);
+}

@@ -1,6 +1,6 @@
-/* tokenizer.h - text to token ids and back: byte-level BPE and character vocabularies.
+/* tokenizer.h - text to token ids and back: byte-level BPE, character vocabularies, and what others have trained.
  *
- * A tokenizer is immutable after it was made and may be shared by threads. Text is bytes: any bytes encode (BPE) and decode to
+ * A tokenizer is immutable after it was made and may be shared by threads. Text is bytes: any bytes encode (byte-level BPE) and decode to
  * themselves, invalid UTF-8 included. Files are Hugging Face's: tokenizer.json + tokenizer_config.json. */
 #ifndef FOUNDRY_TOKENIZER_H
 #define FOUNDRY_TOKENIZER_H
@@ -52,15 +52,22 @@ const char *lf_tokenizer_split(const lf_tokenizer *t);
 int32_t lf_tokenizer_end(const lf_tokenizer *t); /* id of the end-of-document token, -1 when none */
 /* SHA-256 (hex) over the tokens, merges, specials and rules: equal for equal behaviour, whatever the file's layout. */
 const char *lf_tokenizer_fingerprint(const lf_tokenizer *t);
-/* The bytes of one token (not NUL-terminated); *special set for special tokens (their text). NULL for an id out of range. */
+/* The bytes that one token is inside a text (not NUL-terminated): decoding is their concatenation, but for spaces that a tokenizer takes
+ * off the ends of a text. *special set for special tokens (their text). NULL for an id out of range. */
 const char *lf_tokenizer_token(const lf_tokenizer *t, int32_t id, size_t *n, bool *special);
 /* Id of a special token by its text, -1 when there is none. */
 int32_t lf_tokenizer_special(const lf_tokenizer *t, const char *text);
 
-/* Tokens of text[0..n) into ids (room for cap; n ids always suffice). Special tokens in text are plain text unless
- * parse_specials. Returns how many, or -1: an unknown character (char mode, offset named) or cap too small. Linear time, thread-safe. */
+/* Ids that a text of n bytes has at most: n for byte-level BPE and characters, more where the tokenizer's normalizer adds to a text.
+ * Linear in n. */
+size_t lf_tokenizer_bound(const lf_tokenizer *t, size_t n);
+/* Tokens of text[0..n) into ids (room for cap; lf_tokenizer_bound suffices). Special tokens in text are plain text unless
+ * parse_specials. Returns how many, or -1: an unknown character (char mode, offset named) or cap too small. What the tokenizer
+ * puts around a text (bos, eos) is not among them: lf_tokenizer_around. Linear time, thread-safe. */
 int64_t lf_tokenizer_encode(const lf_tokenizer *t, int32_t *ids, size_t cap, const char *text, size_t n, bool parse_specials,
                             lf_error *err);
+/* Ids that the tokenizer's post-processor puts before and after a text; each may be none. They live as long as the tokenizer. */
+void lf_tokenizer_around(const lf_tokenizer *t, const int32_t **before, size_t *n_before, const int32_t **after, size_t *n_after);
 /* Bytes of ids into out (room for cap); returns the length that all ids need (written only up to cap), or -1 for an id out of range.
  * Special tokens are written as their text unless skip_specials. */
 int64_t lf_tokenizer_decode(const lf_tokenizer *t, char *out, size_t cap, const int32_t *ids, size_t n, bool skip_specials, lf_error *err);

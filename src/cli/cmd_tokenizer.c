@@ -156,13 +156,14 @@ static int measure(compression *c, const lf_tokenizer *t, char **paths, int n_pa
             while (cut > 0 && text.data[cut - 1] != '\n') cut--;
             if (cut > 0) text.n = cut;
         }
-        int32_t *ids = calloc(text.n + 1, sizeof *ids);
+        size_t room = lf_tokenizer_bound(t, text.n);
+        int32_t *ids = calloc(room + 1, sizeof *ids);
         int failed = ids ? 0 : lf_error_set(err, LF_E_MEMORY, "out of memory for the report");
         for (const char *p = text.data, *end = p + text.n, *next; p < end && !failed; p = next) {
             const char *newline = memchr(p, '\n', (size_t)(end - p));
             next = newline ? newline + 1 : end;
             if (is_special_line(t, p, (size_t)((newline ? newline : end) - p))) continue;
-            int64_t n = lf_tokenizer_encode(t, ids, text.n, p, (size_t)(next - p), false, err);
+            int64_t n = lf_tokenizer_encode(t, ids, room, p, (size_t)(next - p), false, err);
             int script = script_of(p, next);
             if (n < 0 && c->whole) failed = -1;
             if (n < 0) continue; /* the cut may have gone through a character */
@@ -398,9 +399,10 @@ static int tokenizer_encode(int argc, char **argv)
         text = (bytes){args.v[1], strlen(args.v[1])};
     else
         failed = file ? read_path(&text, file, 0, &err) : read_stream(&text, stdin, cli_say("standard input", "标准输入"), 0, &err);
-    int32_t *ids = failed ? NULL : calloc(text.n + 1, sizeof *ids);
+    size_t room = lf_tokenizer_bound(t, text.n);
+    int32_t *ids = failed ? NULL : calloc(room + 1, sizeof *ids);
     if (!failed && !ids) failed = lf_error_set(&err, LF_E_MEMORY, "out of memory for the ids of %zu bytes", text.n);
-    int64_t n = failed ? -1 : lf_tokenizer_encode(t, ids, text.n, text.data, text.n, parse, &err);
+    int64_t n = failed ? -1 : lf_tokenizer_encode(t, ids, room, text.data, text.n, parse, &err);
     if (n >= 0) print_ids(t, ids, n, pieces, json);
     free(ids);
     if (!borrowed) free(text.data);

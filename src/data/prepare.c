@@ -50,7 +50,7 @@ typedef struct batch {
     source *src;
     size_t at, n;
     bool ends;    /* where the batch ends, a document does */
-    int32_t *ids; /* room for n */
+    int32_t *ids; /* room for what n bytes can be */
     size_t n_ids;
     piece *pieces;
     size_t n_pieces, cap_pieces;
@@ -274,10 +274,10 @@ static int round_read(prepare *p, lf_error *err)
     if (bytes > p->ids_cap) {
         free(p->ids);
         p->ids_cap = 0;
-        if (!(p->ids = lf__calloc(bytes, sizeof *p->ids, err))) return -1;
+        if (!(p->ids = lf__calloc(lf_tokenizer_bound(p->tokenizer, bytes), sizeof *p->ids, err))) return -1;
         p->ids_cap = bytes;
     }
-    for (size_t i = 0, at = 0; i < p->n_batches; at += p->batches[i++].n) p->batches[i].ids = p->ids + at;
+    for (size_t i = 0, at = 0; i < p->n_batches; at += p->batches[i++].n) p->batches[i].ids = p->ids + lf_tokenizer_bound(p->tokenizer, at);
     p->round_bytes = bytes;
     return 0;
 }
@@ -289,7 +289,9 @@ static int batch_encode(const prepare *p, batch *b, const char *text, size_t n, 
 {
     if (lf__grow(&b->pieces, &b->cap_pieces, b->n_pieces + 1, sizeof *b->pieces, &b->err) != 0) return -1;
     lf_error inner = {0};
-    int64_t k = n ? lf_tokenizer_encode(p->tokenizer, b->ids + b->n_ids, b->n - b->n_ids, text, n, false, &inner) : 0;
+    int64_t k =
+        n ? lf_tokenizer_encode(p->tokenizer, b->ids + b->n_ids, lf_tokenizer_bound(p->tokenizer, b->n) - b->n_ids, text, n, false, &inner)
+          : 0;
     if (k < 0) {
         lf_error_set(&b->err, inner.code, "%s: %s", where, inner.message);
         return lf_error_hint(&b->err, "%s", inner.hint);

@@ -39,11 +39,12 @@ static int32_t neutral_token(const lf_tokenizer *tokenizer)
 
 static int encode_prompt(session *s, const char *prompt, size_t n, lf_error *err)
 {
-    if (!(s->tokens = lf__calloc(n + 1, sizeof *s->tokens, err))) return -1;
+    size_t room = lf_tokenizer_bound(s->tokenizer, n);
+    if (!(s->tokens = lf__calloc(room + 1, sizeof *s->tokens, err))) return -1;
     int32_t start = start_token(&s->model->config, s->tokenizer);
     int n_start = start >= 0;
     if (n_start) s->tokens[0] = start;
-    int64_t count = lf_tokenizer_encode(s->tokenizer, s->tokens + n_start, n, prompt, n, false, err);
+    int64_t count = lf_tokenizer_encode(s->tokenizer, s->tokens + n_start, room, prompt, n, false, err);
     if (count < 0) return -1;
     if (count + n_start > s->context) {
         lf_error_set(err, LF_E_LIMIT, "the prompt is %lld tokens long%s, the model's context holds %d", (long long)count + n_start,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum {
+    MAX_SPECIALS = 4096,
     CHUNK = 1 << 20, /* bytes a thread takes at a time                                                      */
     PIECE = 1024,    /* a longer word is learned from in pieces: no text makes a merge cost its whole size  */
     MAX_THREADS = 256,
@@ -87,7 +88,7 @@ static bool begins_word(const char *text, size_t at, size_t n)
     int32_t cp;
     if (at == 0 || text[at - 1] != '\n') return false;
     lf__utf8_decode(text + at, text + n, &cp);
-    return lf__class_of(cp) != LF_CLASS_SPACE;
+    return lf__class_of(cp) != LF_CLASS_SPACE && cp != '/';
 }
 
 static int cut(reader *r, const char *path, const lf_map *file, lf_error *err)
@@ -474,7 +475,7 @@ static int token_of(merger *m, uint64_t key, lf_buf *text, uint32_t *id)
         if (strlen(m->specials[i]) == text->len && memcmp(m->specials[i], text->data, text->len) == 0) return 0;
     uint32_t *slot = text_slot(m, text->data, text->len);
     if (*slot == LF_TOK_NONE) {
-        if (lf__tokenizer_add(m->t, text->data, text->len, false, m->err)) return -1;
+        if (lf__tokenizer_add(m->t, text->data, text->len, LF_TOKEN_NORMAL, m->err)) return -1;
         *slot = m->t->n - 1;
     }
     *id = *slot;
@@ -499,7 +500,7 @@ static int merger_init(merger *m, const word_map *map, uint32_t vocab, int64_t m
     for (uint32_t id = 0; id < 256; id++) {
         char byte = (char)lf__byte_of_id((int)id);
         id_of[(uint8_t)byte] = id;
-        if (lf__tokenizer_add(m->t, &byte, 1, false, m->err)) return -1;
+        if (lf__tokenizer_add(m->t, &byte, 1, LF_TOKEN_NORMAL, m->err)) return -1;
         *text_slot(m, &byte, 1) = id;
     }
     for (size_t i = 0; i < map->n_slots; i++) {
@@ -571,7 +572,7 @@ static int learn_chars(lf_tokenizer *t, const reader *r, lf_error *err)
         for (int i = 0; r->specials[i]; i++)
             if (strlen(r->specials[i]) == n && memcmp(r->specials[i], utf8, n) == 0)
                 return lf_error_set(err, LF_E_ARGUMENT, "special token \"%s\" is a character of the text", r->specials[i]);
-        if (lf__tokenizer_add(t, utf8, n, false, err)) return -1;
+        if (lf__tokenizer_add(t, utf8, n, LF_TOKEN_NORMAL, err)) return -1;
     }
     return t->n ? 0 : lf_error_set(err, LF_E_FORMAT, "the text has nothing but separator lines: there is no character to learn");
 }
@@ -582,7 +583,7 @@ static int check_specials(const char *const *specials, lf_error *err)
 {
     for (int i = 0; specials[i]; i++) {
         size_t n = strlen(specials[i]);
-        if (i == LF_TOK_MAX_SPECIALS) return lf_error_set(err, LF_E_ARGUMENT, "more than %d special tokens", LF_TOK_MAX_SPECIALS);
+        if (i == MAX_SPECIALS) return lf_error_set(err, LF_E_ARGUMENT, "more than %d special tokens", MAX_SPECIALS);
         if (n == 0 || n > 255 || strpbrk(specials[i], "\r\n"))
             return lf_error_set(err, LF_E_ARGUMENT, "special token %d, \"%.80s\": expected 1 to 255 bytes without a line break", i + 1,
                                 specials[i]);
@@ -606,11 +607,20 @@ lf_tokenizer *lf_tokenizer_train(const char *const *paths, int n_paths, const lf
         min_count = options->min_count;
     if (check_specials(specials, err)) return NULL;
     while (specials[n_specials]) n_specials++;
-    lf_tokenizer *t = lf__tokenizer_new(options->mode, options->split, err);
+    bool chars = options->mode && strcmp(options->mode, lf__model_char.name) == 0;
+    if (options->mode && !chars && strcmp(options->mode, lf__model_bpe.name) != 0) {
+        const char *const modes[] = {lf__model_bpe.name, lf__model_char.name, NULL};
+        const char *near = lf__nearest(options->mode, modes);
+        lf_error_set(err, LF_E_ARGUMENT, "tokenizer mode \"%s\" is not known: expected \"bpe\" or \"char\"", options->mode);
+        if (near) lf_error_hint(err, "did you mean \"%s\"?", near);
+        return NULL;
+    }
+    lf_tokenizer *t =
+        chars ? lf__tokenizer_new(&lf__model_char, NULL, err) : lf__tokenizer_new_bytes(options->split ? options->split : "gpt2", err);
     if (!t) return NULL;
-    int failed = 0;
+    int failed = chars && !lf__steps_add(&t->decoder, lf__decoders, "Fuse", NULL, NULL, err);
     if (n_paths < 1) failed = lf_error_set(err, LF_E_ARGUMENT, "no text to learn from: expected at least one file");
-    if (!t->chars && !failed && (options->vocab_size < 257 || options->vocab_size > 1000000 || options->vocab_size < 256 + n_specials))
+    if (!chars && !failed && (options->vocab_size < 257 || options->vocab_size > 1000000 || options->vocab_size < 256 + n_specials))
         failed = lf_error_set(err, LF_E_ARGUMENT,
                               "a vocabulary of %d tokens: expected %d to 1,000,000 (256 bytes and %d special tokens are part of it)",
                               options->vocab_size, LF_MAX(257, 256 + n_specials), n_specials);
@@ -627,11 +637,12 @@ lf_tokenizer *lf_tokenizer_train(const char *const *paths, int n_paths, const lf
     for (int i = 0; i < n_paths && !failed; i++) failed = lf__map_open(&files[i], paths[i], err) || cut(&r, paths[i], &files[i], err);
     failed = failed || read_all(&r, threads, err);
     if (!failed)
-        failed = t->chars ? learn_chars(t, &r, err) : learn_merges(t, &r, (uint32_t)(options->vocab_size - n_specials), min_count, err);
+        failed = chars ? learn_chars(t, &r, err) : learn_merges(t, &r, (uint32_t)(options->vocab_size - n_specials), min_count, err);
     /* A character vocabulary is exactly the text's: it gets an end token where the text has separator lines or the caller names one. */
-    if (t->chars && !options->specials && !atomic_load(&r.found_end)) n_specials = 0;
-    for (int i = 0; i < n_specials && !failed; i++) failed = lf__tokenizer_add(t, specials[i], strlen(specials[i]), true, err);
-    failed = failed || lf__tokenizer_seal(t, n_specials ? specials[0] : NULL, err);
+    if (chars && !options->specials && !atomic_load(&r.found_end)) n_specials = 0;
+    for (int i = 0; i < n_specials && !failed; i++) failed = lf__tokenizer_add(t, specials[i], strlen(specials[i]), LF_TOKEN_CONTROL, err);
+    if (!failed && n_specials) t->role[LF_ROLE_BOS] = t->role[LF_ROLE_EOS] = (int32_t)t->n - n_specials;
+    failed = failed || lf__tokenizer_seal(t, err);
 
     if (r.maps) free(r.maps[0].slots);
     free(r.maps), free(r.chars), free(r.errors), free(r.chunks);

@@ -84,3 +84,9 @@ const lf_split_rule *lf__split_find(const char *name, lf_error *err)
     lf_error_hint(err, "known rules: %s", near ? near : names[0]);
     return NULL;
 }
+
+const lf_split_rule *lf__split_of_steps(const lf_steps *pre)
+{
+    const lf_step *s = &pre->v[0];
+    return pre->n == 1 && strcmp(s->kind->type, "ByteLevel") == 0 && !s->a && s->b ? &lf__split_rules[0] : NULL;
+}

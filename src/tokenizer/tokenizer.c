@@ -26,6 +26,18 @@ int lf__alphabet_to_byte(int32_t cp)
     return cp >= 0 && cp < 0x100 && printable_latin(cp) ? cp : -1;
 }
 
+int lf__from_alphabet(lf_buf *bytes, const char *text, size_t n)
+{
+    for (const char *p = text, *end = text + n; p < end;) {
+        int32_t cp;
+        p += lf__utf8_decode(p, end, &cp);
+        int byte = lf__alphabet_to_byte(cp);
+        uint8_t value = (uint8_t)byte;
+        if (byte < 0 || lf__buf_add(bytes, &value, 1)) return -1;
+    }
+    return 0;
+}
+
 uint8_t lf__byte_of_id(int id)
 {
     for (int pass = 0; pass < 2; pass++)
@@ -36,25 +48,25 @@ uint8_t lf__byte_of_id(int id)
 
 /* ---- making one --------------------------------------------------------------------------------------------------------------- */
 
-lf_tokenizer *lf__tokenizer_new(const char *mode, const char *split, lf_error *err)
+lf_tokenizer *lf__tokenizer_new(const lf_token_model *model, const char *split, lf_error *err)
 {
-    bool chars = mode && strcmp(mode, "char") == 0;
-    if (mode && !chars && strcmp(mode, "bpe") != 0) {
-        const char *const modes[] = {"bpe", "char", NULL};
-        const char *near = lf__nearest(mode, modes);
-        lf_error_set(err, LF_E_ARGUMENT, "tokenizer mode \"%s\" is not known: expected \"bpe\" or \"char\"", mode);
-        if (near) lf_error_hint(err, "did you mean \"%s\"?", near);
-        return NULL;
-    }
-    const lf_split_rule *rule = chars ? NULL : lf__split_find(split ? split : "gpt2", err);
-    if (!chars && !rule) return NULL;
+    const lf_split_rule *rule = split ? lf__split_find(split, err) : NULL;
+    if (split && !rule) return NULL;
     lf_tokenizer *t = lf__calloc(1, sizeof *t, err);
     if (!t) return NULL;
-    t->chars = chars;
+    t->model = model;
     t->split = rule;
-    t->end = -1;
+    for (int role = 0; role < LF_ROLES; role++) t->role[role] = -1;
     if (lf__grow(&t->start, &t->start_cap, 1, sizeof *t->start, err)) lf_tokenizer_free(&t);
     if (t) t->start[0] = 0;
+    return t;
+}
+
+lf_tokenizer *lf__tokenizer_new_bytes(const char *split, lf_error *err)
+{
+    lf_tokenizer *t = lf__tokenizer_new(&lf__model_bpe, split, err);
+    if (t && !lf__steps_add(&t->decoder, lf__decoders, "ByteLevel", NULL, NULL, err)) lf_tokenizer_free(&t);
+    if (t) t->byte_level = true;
     return t;
 }
 
@@ -62,35 +74,50 @@ void lf_tokenizer_free(lf_tokenizer **tp)
 {
     lf_tokenizer *t = *tp;
     if (!t) return;
-    free(t->pool), free(t->start), free(t->is_special), free(t->specials), free(t->merges);
-    free(t->byte_rank), free(t->pairs), free(t->words), free(t->char_id);
+    t->model->release(t);
+    for (size_t i = 0; i < t->n_added; i++) free(t->added[i].text);
+    lf__steps_release(&t->normalizer);
+    lf__steps_release(&t->pre);
+    lf__steps_release(&t->decoder);
+    free(t->pool), free(t->start), free(t->kind), free(t->score), free(t->merges), free(t->added);
+    free(t->shown), free(t->shown_start);
     free(t);
     *tp = NULL;
 }
 
-int lf__tokenizer_add(lf_tokenizer *t, const char *bytes, size_t n, bool special, lf_error *err)
+int lf__tokenizer_add(lf_tokenizer *t, const char *bytes, size_t n, int kind, lf_error *err)
 {
     if (t->n == LF_TOK_MAX_IDS)
         return lf_error_set(err, LF_E_LIMIT, "a vocabulary of more than %d tokens is not supported", LF_TOK_MAX_IDS);
     if (n > UINT32_MAX - t->pool_len) return lf_error_set(err, LF_E_LIMIT, "the tokens' bytes exceed 4 GiB");
-    if (special && t->n_specials == LF_TOK_MAX_SPECIALS)
-        return lf_error_set(err, LF_E_LIMIT, "more than %d special tokens are not supported", LF_TOK_MAX_SPECIALS);
-    if (special && n == 0) return lf_error_set(err, LF_E_ARGUMENT, "special token %u is empty: expected at least one character", t->n);
     if (lf__grow(&t->pool, &t->pool_cap, t->pool_len + n + 1, 1, err)) return -1;
     if (lf__grow(&t->start, &t->start_cap, (size_t)t->n + 2, sizeof *t->start, err)) return -1;
-    if (lf__grow(&t->is_special, &t->special_cap, (size_t)t->n + 1, 1, err)) return -1;
-    if (special && lf__grow(&t->specials, &t->specials_cap, t->n_specials + 1, sizeof *t->specials, err)) return -1;
+    if (lf__grow(&t->kind, &t->kind_cap, (size_t)t->n + 1, 1, err)) return -1;
+    if ((kind == LF_TOKEN_CONTROL || kind == LF_TOKEN_USER) &&
+        lf__tokenizer_add_rule(t, (lf_added){.id = t->n, .special = kind == LF_TOKEN_CONTROL}, err))
+        return -1;
     memcpy(t->pool + t->pool_len, bytes, n);
     t->pool_len += n;
-    t->is_special[t->n] = special;
-    t->start[t->n + 1] = (uint32_t)t->pool_len;
-    if (special) { /* insertion keeps the longest first, so the first that matches is the longest */
-        size_t at = t->n_specials++;
-        for (; at > 0 && t->start[t->specials[at - 1] + 1] - t->start[t->specials[at - 1]] < n; at--) t->specials[at] = t->specials[at - 1];
-        t->specials[at] = t->n;
-        t->special_first[(uint8_t)bytes[0]] = true;
-    }
-    t->n++;
+    t->kind[t->n++] = (uint8_t)kind;
+    t->start[t->n] = (uint32_t)t->pool_len;
+    return 0;
+}
+
+int lf__tokenizer_add_rule(lf_tokenizer *t, lf_added rule, lf_error *err)
+{
+    if (t->n_added == LF_TOK_MAX_ADDED)
+        return lf_error_set(err, LF_E_LIMIT, "more than %d added tokens are not supported", LF_TOK_MAX_ADDED);
+    if (lf__grow(&t->added, &t->added_cap, t->n_added + 1, sizeof *t->added, err)) return -1;
+    t->added[t->n_added++] = rule;
+    return 0;
+}
+
+int lf__tokenizer_score(lf_tokenizer *t, uint32_t id, float score, lf_error *err)
+{
+    size_t had = t->score_cap;
+    if (lf__grow(&t->score, &t->score_cap, (size_t)id + 1, sizeof *t->score, err)) return -1;
+    for (size_t i = had; i < t->score_cap; i++) t->score[i] = 0;
+    t->score[id] = score;
     return 0;
 }
 
@@ -102,107 +129,33 @@ int lf__tokenizer_merge(lf_tokenizer *t, uint32_t left, uint32_t right, uint32_t
     return 0;
 }
 
-static size_t slots_for(size_t items)
+int32_t lf__tokenizer_find(const lf_tokenizer *t, const char *bytes, size_t n)
 {
-    size_t slots = 16;
-    while (slots < items * 2) slots *= 2;
-    return slots;
+    for (uint32_t id = 0; id < t->n; id++) {
+        size_t length;
+        const char *token = lf__token_bytes(t, id, &length);
+        if (length == n && memcmp(token, bytes, n) == 0) return (int32_t)id;
+    }
+    return -1;
 }
 
-static int seal_pairs(lf_tokenizer *t, lf_error *err)
-{
-    size_t slots = slots_for(t->n_merges);
-    int byte_of[2];
-    t->pair_mask = slots - 1;
-    t->pairs = lf__calloc(slots, sizeof *t->pairs, err);
-    t->byte_rank = lf__calloc(65536, sizeof *t->byte_rank, err);
-    if (!t->pairs || !t->byte_rank) return -1;
-    memset(t->pairs, 0xFF, slots * sizeof *t->pairs);
-    memset(t->byte_rank, 0xFF, 65536 * sizeof *t->byte_rank);
-    for (size_t rank = 0; rank < t->n_merges; rank++) {
-        const lf_merge *m = &t->merges[rank];
-        uint64_t key = (uint64_t)m->left << 20 | m->right, slot = lf__pair_hash(m->left, m->right) & t->pair_mask;
-        for (; t->pairs[slot] != UINT64_MAX; slot = (slot + 1) & t->pair_mask)
-            if (t->pairs[slot] >> 24 == key)
-                return lf_error_set(err, LF_E_FORMAT, "merge %zu repeats merge %u", rank, (unsigned)(t->pairs[slot] & 0xFFFFFF));
-        t->pairs[slot] = key << 24 | rank;
-        for (int side = 0; side < 2; side++) {
-            size_t n;
-            const char *bytes = lf__token_bytes(t, side ? m->right : m->left, &n);
-            byte_of[side] = n == 1 ? (uint8_t)*bytes : -1;
-        }
-        if (byte_of[0] >= 0 && byte_of[1] >= 0) t->byte_rank[byte_of[0] << 8 | byte_of[1]] = (uint32_t)rank;
-    }
-    return 0;
-}
-
-/* A word that is a token is not always encoded as it: it must be what the merges make of its bytes. */
-static int seal_words(lf_tokenizer *t, lf_error *err)
-{
-    size_t slots = slots_for(t->n);
-    t->word_mask = slots - 1;
-    t->words = lf__calloc(slots, sizeof *t->words, err);
-    if (!t->words) return -1;
-    memset(t->words, 0xFF, slots * sizeof *t->words);
-    lf_merge_room room = {0};
-    int32_t *ids = NULL;
-    size_t cap = 0;
-    int failed = 0;
-    for (uint32_t id = 0; id < t->n && !failed; id++) {
-        size_t n;
-        const char *bytes = lf__token_bytes(t, id, &n);
-        if (t->is_special[id]) continue;
-        failed = lf__grow(&ids, &cap, n, sizeof *ids, err);
-        int64_t count = failed ? -1 : lf__merge_word(t, ids, bytes, n, &room, err);
-        failed = count < 0;
-        if (count != 1 || ids[0] != (int32_t)id) continue;
-        uint64_t hash = lf__word_hash(bytes, n), slot = hash & t->word_mask;
-        while (t->words[slot].id != LF_TOK_NONE) slot = (slot + 1) & t->word_mask;
-        t->words[slot] = (lf_word_slot){(uint32_t)(hash >> 32), id};
-    }
-    free(ids);
-    lf__merge_room_release(&room);
-    return failed ? -1 : 0;
-}
+/* ---- sealing -------------------------------------------------------------------------------------------------------------------- */
 
 static int seal_bytes(lf_tokenizer *t, lf_error *err)
 {
-    memset(t->byte_id, 0xFF, sizeof t->byte_id);
+    memset(t->byte_token, 0xFF, sizeof t->byte_token);
     for (uint32_t id = 0; id < t->n; id++) {
         size_t n;
         const char *bytes = lf__token_bytes(t, id, &n);
-        if (n == 1 && !t->is_special[id]) t->byte_id[(uint8_t)*bytes] = (int32_t)id;
-    }
-    for (int byte = 0; byte < 256; byte++)
-        if (t->byte_id[byte] < 0)
-            return lf_error_set(err, LF_E_FORMAT, "the vocabulary has no token for byte 0x%02X: a byte-level tokenizer needs all 256",
-                                byte);
-    return 0;
-}
-
-static int seal_chars(lf_tokenizer *t, lf_error *err)
-{
-    int32_t *cp = lf__calloc(t->n + 1u, sizeof *cp, err), highest = -1;
-    if (!cp) return -1;
-    for (uint32_t id = 0; id < t->n; id++) {
-        size_t n;
-        const char *bytes = lf__token_bytes(t, id, &n);
-        if (t->is_special[id]) continue;
-        if (n == 0 || (size_t)lf__utf8_decode(bytes, bytes + n, &cp[id]) != n || cp[id] < 0) {
-            free(cp);
-            return lf_error_set(err, LF_E_FORMAT, "token %u of a character vocabulary is not one character", id);
+        if (t->byte_level ? n == 1 && t->kind[id] == LF_TOKEN_NORMAL : t->kind[id] == LF_TOKEN_BYTE) {
+            int byte = t->byte_level ? (uint8_t)*bytes : lf__byte_piece(bytes, n);
+            if (byte < 0)
+                return lf_error_set(err, LF_E_FORMAT, "token %u, \"%.*s\", is of kind byte: expected a text like <0x0A>", id,
+                                    (int)LF_MIN(n, (size_t)80), bytes);
+            t->byte_token[byte] = (int32_t)id;
         }
-        highest = LF_MAX(highest, cp[id]);
     }
-    t->n_char_id = (uint32_t)(highest + 1);
-    t->char_id = lf__calloc(t->n_char_id, sizeof *t->char_id, err);
-    if (t->char_id) {
-        memset(t->char_id, 0xFF, t->n_char_id * sizeof *t->char_id);
-        for (uint32_t id = 0; id < t->n; id++)
-            if (!t->is_special[id]) t->char_id[cp[id]] = (int32_t)id;
-    }
-    free(cp);
-    return t->char_id ? 0 : -1;
+    return 0;
 }
 
 static void add_u32(lf_sha256 *s, uint32_t v)
@@ -212,22 +165,26 @@ static void add_u32(lf_sha256 *s, uint32_t v)
 }
 
 /* mode and rule (NUL-terminated), end, then per token {special, length, bytes}, then per merge {left, right, result}; numbers as 32-bit LE.
- */
-static void seal_fingerprint(lf_tokenizer *t)
+ * A tokenizer that has more stages than that adds them: kinds, scores, and the stages as tokenizer.json writes them. */
+static int seal_fingerprint(lf_tokenizer *t, lf_error *err)
 {
     static const char title[] = "foundry tokenizer 1";
     const char *mode = lf_tokenizer_mode(t), *split = lf_tokenizer_split(t);
     lf_sha256 s;
+    lf_buf stages;
+    lf__buf_init(&stages, LF_TOK_MAX_FILE);
+    lf__tokenizer_write_stages(t, &stages);
+    if (stages.failed) return lf__buf_release(&stages), lf_error_set(err, LF_E_MEMORY, "out of memory for the tokenizer's stages");
     lf__sha256_init(&s);
     lf__sha256_add(&s, title, sizeof title);
     lf__sha256_add(&s, mode, strlen(mode) + 1);
     lf__sha256_add(&s, split, strlen(split) + 1);
-    add_u32(&s, (uint32_t)t->end);
+    add_u32(&s, (uint32_t)t->role[LF_ROLE_EOS]);
     add_u32(&s, t->n);
     for (uint32_t id = 0; id < t->n; id++) {
         size_t n;
         const char *bytes = lf__token_bytes(t, id, &n);
-        add_u32(&s, t->is_special[id]);
+        add_u32(&s, lf__is_special(t, id));
         add_u32(&s, (uint32_t)n);
         lf__sha256_add(&s, bytes, n);
     }
@@ -237,56 +194,107 @@ static void seal_fingerprint(lf_tokenizer *t)
         add_u32(&s, t->merges[i].right);
         add_u32(&s, t->merges[i].result);
     }
+    for (uint32_t id = 0; t->score && id < t->n; id++) {
+        uint32_t bits;
+        memcpy(&bits, &t->score[id], sizeof bits);
+        add_u32(&s, bits);
+    }
+    if (stages.len) {
+        lf__sha256_add(&s, stages.data, stages.len);
+        lf__sha256_add(&s, t->kind, t->n);
+    }
+    lf__buf_release(&stages);
     lf__sha256_hex(&s, t->fingerprint);
+    return 0;
 }
 
-int lf__tokenizer_seal(lf_tokenizer *t, const char *end, lf_error *err)
+static int seal_growth(lf_tokenizer *t, lf_error *err)
 {
-    t->end = end ? lf_tokenizer_special(t, end) : -1;
-    if (t->chars ? seal_chars(t, err) : seal_bytes(t, err) || seal_pairs(t, err) || seal_words(t, err)) return -1;
-    seal_fingerprint(t);
+    const lf_steps *stages[] = {&t->normalizer, &t->pre};
+    t->growth = 1;
+    for (size_t k = 0; k < LF_COUNT(stages); k++)
+        for (size_t i = 0; i < stages[k]->n; i++) {
+            const lf_step *s = &stages[k]->v[i];
+            if (s->kind->growth && (!lf__mul_size(&t->growth, t->growth, s->kind->growth(s)) || t->growth > LF_TOK_MAX_GROWTH))
+                return lf_error_set(err, LF_E_LIMIT, "its %s can make a text more than %d times as long", s->kind->type, LF_TOK_MAX_GROWTH);
+        }
     return 0;
+}
+
+int lf__tokenizer_seal(lf_tokenizer *t, lf_error *err)
+{
+    if (t->score && t->n && lf__tokenizer_score(t, t->n - 1, t->score_cap < t->n ? 0 : t->score[t->n - 1], err)) return -1;
+    return seal_growth(t, err) || seal_bytes(t, err) || lf__added_seal(t, err) || lf__decoder_seal(t, err) || t->model->seal(t, err) ||
+                   seal_fingerprint(t, err)
+               ? -1
+               : 0;
+}
+
+size_t lf_tokenizer_bound(const lf_tokenizer *t, size_t n)
+{
+    size_t ids;
+    return lf__mul_size(&ids, n, t->growth) ? ids : SIZE_MAX;
 }
 
 /* ---- what it says about itself -------------------------------------------------------------------------------------------------- */
 
 int lf_tokenizer_size(const lf_tokenizer *t) { return (int)t->n; }
 int lf_tokenizer_merges(const lf_tokenizer *t) { return (int)t->n_merges; }
-const char *lf_tokenizer_mode(const lf_tokenizer *t) { return t->chars ? "char" : "bpe"; }
-const char *lf_tokenizer_split(const lf_tokenizer *t) { return t->split ? t->split->name : "char"; }
-int32_t lf_tokenizer_end(const lf_tokenizer *t) { return t->end; }
+const char *lf_tokenizer_mode(const lf_tokenizer *t) { return t->model->name; }
+const char *lf_tokenizer_split(const lf_tokenizer *t) { return t->split ? t->split->name : t->model == &lf__model_char ? "char" : "none"; }
+int32_t lf_tokenizer_end(const lf_tokenizer *t) { return t->role[LF_ROLE_EOS]; }
+void lf_tokenizer_around(const lf_tokenizer *t, const int32_t **before, size_t *n_before, const int32_t **after, size_t *n_after)
+{
+    *before = t->before, *n_before = (size_t)t->n_before;
+    *after = t->after, *n_after = (size_t)t->n_after;
+}
 const char *lf_tokenizer_fingerprint(const lf_tokenizer *t) { return t->fingerprint; }
+
+/* What a token is inside a text. */
+static const char *shown_bytes(const lf_tokenizer *t, uint32_t id, size_t *n)
+{
+    if (!t->shown_start) return lf__token_bytes(t, id, n);
+    *n = t->shown_start[id + 1] - t->shown_start[id];
+    return *n ? t->shown + t->shown_start[id] : "";
+}
 
 const char *lf_tokenizer_token(const lf_tokenizer *t, int32_t id, size_t *n, bool *special)
 {
     *n = 0;
     if (special) *special = false;
     if (id < 0 || (uint32_t)id >= t->n) return NULL;
-    if (special) *special = t->is_special[id];
-    return lf__token_bytes(t, (uint32_t)id, n);
+    if (special) *special = lf__is_special(t, (uint32_t)id);
+    return shown_bytes(t, (uint32_t)id, n);
 }
 
 int32_t lf_tokenizer_special(const lf_tokenizer *t, const char *text)
 {
     size_t length = strlen(text), n;
-    for (size_t i = 0; i < t->n_specials; i++) {
-        const char *bytes = lf__token_bytes(t, t->specials[i], &n);
-        if (n == length && memcmp(bytes, text, n) == 0) return (int32_t)t->specials[i];
+    for (size_t i = 0; i < t->n_added; i++) {
+        const char *bytes = lf__token_bytes(t, t->added[i].id, &n);
+        if (n == length && memcmp(bytes, text, n) == 0) return t->added[i].special ? (int32_t)t->added[i].id : -1;
     }
     return -1;
 }
 
 int64_t lf_tokenizer_decode(const lf_tokenizer *t, char *out, size_t cap, const int32_t *ids, size_t n, bool skip_specials, lf_error *err)
 {
-    size_t length = 0;
+    size_t length = 0, left = (size_t)t->strip_left, spaces = 0; /* spaces: how many the text ends with so far */
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || (uint32_t)ids[i] >= t->n)
             return lf_error_set(err, LF_E_ARGUMENT, "token %zu is %d: expected an id from 0 to %u", i, ids[i], t->n - 1);
-        if (skip_specials && t->is_special[ids[i]]) continue;
+        if (skip_specials && lf__is_special(t, (uint32_t)ids[i])) continue;
         size_t bytes_n;
-        const char *bytes = lf__token_bytes(t, (uint32_t)ids[i], &bytes_n);
+        const char *bytes = shown_bytes(t, (uint32_t)ids[i], &bytes_n);
+        for (; left && bytes_n && *bytes == ' '; left--) bytes++, bytes_n--;
+        if (bytes_n == 0) continue;
+        left = 0;
         if (length < cap) memcpy(out + length, bytes, LF_MIN(bytes_n, cap - length));
         length += bytes_n;
+        if (!t->strip_right) continue;
+        size_t tail = 0;
+        while (tail < bytes_n && bytes[bytes_n - 1 - tail] == ' ') tail++;
+        spaces = tail == bytes_n ? spaces + tail : tail;
     }
-    return (int64_t)length;
+    return (int64_t)(length - LF_MIN(spaces, (size_t)t->strip_right));
 }

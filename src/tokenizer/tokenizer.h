@@ -1,8 +1,17 @@
 /* tokenizer.h - the inside of a tokenizer, shared by the files of this folder and by nobody else.
  *
- * An lf_tokenizer is made in three steps: lf__tokenizer_new (empty), lf__tokenizer_add for every id in order and lf__tokenizer_merge for
- * every merge in rank order, then lf__tokenizer_seal, which builds the tables that encoding reads. After that it never changes: any number
- * of threads may use it. Ids are below 2^20 and ranks below 2^24, so a pair and its rank are one 64-bit word. */
+ *   text -> added tokens -> normalizer -> pre-tokenizer -> model -> ids -> post-processor          ids -> bytes of each -> strip -> text
+ *           (added.c)      (normalize.c)  (split.c,        (bpe_encode.c,  (bos, eos around it)           (decoders.c, at seal)
+ *                                          pretokenize.c)   one row each)
+ *
+ * Every stage is data. An lf_tokenizer is made in three steps: lf__tokenizer_new (empty), then its tokens in the order of their ids, its
+ * merges in the order of their ranks and its steps in the order of their work, then lf__tokenizer_seal, which builds what encoding reads.
+ * After that it never changes: any number of threads may use it. Ids are below 2^20 and ranks below 2^24: a pair and its rank are 64 bits.
+ *
+ * How a model plugs in: one file with its functions and one row `const lf_token_model lf__model_x`, declared here. A
+ * reader makes lf__tokenizer_new(&lf__model_x, split), adds tokens with their kinds and scores, steps, roles, and seals; the row's `seal`
+ * builds its tables from them into t->state, its `encode` turns normalized text into ids. Files, fingerprint, added tokens, decoding,
+ * streaming, bos and eos are then already done. */
 #ifndef LF_TOKENIZER_H
 #define LF_TOKENIZER_H
 
@@ -12,15 +21,19 @@
 enum {
     LF_TOK_MAX_IDS = 1 << 20,
     LF_TOK_MAX_MERGES = (1 << 24) - 1,
-    LF_TOK_MAX_SPECIALS = 4096,
+    LF_TOK_MAX_ADDED = 65536,
+    LF_TOK_MAX_STEPS = 32,
+    LF_TOK_MAX_AROUND = 16,
+    LF_TOK_MAX_GROWTH = 4096,   /* times that normalizers may lengthen a text */
     LF_TOK_MAX_FILE = 64 << 20, /* bytes of a tokenizer.json, vocab.json or merges.txt */
 };
 #define LF_TOK_NONE UINT32_MAX
+#define LF_MARKER   "\xE2\x96\x81" /* U+2581, SentencePiece's space */
 
 /* ---- split.c: text to words ---------------------------------------------------------------------------------------------- */
 /* A rule that cuts text into words, inside which merges happen. Each is a hand-written scanner equal to its regular expression, a byte of
  * invalid UTF-8 being one unit that is neither letter, number nor space. Every rule here ends a word between a newline and a character
- * that is not white space: training cuts files there. Adding a rule is one row. */
+ * that is neither white space nor '/': training cuts files there. Adding a rule is one row. */
 typedef struct lf_split_rule {
     const char *name;
     const char *regex;                                     /* what it equals; the tests compare the two with PCRE2 */
@@ -28,6 +41,8 @@ typedef struct lf_split_rule {
 } lf_split_rule;
 extern const lf_split_rule lf__split_rules[]; /* ends with a row of NULLs */
 const lf_split_rule *lf__split_find(const char *name, lf_error *err);
+struct lf_steps;
+const lf_split_rule *lf__split_of_steps(const struct lf_steps *pre); /* the scanner that equals a pre-tokenizer, or NULL */
 
 enum { LF_CLASS_OTHER, LF_CLASS_LETTER, LF_CLASS_NUMBER, LF_CLASS_SPACE };
 extern const uint8_t lf__class_index[];      /* [0x110000 / 256] block of a code point                 */
@@ -37,59 +52,175 @@ static inline int lf__class_of(int32_t cp)   /* cp: a scalar value, or -1 for an
     return cp < 0 ? LF_CLASS_OTHER : lf__class_blocks[lf__class_index[cp >> 8]][(cp & 255) >> 2] >> ((cp & 3) * 2) & 3;
 }
 
+/* ---- steps: what a normalizer, pre-tokenizer or decoder is made of ------------------------------------------------------------ */
+/* Texts in one buffer, piece i being text.data[end[i-1] .. end[i]): what a pre-tokenizer step turns into more and smaller ones. */
+typedef struct lf_pieces {
+    lf_buf text;
+    size_t *end;
+    size_t n, cap;
+} lf_pieces;
+void lf__pieces_reset(lf_pieces *p);
+void lf__pieces_release(lf_pieces *p);
+int lf__pieces_add(lf_pieces *p, const char *text, size_t n, lf_error *err); /* an empty piece is left out */
+
+struct json_t;
+typedef struct lf_step lf_step;
+typedef struct lf_step_kind {
+    const char *type; /* Hugging Face's name: {"type": type, ...} */
+    /* Fields of the JSON object into the step; may compile into step->data. NULL: the type alone says everything. */
+    int (*read)(lf_step *step, const struct json_t *object, lf_error *err);
+    void (*write)(const lf_step *step, lf_buf *out); /* ", \"field\": value" for each field; NULL: none */
+    void (*release)(lf_step *step);                  /* step->data; NULL: there is none */
+    size_t (*growth)(const lf_step *step);           /* bytes that come out for one that goes in, at most; NULL: 1 */
+    /* One of the two, or neither where the type says nothing about a single token. map: what text becomes, appended to out (normalizers;
+     * decoders, for the bytes of one token as they stand inside a text). cut: one piece into pieces (pre-tokenizers); begins: it is the
+     * beginning of the whole text. They touch nothing but out: steps are shared by threads. */
+    int (*map)(const lf_step *step, lf_buf *out, const char *text, size_t n, lf_error *err);
+    int (*cut)(const lf_step *step, lf_pieces *out, const char *piece, size_t n, bool begins, lf_error *err);
+} lf_step_kind;
+struct lf_step {
+    const lf_step_kind *kind;
+    char *text, *with; /* what is looked for and what stands in its place, NUL-terminated; owned, may be NULL */
+    int a, b, c;       /* numbers and switches of its kind */
+    void *data;
+    size_t data_n;
+};
+typedef struct lf_steps {
+    lf_step v[LF_TOK_MAX_STEPS];
+    size_t n;
+} lf_steps;
+extern const lf_step_kind lf__normalizers[], lf__pre_tokenizers[], lf__decoders[]; /* end with a row of NULLs */
+/* A new last step of that type, its fields still empty; text and with are copied. NULL: too many, no such type in `kinds`. */
+lf_step *lf__steps_add(lf_steps *steps, const lf_step_kind *kinds, const char *type, const char *text, const char *with, lf_error *err);
+void lf__steps_release(lf_steps *steps);
+/* What rows of several tables share: a text field (owned by the step), Replace and Metaspace as they are written, and s->text by s->with.
+ */
+int lf__step_read_text(char **out, const struct json_t *object, const char *field, lf_error *err);
+void lf__step_write_text(lf_buf *out, const char *field, const char *text);
+int lf__replace_read(lf_step *s, const struct json_t *object, lf_error *err);
+void lf__replace_write(const lf_step *s, lf_buf *out);
+int lf__replace(const lf_step *s, lf_buf *out, const char *text, size_t n, lf_error *err);
+enum { LF_PREPEND_ALWAYS, LF_PREPEND_FIRST, LF_PREPEND_NEVER }; /* Metaspace: s->a; s->b: cut before each mark */
+int lf__metaspace_read(lf_step *s, const struct json_t *object, lf_error *err);
+void lf__metaspace_write(const lf_step *s, lf_buf *out);
+
 /* ---- tokenizer.c ----------------------------------------------------------------------------------------------------------- */
 typedef struct lf_merge {
     uint32_t left, right, result;
 } lf_merge;
 
-typedef struct lf_word_slot {
-    uint32_t tag; /* upper half of the word's hash */
-    uint32_t id;  /* LF_TOK_NONE: empty            */
-} lf_word_slot;
+/* What a token is for; the numbers are SentencePiece's and GGUF's. Control and unknown tokens are the special ones. */
+enum { LF_TOKEN_NORMAL = 1, LF_TOKEN_UNKNOWN, LF_TOKEN_CONTROL, LF_TOKEN_USER, LF_TOKEN_UNUSED, LF_TOKEN_BYTE };
+
+/* A token that is found in the text itself, before anything else happens to it. */
+typedef struct lf_added {
+    uint32_t id;
+    bool special;        /* only when the caller asks for special tokens                              */
+    bool normalized;     /* looked for after the normalizer, in the form the normalizer gives its text */
+    bool lstrip, rstrip; /* takes the white space on that side with it                                */
+    bool single_word;    /* not inside a word                                                         */
+    char *text;          /* [n] what is looked for; owned, made by seal                               */
+    size_t n;
+} lf_added;
+
+typedef enum lf_role { LF_ROLE_BOS, LF_ROLE_EOS, LF_ROLE_UNK, LF_ROLE_PAD, LF_ROLES } lf_role;
+
+/* One call of lf_tokenizer_encode. */
+typedef struct lf_encoding {
+    const lf_tokenizer *t;
+    const char *text; /* the caller's, for offsets in messages: a model without a normalizer is given parts of it */
+    int32_t *ids;     /* the caller's: room for cap */
+    size_t cap, count;
+    size_t total;        /* bytes of the whole call: how much preparation pays */
+    uint32_t generation; /* texts given to the model stay where they are until this changes */
+    void *room;          /* the model's working memory: made by its encode when it needs some, freed by its `done` */
+    lf_error *err;
+} lf_encoding;
+int lf__put_fails(const lf_encoding *e);
+static inline int lf__put(lf_encoding *e, const int32_t *ids, size_t n) /* -1: the caller's room is too small */
+{
+    if (n > e->cap - e->count) return lf__put_fails(e);
+    for (size_t i = 0; i < n; i++) e->ids[e->count + i] = ids[i];
+    e->count += n;
+    return 0;
+}
+
+typedef struct lf_token_model {
+    const char *name; /* what lf_tokenizer_mode says */
+    /* Checks the tokens, builds t->state. */
+    int (*seal)(lf_tokenizer *t, lf_error *err);
+    void (*release)(lf_tokenizer *t); /* t->state, which may be NULL */
+    /* Ids of text[0..n), n > 0, which is normalized and between added tokens. split: the rule that cuts it into words; NULL: the text is
+     * one word (a piece of the pre-tokenizer, or all there is). Calls lf__put. */
+    int (*encode)(lf_encoding *e, const char *text, size_t n, const lf_split_rule *split);
+    void (*done)(lf_encoding *e); /* e->room, which may be NULL; NULL: it has none */
+} lf_token_model;
+extern const lf_token_model lf__model_bpe, lf__model_char;
 
 struct lf_tokenizer {
-    bool chars;                 /* mode "char": one token a code point, no merges */
-    const lf_split_rule *split; /* NULL for char */
-    char fingerprint[65];
-    int32_t end; /* id of the end-of-document token or -1 */
-
-    /* Tokens: bytes of id i are pool[start[i]] .. pool[start[i+1]-1], specials included. */
+    /* Tokens: bytes of id i are pool[start[i]] .. pool[start[i+1]-1], all kinds. In a byte-level vocabulary a normal token is the bytes
+     * themselves, elsewhere its text ("<0x0A>" for a byte). */
     char *pool;
     size_t pool_len, pool_cap;
     uint32_t *start; /* [n + 1] */
     size_t start_cap;
-    uint8_t *is_special; /* [n] */
-    size_t special_cap;
+    uint8_t *kind; /* [n] LF_TOKEN_... */
+    size_t kind_cap;
+    float *score; /* [n] or NULL: scored pieces and unigram */
+    size_t score_cap;
     uint32_t n;
-    uint32_t *specials; /* [n_specials] ids, longest text first */
-    size_t specials_cap, n_specials;
-    bool special_first[256]; /* bytes that begin a special token */
-
     lf_merge *merges; /* [n_merges], by rank */
     size_t n_merges, merges_cap;
+    int32_t role[LF_ROLES]; /* id or -1 */
+
+    lf_added *added; /* [n_added]; by seal: those looked for in the raw text first, each half sorted by its text */
+    size_t n_added, added_cap, n_raw;
+    lf_steps normalizer;
+    const lf_split_rule *split; /* the whole pre-tokenizer when it is one scanner; NULL: the steps of pre */
+    lf_steps pre;
+    const lf_token_model *model;
+    bool byte_level;    /* the vocabulary's normal tokens are bytes, in files in GPT-2's alphabet              */
+    bool ignore_merges; /* a word that is a token is that token, whatever the merges say                       */
+    bool byte_fallback; /* a character without a token is its bytes, "<0xE4>"                                  */
+    bool fuse_unk;      /* neighbours without a token are one unknown token                                    */
+    int32_t before[LF_TOK_MAX_AROUND], after[LF_TOK_MAX_AROUND]; /* the post-processor: ids around a text */
+    int n_before, n_after;
+    lf_steps decoder;
 
     /* Made by seal. */
-    int32_t byte_id[256]; /* token of one byte (bpe)                                             */
-    uint32_t *byte_rank;  /* [65536] rank of a pair of single bytes, LF_TOK_NONE when none       */
-    uint64_t *pairs;      /* open addressing: left << 44 | right << 24 | rank, all ones = empty  */
-    uint64_t pair_mask;   /* slots - 1                                                           */
-    lf_word_slot *words;  /* words that merge into exactly one token: most of running text       */
-    uint64_t word_mask;   /* slots - 1                                                           */
-    int32_t *char_id;     /* [n_char_id] token of a code point or -1 (char)                      */
-    uint32_t n_char_id;
+    void *state; /* the model's */
+    char fingerprint[65];
+    bool added_first[2][256]; /* bytes that begin an added token: [0] in the raw text, [1] in normalized text */
+    int32_t byte_token[256];  /* id of the token "<0xXX>" (kind byte), or of the one-byte token of a byte-level vocabulary; -1 */
+    char *shown;              /* bytes of id i inside a text: shown[shown_start[i] ...]; NULL: the pool's own */
+    uint32_t *shown_start;
+    size_t growth;               /* ids of a text for each of its bytes, at most */
+    int strip_left, strip_right; /* spaces that decoding takes off the ends of a text, at most */
 };
 
-lf_tokenizer *lf__tokenizer_new(const char *mode, const char *split, lf_error *err);
-/* The next id's bytes. -1: too many, or a special that is already there. */
-int lf__tokenizer_add(lf_tokenizer *t, const char *bytes, size_t n, bool special, lf_error *err);
+/* split: a rule's name or NULL for none. */
+lf_tokenizer *lf__tokenizer_new(const lf_token_model *model, const char *split, lf_error *err);
+/* Byte-level BPE, empty: what GPT-2 and most of its successors are. */
+lf_tokenizer *lf__tokenizer_new_bytes(const char *split, lf_error *err);
+/* The next id. A control or user token becomes an added token, too, with no flag but `special` set for control. -1: too many. */
+int lf__tokenizer_add(lf_tokenizer *t, const char *bytes, size_t n, int kind, lf_error *err);
+int lf__tokenizer_add_rule(lf_tokenizer *t, lf_added rule, lf_error *err); /* one more added token, of an id that is or will be there */
+int lf__tokenizer_score(lf_tokenizer *t, uint32_t id, float score, lf_error *err); /* others are 0 */
 int lf__tokenizer_merge(lf_tokenizer *t, uint32_t left, uint32_t right, uint32_t result, lf_error *err);
-/* Checks that every byte has its token and that no merge is there twice, builds the tables and the fingerprint.
- * end: the text of the end-of-document token or NULL. */
-int lf__tokenizer_seal(lf_tokenizer *t, const char *end, lf_error *err);
+/* Checks tokens, merges and steps, builds the tables and the fingerprint. The roles are set by then. */
+int lf__tokenizer_seal(lf_tokenizer *t, lf_error *err);
+/* Id of the token with exactly these bytes, whatever its kind, or -1. Before seal: looks at every token. */
+int32_t lf__tokenizer_find(const lf_tokenizer *t, const char *bytes, size_t n);
+
+static inline bool lf__is_special(const lf_tokenizer *t, uint32_t id)
+{
+    return t->kind[id] == LF_TOKEN_CONTROL || t->kind[id] == LF_TOKEN_UNKNOWN;
+}
 
 /* GPT-2's alphabet for bytes: printable Latin-1 stands for itself, the 68 others for U+0100 ... in order. */
 int32_t lf__byte_to_alphabet(uint8_t byte);
-int lf__alphabet_to_byte(int32_t cp); /* -1: not in it */
+int lf__alphabet_to_byte(int32_t cp);                             /* -1: not in it */
+int lf__from_alphabet(lf_buf *bytes, const char *text, size_t n); /* appends; -1: a character that is not in it, or no memory */
 /* Byte of GPT-2's id 0..255: its alphabet's printable bytes first. */
 uint8_t lf__byte_of_id(int id);
 
@@ -124,16 +255,25 @@ static inline const char *lf__token_bytes(const lf_tokenizer *t, uint32_t id, si
     return t->pool + t->start[id];
 }
 
-/* ---- bpe_encode.c ---------------------------------------------------------------------------------------------------------- */
-/* Room for merging one long word; zero-initialize, release once. */
-typedef struct lf_merge_room {
-    uint32_t *id, *next, *prev, *rank; /* [cap]: linked list over the word, rank of the pair that begins here */
-    uint64_t *heap;                    /* [2 * cap]: rank << 32 | position                                    */
-    size_t cap;
-} lf_merge_room;
-void lf__merge_room_release(lf_merge_room *room);
-/* Tokens of one word by merges alone into out[0..n). Returns how many, or -1. */
-int64_t lf__merge_word(const lf_tokenizer *t, int32_t *out, const char *word, size_t n, lf_merge_room *room, lf_error *err);
+/* ---- tokenizer_save.c: the stages as members of tokenizer.json, for the fingerprint; nothing for those that are only mode and split ---
+ */
+void lf__tokenizer_write_stages(const lf_tokenizer *t, lf_buf *out);
 
-/* ---- tokenizer_load.c, tokenizer_save.c: see the public header --------------------------------------------------------------- */
+/* ---- added.c, steps.c: the stages' own seal and work --------------------------------------------------------------------------------- */
+int lf__added_seal(lf_tokenizer *t, lf_error *err);
+/* The first added token in text[from..n): its id, and where it begins and ends (white space that it takes included); -1: none.
+ * normalized: among those of the normalized text. */
+int32_t lf__added_next(const lf_tokenizer *t, bool normalized, bool parse_specials, const char *text, size_t from, size_t n, size_t *begin,
+                       size_t *end);
+/* text through the `map` of all steps: into *a, with *b as the other room. */
+int lf__steps_map(const lf_steps *steps, lf_buf *a, lf_buf *b, const char *text, size_t n, lf_error *err);
+/* *a, one piece on entry, through the `cut` of all steps, with *b as the other room. */
+int lf__steps_cut(const lf_steps *steps, lf_pieces *a, lf_pieces *b, bool begins, lf_error *err);
+/* `null`, the one step, or their Sequence; name: "normalizers", "pretokenizers" or "decoders". */
+void lf__steps_write(const lf_steps *steps, lf_buf *out, const char *name);
+/* ---- decoders.c ---------------------------------------------------------------------------------------------------------------------- */
+/* t->shown and t->strip_... from the decoder's steps. */
+int lf__decoder_seal(lf_tokenizer *t, lf_error *err);
+int lf__byte_piece(const char *bytes, size_t n); /* "<0xE4>": the byte; -1: another text */
+
 #endif

@@ -4,58 +4,183 @@
  * A character vocabulary is a BPE without merges over the text itself: no pre-tokenizer, and the decoder "Fuse" joins the tokens. */
 #include "tokenizer/tokenizer.h"
 
-/* A token's key as a JSON string: bytes in the alphabet for bpe, the text itself for characters and special tokens. */
-static void put_key(lf_buf *out, lf_buf *key, const lf_tokenizer *t, uint32_t id)
+#include <stdlib.h>
+#include <string.h>
+
+static void add_alphabet(lf_buf *key, const char *bytes, size_t n)
 {
-    size_t n;
-    const char *bytes = lf__token_bytes(t, id, &n);
-    if (t->chars || t->is_special[id]) {
-        lf__buf_json_string(out, bytes, n);
-        return;
-    }
-    lf__buf_reset(key);
     for (size_t i = 0; i < n; i++) {
         char utf8[4];
         lf__buf_add(key, utf8, (size_t)lf__utf8_encode(utf8, lf__byte_to_alphabet((uint8_t)bytes[i])));
     }
+}
+
+/* A token's key as a JSON string: bytes in the alphabet for a byte-level vocabulary, elsewhere and for added tokens the text itself. */
+static void put_key(lf_buf *out, lf_buf *key, const lf_tokenizer *t, uint32_t id)
+{
+    size_t n;
+    const char *bytes = lf__token_bytes(t, id, &n);
+    lf__buf_reset(key);
+    if (t->byte_level && t->kind[id] == LF_TOKEN_NORMAL)
+        add_alphabet(key, bytes, n);
+    else
+        lf__buf_add(key, bytes, n);
     lf__buf_json_string(out, key->data, key->len);
     out->failed |= key->failed;
 }
 
+/* "a b", or ["a", "b"] where tokens are text, which may have spaces of its own. */
 static void put_merge(lf_buf *out, lf_buf *key, const lf_tokenizer *t, const lf_merge *m)
 {
-    char utf8[4];
+    size_t n;
+    if (!t->byte_level) {
+        lf__buf_puts(out, "[");
+        put_key(out, key, t, m->left);
+        lf__buf_puts(out, ", ");
+        put_key(out, key, t, m->right);
+        lf__buf_puts(out, "]");
+        return;
+    }
     lf__buf_reset(key);
     for (int part = 0; part < 2; part++) {
-        size_t n;
         const char *bytes = lf__token_bytes(t, part ? m->right : m->left, &n);
         if (part) lf__buf_puts(key, " ");
-        for (size_t i = 0; i < n; i++) lf__buf_add(key, utf8, (size_t)lf__utf8_encode(utf8, lf__byte_to_alphabet((uint8_t)bytes[i])));
+        add_alphabet(key, bytes, n);
     }
     lf__buf_json_string(out, key->data, key->len);
     out->failed |= key->failed;
+}
+
+static const char *yes(bool v) { return v ? "true" : "false"; }
+
+static void write_added(lf_buf *out, const lf_tokenizer *t)
+{
+    const char *comma = "";
+    uint32_t *rule = lf__calloc(t->n + 1u, sizeof *rule, NULL); /* [n] 1 + index of the id's rule: they are written in the order of ids */
+    if (!rule) out->failed = true;
+    for (size_t i = 0; i < t->n_added && rule; i++) rule[t->added[i].id] = (uint32_t)i + 1;
+    lf__buf_puts(out, "\"added_tokens\": [");
+    for (uint32_t id = 0; id < t->n && rule; id++) {
+        if (!rule[id]) continue;
+        const lf_added *x = &t->added[rule[id] - 1];
+        size_t n;
+        const char *bytes = lf__token_bytes(t, id, &n);
+        lf__buf_printf(out, "%s\n    {\"id\": %u, \"content\": ", comma, id);
+        lf__buf_json_string(out, bytes, n);
+        lf__buf_printf(out, ", \"single_word\": %s, \"lstrip\": %s, \"rstrip\": %s, \"normalized\": %s, \"special\": %s}",
+                       yes(x->single_word), yes(x->lstrip), yes(x->rstrip), yes(x->normalized), yes(x->special));
+        comma = ",";
+    }
+    free(rule);
+    lf__buf_printf(out, "%s],\n", *comma ? "\n  " : "");
+}
+
+static void write_pre(lf_buf *out, const lf_tokenizer *t)
+{
+    if (t->split)
+        lf__buf_puts(out, "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}");
+    else
+        lf__steps_write(&t->pre, out, "pretokenizers");
+}
+
+/* A special token of the template: Hugging Face's names it by its text. */
+static void write_around_ids(lf_buf *out, const lf_tokenizer *t, const int32_t *ids, int n, const char **comma)
+{
+    for (int i = 0; i < n; i++, *comma = ", ") {
+        size_t length;
+        const char *bytes = lf__token_bytes(t, (uint32_t)ids[i], &length);
+        lf__buf_printf(out, "%s{\"SpecialToken\": {\"id\": ", *comma);
+        lf__buf_json_string(out, bytes, length);
+        lf__buf_puts(out, ", \"type_id\": 0}}");
+    }
+}
+
+static void write_post(lf_buf *out, const lf_tokenizer *t)
+{
+    if (t->n_before + t->n_after == 0) {
+        lf__buf_puts(out, "null");
+        return;
+    }
+    lf__buf_puts(out, "{\"type\": \"TemplateProcessing\"");
+    for (int pair = 0; pair < 2; pair++) {
+        const char *comma = "";
+        lf__buf_puts(out, pair ? ", \"pair\": [" : ", \"single\": [");
+        for (int part = 0; part <= pair; part++) {
+            write_around_ids(out, t, t->before, t->n_before, &comma);
+            lf__buf_printf(out, "%s{\"Sequence\": {\"id\": \"%c\", \"type_id\": %d}}", comma, 'A' + part, part);
+            comma = ", ";
+            write_around_ids(out, t, t->after, t->n_after, &comma);
+        }
+        lf__buf_puts(out, "]");
+    }
+    lf__buf_puts(out, ", \"special_tokens\": {");
+    const char *comma = "";
+    for (int i = 0; i < t->n_before + t->n_after; i++) {
+        int32_t id = i < t->n_before ? t->before[i] : t->after[i - t->n_before];
+        bool again = false;
+        for (int k = 0; k < i; k++) again |= id == (k < t->n_before ? t->before[k] : t->after[k - t->n_before]);
+        if (again) continue;
+        size_t n;
+        const char *bytes = lf__token_bytes(t, (uint32_t)id, &n);
+        lf__buf_puts(out, comma);
+        lf__buf_json_string(out, bytes, n);
+        lf__buf_puts(out, ": {\"id\": ");
+        lf__buf_json_string(out, bytes, n);
+        lf__buf_printf(out, ", \"ids\": [%d], \"tokens\": [", id);
+        lf__buf_json_string(out, bytes, n);
+        lf__buf_puts(out, "]}");
+        comma = ", ";
+    }
+    lf__buf_puts(out, "}}");
+}
+
+static void write_stages(lf_buf *out, const lf_tokenizer *t)
+{
+    write_added(out, t);
+    lf__buf_puts(out, "  \"normalizer\": ");
+    lf__steps_write(&t->normalizer, out, "normalizers");
+    lf__buf_puts(out, ",\n  \"pre_tokenizer\": ");
+    write_pre(out, t);
+    lf__buf_puts(out, ",\n  \"post_processor\": ");
+    write_post(out, t);
+    lf__buf_puts(out, ",\n  \"decoder\": ");
+    lf__steps_write(&t->decoder, out, "decoders");
+    lf__buf_puts(out, ",\n");
+}
+
+/* Mode and split say everything about a tokenizer that we train: added tokens are special and nothing else, no step is set. */
+static bool mode_says_all(const lf_tokenizer *t)
+{
+    if (t->normalizer.n || t->pre.n || t->n_before || t->n_after || t->decoder.n != 1 || t->score) return false;
+    if (t->ignore_merges || t->byte_fallback || t->fuse_unk || t->role[LF_ROLE_UNK] >= 0) return false;
+    if (strcmp(t->decoder.v[0].kind->type, t->model == &lf__model_char ? "Fuse" : "ByteLevel") != 0) return false;
+    for (size_t i = 0; i < t->n_added; i++) {
+        const lf_added *x = &t->added[i];
+        if (!x->special || x->lstrip || x->rstrip || x->single_word) return false;
+    }
+    return t->model == &lf__model_char || (t->model == &lf__model_bpe && t->byte_level && t->split);
+}
+
+void lf__tokenizer_write_stages(const lf_tokenizer *t, lf_buf *out)
+{
+    if (mode_says_all(t)) return;
+    lf__buf_printf(out, "%d %d %d %d\n", t->ignore_merges, t->byte_fallback, t->fuse_unk, t->role[LF_ROLE_UNK]);
+    write_stages(out, t);
 }
 
 static void write_tokenizer(lf_buf *out, lf_buf *key, const lf_tokenizer *t)
 {
-    static const char *const byte_level =
-        "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}";
-    const char *comma = "";
-    lf__buf_puts(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [");
-    for (uint32_t id = 0; id < t->n; id++) {
-        if (!t->is_special[id]) continue;
-        lf__buf_printf(out, "%s\n    {\"id\": %u, \"content\": ", comma, id);
-        put_key(out, key, t, id);
-        lf__buf_puts(out, ", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": true}");
-        comma = ",";
-    }
-    lf__buf_printf(out, "%s],\n  \"normalizer\": null,\n  \"pre_tokenizer\": %s,\n  \"post_processor\": null,\n  \"decoder\": %s,\n",
-                   *comma ? "\n  " : "", t->chars ? "null" : byte_level, t->chars ? "{\"type\": \"Fuse\"}" : byte_level);
-    lf__buf_puts(
-        out, "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n    \"continuing_subword_prefix\": "
-             "null,\n"
-             "    \"end_of_word_suffix\": null,\n    \"fuse_unk\": false,\n    \"byte_fallback\": false,\n    \"ignore_merges\": false,\n"
-             "    \"vocab\": {");
+    lf__buf_puts(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  ");
+    write_stages(out, t);
+    lf__buf_puts(out, "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": ");
+    if (t->role[LF_ROLE_UNK] >= 0)
+        put_key(out, key, t, (uint32_t)t->role[LF_ROLE_UNK]);
+    else
+        lf__buf_puts(out, "null");
+    lf__buf_printf(out,
+                   ",\n    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": %s,\n"
+                   "    \"byte_fallback\": %s,\n    \"ignore_merges\": %s,\n    \"vocab\": {",
+                   yes(t->fuse_unk), yes(t->byte_fallback), yes(t->ignore_merges));
     for (uint32_t id = 0; id < t->n; id++) {
         lf__buf_puts(out, id ? ",\n      " : "\n      ");
         put_key(out, key, t, id);
@@ -71,11 +196,17 @@ static void write_tokenizer(lf_buf *out, lf_buf *key, const lf_tokenizer *t)
 
 static void write_config(lf_buf *out, const lf_tokenizer *t)
 {
+    static const struct {
+        const char *key;
+        lf_role role;
+    } roles[] = {{"bos_token", LF_ROLE_BOS}, {"eos_token", LF_ROLE_EOS}, {"unk_token", LF_ROLE_UNK}, {"pad_token", LF_ROLE_PAD}};
     lf__buf_puts(out, "{\n  \"add_prefix_space\": false,\n");
-    for (int key = 0; t->end >= 0 && key < 2; key++) {
+    for (size_t i = 0; i < LF_COUNT(roles); i++) {
         size_t n;
-        const char *bytes = lf__token_bytes(t, (uint32_t)t->end, &n);
-        lf__buf_puts(out, key ? "  \"eos_token\": " : "  \"bos_token\": ");
+        int32_t id = t->role[roles[i].role];
+        if (id < 0) continue;
+        const char *bytes = lf__token_bytes(t, (uint32_t)id, &n);
+        lf__buf_printf(out, "  \"%s\": ", roles[i].key);
         lf__buf_json_string(out, bytes, n);
         lf__buf_puts(out, ",\n");
     }

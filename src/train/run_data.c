@@ -179,8 +179,9 @@ static int estimate_tokens(uint64_t *tokens, const char *path, const lf_tokenize
         size_t n = LF_MIN(map.size, (size_t)SAMPLE);
         if (n < map.size) n -= lf__utf8_incomplete_tail((const char *)map.data, n);
         if (per_byte == 0 && n > 0) {
-            int32_t *ids = lf__calloc(n, sizeof *ids, err);
-            int64_t got = ids ? lf_tokenizer_encode(t, ids, n, (const char *)map.data, n, true, err) : -1;
+            size_t room = lf_tokenizer_bound(t, n);
+            int32_t *ids = lf__calloc(room, sizeof *ids, err);
+            int64_t got = ids ? lf_tokenizer_encode(t, ids, room, (const char *)map.data, n, true, err) : -1;
             per_byte = (double)got / (double)n;
             status = got < 0 ? -1 : 0;
             free(ids);

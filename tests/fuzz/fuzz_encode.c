@@ -12,10 +12,10 @@ static lf_tokenizer *small(void)
 {
     static const char *const merges[][2] = {{"a", "a"},   {"t", "h"},       {"th", "e"},          {" ", "the"}, {"aa", "aa"},
                                             {"\n", "\n"}, {"\xE5", "\xB1"}, {"\xE5\xB1", "\xB1"}, {" ", "t"}};
-    lf_tokenizer *t = lf__tokenizer_new("bpe", NULL, NULL);
+    lf_tokenizer *t = lf__tokenizer_new_bytes("gpt2", NULL);
     for (int id = 0; t && id < 256; id++) {
         char byte = (char)lf__byte_of_id(id);
-        if (lf__tokenizer_add(t, &byte, 1, false, NULL)) return NULL;
+        if (lf__tokenizer_add(t, &byte, 1, LF_TOKEN_NORMAL, NULL)) return NULL;
     }
     for (size_t i = 0; i < LF_COUNT(merges); i++) {
         uint32_t part[2] = {0, 0};
@@ -27,12 +27,12 @@ static lf_tokenizer *small(void)
                 const char *bytes = lf__token_bytes(t, id, &length);
                 if (length == strlen(merges[i][side]) && memcmp(bytes, merges[i][side], length) == 0) part[side] = id;
             }
-        lf__tokenizer_add(t, joined, strlen(joined), false, NULL);
+        lf__tokenizer_add(t, joined, strlen(joined), LF_TOKEN_NORMAL, NULL);
         lf__tokenizer_merge(t, part[0], part[1], t->n - 1, NULL);
     }
-    lf__tokenizer_add(t, "<|endoftext|>", 13, true, NULL);
-    lf__tokenizer_add(t, "<|", 2, true, NULL);
-    return lf__tokenizer_seal(t, "<|endoftext|>", NULL) ? NULL : t;
+    lf__tokenizer_add(t, "<|endoftext|>", 13, LF_TOKEN_CONTROL, NULL);
+    lf__tokenizer_add(t, "<|", 2, LF_TOKEN_CONTROL, NULL);
+    return lf__tokenizer_seal(t, NULL) ? NULL : t;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

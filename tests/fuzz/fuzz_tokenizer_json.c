@@ -1,6 +1,6 @@
 /* fuzz_tokenizer_json.c - any bytes as tokenizer.json: refused with a sentence, or loaded, used, saved and loaded again to the same.
  * libFuzzer: clang -fsanitize=fuzzer,address,undefined; ctest replays and mutates through test_fuzz_tokenizer.c. */
-#include "foundry/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,14 @@
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+/* Nothing in it may change a text. */
+static bool exact(const lf_tokenizer *t)
+{
+    for (size_t i = 0; i < t->n_added; i++)
+        if (t->added[i].lstrip || t->added[i].rstrip) return false;
+    return t->byte_level && !t->normalizer.n && !t->pre.n && t->decoder.n == 1 && t->role[LF_ROLE_UNK] < 0;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -30,18 +38,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         if (err.code == LF_OK || !err.message[0]) abort();
         return 0;
     }
-    int32_t ids[sizeof text];
+    size_t room = lf_tokenizer_bound(t, sizeof text - 1);
+    int32_t *ids = malloc(room * sizeof *ids);
     char back[sizeof text];
+    if (!ids) abort();
     for (int parse = 0; parse < 2; parse++) {
-        int64_t count = lf_tokenizer_encode(t, ids, sizeof text, text, sizeof text - 1, parse, &err);
-        if (count < 0) {
-            if (strcmp(lf_tokenizer_mode(t), "char") != 0) abort();
-            continue;
-        }
-        if (lf_tokenizer_decode(t, back, sizeof back, ids, (size_t)count, false, &err) != sizeof text - 1 ||
-            memcmp(back, text, sizeof text - 1) != 0)
-            abort();
+        int64_t count = lf_tokenizer_encode(t, ids, room, text, sizeof text - 1, parse, &err);
+        if (count < 0 && (!err.message[0] || strcmp(lf_tokenizer_mode(t), "bpe") == 0)) abort();
+        if (count < 0) continue;
+        int64_t length = lf_tokenizer_decode(t, back, sizeof back, ids, (size_t)count, false, &err);
+        if (length < 0) abort();
+        if (exact(t) && (length != sizeof text - 1 || memcmp(back, text, sizeof text - 1) != 0)) abort();
     }
+    free(ids);
     lf_tokenizer *again = lf_tokenizer_save(t, dir, NULL) ? NULL : lf_tokenizer_load(dir, NULL);
     if (!again || strcmp(lf_tokenizer_fingerprint(again), lf_tokenizer_fingerprint(t)) != 0) abort();
     lf_tokenizer_free(&again);

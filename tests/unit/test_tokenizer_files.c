@@ -103,18 +103,23 @@ static const struct {
 } wrong[] = {
     {"\"type\": \"BPE\"", "\"type\": \"Unigram\"", "model: Unigram is not supported"},
     {"\"type\": \"BPE\"", "\"type\": 3", "model: 3 is not supported"},
-    {"\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}", "normalizer: NFC is not supported"},
+    {"\"normalizer\": null", "\"normalizer\": {\"type\": \"Bert\"}", "normalizer: Bert is not supported: expected "},
+    {"\"normalizer\": null", "\"normalizer\": {\"type\": \"Sequence\"}", "normalizer.normalizers: expected an array"},
+    {"\"normalizer\": null", "\"normalizer\": {\"type\": \"Prepend\"}", "normalizer.Prepend: prepend: expected a text"},
+    {"\"normalizer\": null", "\"normalizer\": {\"type\": \"Prepend\", \"prepend\": \"a\\u0000\"}", "tokenizer.json"},
     {"\"normalizer\": null", "\"normalizer\": [1]", "normalizer: [1] is not supported"},
-    {"\"post_processor\": null", "\"post_processor\": {\"type\": \"TemplateProcessing\"}", "post_processor: TemplateProcessing"},
-    {"\"pre_tokenizer\": {\"type\": \"ByteLevel\"", "\"pre_tokenizer\": {\"type\": \"Metaspace\"", "pre_tokenizer: Metaspace"},
-    {"\"pre_tokenizer\": {", "\"pre_tokenizer\": null, \"x\": {", "pre_tokenizer: none"},
-    {"\"add_prefix_space\": false", "\"add_prefix_space\": true", "pre_tokenizer.add_prefix_space: true"},
-    {"\"use_regex\": true", "\"use_regex\": false", "pre_tokenizer.use_regex: false"},
+    {"\"post_processor\": null", "\"post_processor\": {\"type\": \"TemplateProcessing\"}", "post_processor.single: expected an array"},
+    {"\"post_processor\": null", "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": []}", "where is the text"},
+    {"\"post_processor\": null",
+     "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"<s>\"}}]}",
+     "post_processor.single[0]: its special token is not in special_tokens"},
+    {"\"post_processor\": null", "\"post_processor\": {\"type\": \"Bert\"}", "post_processor: Bert is not supported"},
+    {"\"pre_tokenizer\": {\"type\": \"ByteLevel\"", "\"pre_tokenizer\": {\"type\": \"Chunks\"", "pre_tokenizer: Chunks is not supported"},
+    {"\"pre_tokenizer\": {\"type\": \"ByteLevel\"", "\"pre_tokenizer\": {\"type\": \"Metaspace\"", "Metaspace.replacement"},
+    {"\"pre_tokenizer\": {", "\"pre_tokenizer\": null, \"x\": {", "ByteLevel in the decoder, but not in the pre_tokenizer"},
     {"\"decoder\": {\"type\": \"ByteLevel\"", "\"decoder\": {\"type\": \"WordPiece\"", "decoder: WordPiece"},
-    {"\"decoder\": {", "\"decoder\": null, \"y\": {", "decoder: none"},
+    {"\"decoder\": {", "\"decoder\": null, \"y\": {", "ByteLevel in the pre_tokenizer, but not in the decoder"},
     {"\"dropout\": null", "\"dropout\": 0.1", "model.dropout: 0.1"},
-    {"\"byte_fallback\": false", "\"byte_fallback\": true", "model.byte_fallback: true"},
-    {"\"ignore_merges\": false", "\"ignore_merges\": true", "model.ignore_merges: true"},
     {"\"end_of_word_suffix\": null", "\"end_of_word_suffix\": \"</w>\"", "model.end_of_word_suffix: \"</w>\""},
     {"\"vocab\": {", "\"vocab\": [], \"z\": {", "model.vocab: expected an object"},
     {"\"merges\": [", "\"merges\": {}, \"z\": [", "model.merges: expected an array"},
@@ -144,9 +149,6 @@ static const struct {
     {"\"h e\"", "7", "model.merges[2]: expected"},
     {"\"h e\"", "\"h e\", \"h e\"", "merge 3 repeats merge 2"},
     {"\"content\": \"<|endoftext|>\"", "\"content\": 1", "added_tokens[0].content"},
-    {"\"special\": true", "\"special\": false", "added but not special"},
-    {"\"lstrip\": false", "\"lstrip\": true", "with lstrip"},
-    {"\"single_word\": false", "\"single_word\": true", "with single_word"},
     {"{\"id\": 261, \"content\": \"<|endoftext|>\"", "{\"id\": 5, \"content\": \"<|endoftext|>\"", "another id"},
     {"{\"id\": 261, \"content\": \"<|endoftext|>\"", "{\"id\": 5, \"content\": \"<|new|>\"", "the same id 5"},
     {"{\"id\": 261,", "{\"id\": 261, \"content\": \"a\",", "tokenizer.json"},
@@ -192,8 +194,9 @@ static void flipped_bits(void **state)
         lf_tokenizer *t = load_text(json, n, &err);
         if (t) {
             int64_t count = lf_tokenizer_encode(t, ids, 64, "hello \xFF hello", 13, true, &err);
-            assert_int_equal(lf_tokenizer_decode(t, back, 64, ids, (size_t)count, false, &err), 13);
-            assert_memory_equal(back, "hello \xFF hello", 13);
+            size_t space = t->pre.n; /* a pre-tokenizer that a flipped bit made another: it begins texts with a space */
+            assert_int_equal(lf_tokenizer_decode(t, back, 64, ids, (size_t)count, false, &err), 13 + space);
+            assert_memory_equal(back + space, "hello \xFF hello", 13);
             lf_tokenizer_free(&t);
         } else {
             assert_true(err.code != LF_OK && err.message[0]);

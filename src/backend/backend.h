@@ -78,9 +78,18 @@ typedef struct lf_gemm {
     ptrdiff_t ldswiglu;
 } lf_gemm;
 
+/* Dropout keyed by place: whether an element stays depends on (seed, stream, row, column) alone. */
+typedef struct lf_dropout {
+    uint64_t seed, stream;
+    int64_t first_row; /* of the global batch */
+    float rate;
+} lf_dropout;
+
 /* One attention call over a ragged batch. Row i of q belongs to sequence s with seq_start[s] <= i < seq_start[s+1] and sits
  * at position positions[i] of it; positions of a sequence are consecutive. It sees key positions 0..positions[i], with a window w the
- * last w of them. Score of key position j: scale q . k, then cap * tanh(score / cap), then + slope of the head * (j - positions[i]). */
+ * last w of them. Score of key position j: scale q . k, then cap * tanh(score / cap), then + slope of the head * (j - positions[i]).
+ * With drop, probability j of row i and head h is multiplied by 0 or 1 / (1 - rate), keyed by (row i, head h, j); lse knows nothing of it.
+ */
 typedef struct lf_attention {
     float *o;       /* [n, n_heads * head_dim]                                                  */
     float *lse;     /* [n, n_heads] log-sum-exp of the scaled scores; NULL when nobody needs it */
@@ -90,13 +99,14 @@ typedef struct lf_attention {
     float scale, cap;         /* cap 0: none                          */
     int window;               /* 0: every earlier position is visible */
     const float *slopes;      /* [n_heads], NULL: none (ALiBi)        */
+    lf_dropout drop;          /* rate 0: none; row 0 of it is row 0   */
     const int32_t *seq_start; /* [n_seqs + 1] */
     const int32_t *positions; /* [n]          */
     float *const *kv_blocks;  /* per sequence, all blocks in order; block pointers already at the layer:
                                  kv_blocks[seq_block[s] + b] -> [n_kv_heads][lf__kv_head_floats]            */
     const int32_t *seq_block; /* [n_seqs + 1] first block of each sequence in kv_blocks */
     /* LF_BF16: operands of all products are rounded to bfloat16, sums and softmax stay float. Then whole sequences (positions from 0)
-     * without blocks or switches: keys and values are the rows below. */
+     * without blocks: keys and values are the rows below. */
     lf_dtype products;
     const float *k, *v; /* [n, n_kv_heads * head_dim] rows ldq apart */
 } lf_attention;
@@ -129,13 +139,6 @@ typedef struct lf_loss {
     float label_smoothing; /* this share of the target's probability goes to all tokens alike */
     bool grad;
 } lf_loss;
-
-/* Dropout keyed by place: whether an element stays depends on (seed, stream, row, column) alone. */
-typedef struct lf_dropout {
-    uint64_t seed, stream;
-    int64_t first_row; /* of the global batch */
-    float rate;
-} lf_dropout;
 
 /* One step of AdamW, or of Lion (which has no use for v, eps and bias). */
 typedef struct lf_adamw {

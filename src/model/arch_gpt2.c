@@ -39,8 +39,13 @@ static void block(lf_ctx *ctx, lf_tensor *y, lf_tensor *x, void *model, int laye
 
     lf_tensor *h = op_layernorm(ctx, (lf_layernorm){.x = x, .weight = &w->attn_norm, .bias = &w->attn_norm_bias, .eps = eps});
     h = op_linear(ctx, (lf_linear){.x = h, .weight = &w->qkv, .bias = &w->qkv_bias});
-    h = op_attention(ctx,
-                     (lf_attend){.qkv = h, .n_heads = heads, .n_kv_heads = heads, .head_dim = head_dim, .layer = layer, .scale = scale});
+    h = op_attention(ctx, (lf_attend){.qkv = h,
+                                      .n_heads = heads,
+                                      .n_kv_heads = heads,
+                                      .head_dim = head_dim,
+                                      .layer = layer,
+                                      .scale = scale,
+                                      .drop = {(float)c->attention_dropout, layer, LF_SITE_PROBABILITIES}});
     lf_linear out = {.x = h, .weight = &w->attn_out, .bias = &w->attn_out_bias, .residual = x};
     out.drop = (lf_drop){drop, layer, LF_SITE_ATTENTION};
     lf_tensor *mid = op_linear(ctx, out);

@@ -78,7 +78,8 @@ static void block(lf_ctx *ctx, lf_tensor *y, lf_tensor *x, void *model, int laye
                                       .scale = lf__model_attention_scale(c),
                                       .cap = (float)c->attn_logit_softcapping,
                                       .window = lf__layer_slides(c, layer) ? (int)c->sliding_window : 0,
-                                      .slopes = m->slopes});
+                                      .slopes = m->slopes,
+                                      .drop = {(float)c->attention_dropout, layer, LF_SITE_PROBABILITIES}});
     lf_linear out = {.x = h, .weight = &w->attn_out, .bias = if_there(&w->attn_out_bias), .residual = x};
     out.drop = (lf_drop){drop, layer, LF_SITE_ATTENTION};
     lf_tensor *mid = join(ctx, m, out, &w->attn_post);

@@ -54,7 +54,8 @@ int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
                     {"attn_logit_softcapping", c->attn_logit_softcapping, 0, 1e6},
                     {"final_logit_softcapping", c->final_logit_softcapping, 0, 1e6},
                     {"query_pre_attn_scalar", c->query_pre_attn_scalar, 0, 1e6},
-                    {"hidden_dropout", c->hidden_dropout, 0, 0.9}};
+                    {"hidden_dropout", c->hidden_dropout, 0, 0.9},
+                    {"attention_dropout", c->attention_dropout, 0, 0.9}};
     for (size_t i = 0; i < LF_COUNT(switches); i++)
         if (!(switches[i].value >= switches[i].lo && switches[i].value <= switches[i].hi))
             return lf_error_set(err, LF_E_CONFIG, "%s: %s is %g; %g to %g is possible", where, switches[i].key, switches[i].value,

@@ -118,7 +118,7 @@ float lf__model_attention_scale(const lf_model_config *c);
 bool lf__layer_slides(const lf_model_config *c, int layer);
 bool lf__layer_rotates(const lf_model_config *c, int layer);
 /* Where dropout sits; with the layer, part of its key. */
-enum { LF_SITE_EMBED, LF_SITE_ATTENTION, LF_SITE_MLP };
+enum { LF_SITE_EMBED, LF_SITE_ATTENTION, LF_SITE_MLP, LF_SITE_PROBABILITIES };
 
 /* Names of the switches (keys below "model.", config_hf.c), NULL-terminated: no tensor's shape shows them all. */
 extern const char *const lf__model_switches[];

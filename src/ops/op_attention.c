@@ -5,7 +5,9 @@
  *   dv_j += p_j do_i      dp_j = do_i . v_j      ds_j = p_j (dp_j - do_i . o_i)      dq_i += scale ds_j k_j      dk_j += scale ds_j q_i
  *
  * Switches: a window w leaves j > i - w (Beltagy et al. 2020); a cap makes s_j = cap tanh(s_j / cap) (Gemma Team 2024), ds_j then carries
- * 1 - tanh^2; ALiBi adds slope_h (j - i) and needs no positions elsewhere (Press et al. 2022).
+ * 1 - tanh^2; ALiBi adds slope_h (j - i) and needs no positions elsewhere (Press et al. 2022). Dropout, with a tape only: o_i = sum_j D_j
+ * p_j v_j, D_j = 0 or 1 / (1 - rate) by (seed, step, layer, row of the global batch, head, j); then dv_j += D_j p_j do_i, dp_j = D_j do_i .
+ * v_j.
  *
  * 4 t d FLOPs per row, head and visible key forward, 10 backward. Keys and values are always read from blocks of 64 positions
  * (backend.h): the cache's own, or scratch blocks of this call, made again for the backward. Saves o and lse, never the scores. */
@@ -25,11 +27,8 @@ typedef struct group {
 static int max_blocks(int n_tokens) { return (n_tokens + LF_KV_BLOCK - 1) / LF_KV_BLOCK; }
 
 /* Products of bfloat16 where sequences are whole: rows go in as they are, nothing is written into blocks. With a cache, where a row must
- * not depend on how its prompt was cut, and with switches, products stay float. */
-static lf_dtype products_of(const lf_ctx *ctx, const lf_attend *a)
-{
-    return ctx->batch->kv || a->cap > 0 || a->window || a->slopes ? LF_F32 : ctx->products;
-}
+ * not depend on how its prompt was cut, products stay float. */
+static lf_dtype products_of(const lf_ctx *ctx) { return ctx->batch->kv ? LF_F32 : ctx->products; }
 
 /* The group that begins at sequence `first`: lists its blocks and writes the batch's keys and values into them. */
 static group prepare_group(lf_ctx *ctx, const lf_attend *a, float *own, int first)
@@ -38,7 +37,7 @@ static group prepare_group(lf_ctx *ctx, const lf_attend *a, float *own, int firs
     size_t block = lf__kv_head_floats(a->head_dim) * (size_t)a->n_kv_heads;
     int limit = max_blocks(batch->n_tokens);
     group g = {.first = first, .last = first};
-    if (products_of(ctx, a) == LF_BF16) {
+    if (products_of(ctx) == LF_BF16) {
         g.last = batch->n_seqs;
         return g;
     }
@@ -71,7 +70,7 @@ static group prepare_group(lf_ctx *ctx, const lf_attend *a, float *own, int firs
 /* Room for the blocks of a group; NULL when the batch brings a cache, or when there are none. */
 static float *own_blocks(lf_ctx *ctx, const lf_attend *a)
 {
-    if (ctx->batch->kv || products_of(ctx, a) == LF_BF16) return NULL;
+    if (ctx->batch->kv || products_of(ctx) == LF_BF16) return NULL;
     size_t block = lf__kv_head_floats(a->head_dim) * (size_t)a->n_kv_heads;
     return lf__ctx_push(ctx, ctx->scratch, (size_t)max_blocks(ctx->batch->n_tokens) * block * sizeof(float));
 }
@@ -91,9 +90,10 @@ static lf_attention describe(const lf_ctx *ctx, const lf_attend *a, group g)
                           .cap = a->cap,
                           .window = a->window,
                           .slopes = a->slopes,
+                          .drop = lf__dropout(ctx, a->drop),
                           .seq_start = ctx->batch->seq_start + g.first,
                           .positions = ctx->batch->positions,
-                          .products = products_of(ctx, a),
+                          .products = products_of(ctx),
                           .k = a->qkv->data + a->n_heads * a->head_dim,
                           .v = a->qkv->data + (a->n_heads + a->n_kv_heads) * a->head_dim,
                           .kv_blocks = g.blocks,

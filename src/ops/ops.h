@@ -98,7 +98,8 @@ lf_tensor *lf__block(lf_ctx *ctx, lf_block_fn fn, lf_tensor *x, void *model, int
 void lf__backward(lf_ctx *ctx);
 
 /* ---- the ops ------------------------------------------------------------------------------------------------------------------ */
-/* Where an op drops elements of what joins the residual stream (Srivastava et al. 2014). Only with a tape. */
+/* Where an op drops elements: of what joins the residual stream, or of attention's probabilities (Srivastava et al. 2014). Only with a
+ * tape. */
 typedef struct lf_drop {
     float rate;
     int layer, site; /* with seed, step and row: the key */
@@ -188,6 +189,7 @@ typedef struct lf_attend {
     float scale, cap;    /* cap: soft cap of the scores, 0 = none */
     int window;          /* keys that a row sees, itself included; 0 = all before it */
     const float *slopes; /* ALiBi: [n_heads], or NULL */
+    lf_drop drop;        /* of the probabilities */
     lf_tensor *y;        /* [n, n_heads * head_dim] */
     float *lse;          /* saved: [n, n_heads] */
 } lf_attend;

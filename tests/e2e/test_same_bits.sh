@@ -232,7 +232,7 @@ equal "generate: the same text with 3 threads" "$(cat said-1.txt)" "$(cat said-3
 [ -s said-1.txt ] && ok "generate says something" || not_ok "generate says something" "text" "nothing"
 
 # Activations kept or made again: the same bits, with chance in it, and changed between two sessions of one run.
-tiny_recompute() { run train tiny.yaml --run.dir "runs/re-$1" --train.recompute "$1" --model.model_type gpt2 --model.hidden_dropout 0.1 "${@:2}" >/dev/null 2>&1; }
+tiny_recompute() { run train tiny.yaml --run.dir "runs/re-$1" --train.recompute "$1" --model.model_type gpt2 --model.hidden_dropout 0.1 --model.attention_dropout 0.1 "${@:2}" >/dev/null 2>&1; }
 tiny_recompute none
 tiny_recompute block
 equal "recompute none and block: same bits" "$(final runs/re-none)" "$(final runs/re-block)"

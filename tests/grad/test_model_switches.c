@@ -23,6 +23,9 @@ static const char *const rows[][12] = {
     {"model_type", "gpt2", "num_key_value_heads", "0", "hidden_dropout", "0.1", "hidden_act", "gelu_new"},
     {"model_type", "gpt2", "num_key_value_heads", "0", "tie_word_embeddings", "false", "hidden_act", "relu2"},
     {"zero_init", "true"},
+    {"attention_dropout", "0.3", "num_key_value_heads", "1"},
+    {"attention_dropout", "0.2", "sliding_window", "20", "attn_logit_softcapping", "2", "hidden_dropout", "0.1"},
+    {"model_type", "gpt2", "num_key_value_heads", "0", "hidden_dropout", "0.1", "attention_dropout", "0.1"},
 };
 
 static const lf_model_config *config_of(size_t row)
@@ -172,11 +175,11 @@ static void test_cache_and_files(void **state)
 }
 
 /* Another step, seed, layer or place: another mask. Without a tape: none. */
-static void test_dropout(void **state)
+/* Rows whose only dropout is that of `rate`. */
+static void dropout_is_keyed(size_t row, double *rate_of(lf_model_config *c))
 {
-    (void)state;
     static rig r;
-    rig_open(&r, 12, 1, false);
+    rig_open(&r, row, 1, false);
     double loss = run(&r, false);
     r.c.ctx.update = 6;
     double later = run(&r, false);
@@ -187,10 +190,23 @@ static void test_dropout(void **state)
     assert_true(run(&r, false) == loss);
     r.c.ctx.tape = NULL;
     double dry = run(&r, false);
-    r.m->config.hidden_dropout = 0;
+    *rate_of(&r.m->config) = 0;
     assert_true(run(&r, false) == dry && dry != loss);
     r.c.ctx.tape = &r.c.tape;
     rig_close(&r);
+}
+
+static double *hidden(lf_model_config *c) { return &c->hidden_dropout; }
+static double *probabilities(lf_model_config *c) { return &c->attention_dropout; }
+
+static void test_dropout(void **state)
+{
+    (void)state;
+    for (size_t row = 0; row < LF_COUNT(rows); row++) {
+        if (strcmp(rows[row][0], "hidden_dropout") == 0 && !rows[row][2]) dropout_is_keyed(row, hidden);
+        if (strcmp(rows[row][0], "attention_dropout") == 0 && strcmp(rows[row][2], "sliding_window") != 0)
+            dropout_is_keyed(row, probabilities);
+    }
 }
 
 int main(void)

@@ -9,6 +9,7 @@ typedef struct att_shape {
     int window;
     float cap;
     bool alibi;
+    float drop;
 } att_shape;
 
 /* A ragged batch with its rows and blocks: everything lives in one piece of memory. */
@@ -46,6 +47,7 @@ static lf_attention attention_args(const att_shape *s, att_batch *b, float *o, f
                           .cap = s->cap,
                           .window = s->window,
                           .slopes = s->alibi ? slopes : NULL,
+                          .drop = {.seed = 5, .stream = 6, .first_row = 1000, .rate = s->drop},
                           .lse = lse,
                           .q = b->qkv,
                           .ldq = b->ld,
@@ -111,7 +113,7 @@ static void att_oracle(const void *params, float *work, double *out)
 {
     const att_shape *s = params;
     static att_batch b;
-    static double p[1024], cap_slope[1024];
+    static double p[1024], cap_slope[1024], stays[1024];
     make_batch(s, work, &b);
     const float *slopes = attention_args(s, &b, NULL, NULL).slopes;
     int d = s->dim, group = s->heads / s->kv_heads;
@@ -122,24 +124,26 @@ static void att_oracle(const void *params, float *work, double *out)
         for (int h = 0; h < s->heads; h++) {
             const float *q = b.qkv + (size_t)i * b.ld + h * d, *d_o = b.d_o + ((size_t)i * s->heads + h) * d;
             int kc = (s->heads + h / group) * d, vc = (s->heads + s->kv_heads + h / group) * d;
+            uint64_t key = lf__rng_at(5, 6, (uint64_t)(1000 + i) * (uint64_t)s->heads + (uint64_t)h);
             double sum = 0.0, delta = 0.0, *o = out + ((size_t)i * s->heads + h) * d;
             for (int j = first; j <= i; j++) {
                 double score = 0.0;
                 for (int c = 0; c < d; c++) score += (double)q[c] * b.qkv[(size_t)j * b.ld + kc + c];
                 double t = s->cap > 0 ? tanh(score * scale / s->cap) : 0.0;
                 cap_slope[j] = 1.0 - t * t;
+                stays[j] = lf__drop_word(key, (uint32_t)b.positions[j]) < s->drop * 4294967296.0 ? 0.0 : 1.0 / (1.0 - s->drop);
                 sum += p[j] = exp((s->cap > 0 ? s->cap * t : score * scale) + (slopes ? (double)slopes[h] * (j - i) : 0.0));
             }
             lse[(size_t)i * s->heads + h] = log(sum);
             for (int j = first; j <= i; j++)
-                for (int c = 0; c < d; c++) o[c] += (p[j] / sum) * b.qkv[(size_t)j * b.ld + vc + c];
+                for (int c = 0; c < d; c++) o[c] += stays[j] * (p[j] / sum) * b.qkv[(size_t)j * b.ld + vc + c];
             for (int c = 0; c < d; c++) delta += o[c] * d_o[c];
             for (int j = first; j <= i; j++) {
                 double dp = 0.0, pj = p[j] / sum;
                 for (int c = 0; c < d; c++) dp += (double)d_o[c] * b.qkv[(size_t)j * b.ld + vc + c];
-                double ds = pj * (dp - delta) * scale * cap_slope[j];
+                double ds = pj * (stays[j] * dp - delta) * scale * cap_slope[j];
                 for (int c = 0; c < d; c++) {
-                    grad[(size_t)j * b.ld + vc + c] += pj * d_o[c];
+                    grad[(size_t)j * b.ld + vc + c] += stays[j] * pj * d_o[c];
                     grad[(size_t)j * b.ld + kc + c] += ds * q[c];
                     grad[(size_t)i * b.ld + h * d + c] += ds * b.qkv[(size_t)j * b.ld + kc + c];
                 }
@@ -148,20 +152,24 @@ static void att_oracle(const void *params, float *work, double *out)
     }
 }
 
+/* A shape of every kind; in bfloat16 blocks hold 128 keys and tiles 96 rows. */
+static const att_shape kinds[] = {
+    {1, 1, 2, 1, {1}, false, 0, 0, false, 0},           {4, 2, 16, 3, {1, 64, 65}, false, 0, 0, false, 0},
+    {6, 2, 34, 2, {130, 7}, true, 0, 0, false, 0},      {8, 1, 32, 2, {48, 100}, false, 0, 0, false, 0},
+    {3, 3, 64, 1, {300}, true, 0, 0, false, 0},         {4, 4, 32, 4, {64, 64, 3, 0}, false, 0, 0, false, 0},
+    {2, 1, 128, 2, {31, 290}, false, 0, 0, false, 0},   {5, 1, 10, 1, {97}, false, 0, 0, false, 0},
+    {4, 2, 16, 2, {200, 70}, false, 1, 0, false, 0},    {4, 1, 32, 2, {200, 9}, true, 64, 0, false, 0},
+    {2, 2, 20, 1, {400}, false, 65, 0, false, 0},       {4, 2, 32, 1, {390}, true, 128, 0, false, 0},
+    {1, 1, 32, 1, {500}, false, 5, 0, false, 0},        {6, 2, 18, 2, {130, 5}, true, 0, 2.0f, false, 0},
+    {8, 4, 16, 2, {150, 64}, false, 0, 0, true, 0},     {6, 3, 24, 2, {290, 3}, true, 37, 1.5f, true, 0},
+    {4, 2, 32, 2, {140, 65}, true, 0, 0, false, 0.25f}, {3, 1, 20, 2, {290, 1}, false, 50, 2.0f, true, 0.5f},
+};
+
 static void definition(void **state)
 {
     (void)state;
-    static const att_shape shapes[] = {
-        {1, 1, 2, 1, {1}, false, 0, 0, false},        {4, 2, 16, 3, {1, 64, 65}, false, 0, 0, false},
-        {6, 2, 34, 2, {130, 7}, true, 0, 0, false},   {8, 1, 32, 2, {48, 100}, false, 0, 0, false},
-        {3, 3, 64, 1, {200}, true, 0, 0, false},      {4, 4, 32, 4, {64, 64, 3, 0}, false, 0, 0, false},
-        {2, 1, 128, 2, {31, 90}, false, 0, 0, false}, {5, 1, 10, 1, {96}, false, 0, 0, false},
-        {4, 2, 16, 2, {200, 70}, false, 1, 0, false}, {4, 1, 32, 2, {200, 9}, true, 64, 0, false},
-        {2, 2, 20, 1, {300}, false, 65, 0, false},    {6, 2, 18, 2, {130, 5}, true, 0, 2.0f, false},
-        {8, 4, 16, 2, {150, 64}, false, 0, 0, true},  {6, 3, 24, 2, {190, 3}, true, 37, 1.5f, true},
-    };
-    for (size_t i = 0; i < LF_COUNT(shapes); i++) {
-        const att_shape *s = &shapes[i];
+    for (size_t i = 0; i < LF_COUNT(kinds); i++) {
+        const att_shape *s = &kinds[i];
         int n = s->length[0] + s->length[1] + s->length[2] + s->length[3], ld = (s->heads + 2 * s->kv_heads) * s->dim;
         size_t work = (size_t)n * (2 * ld + s->heads * s->dim) + (size_t)(n / LF_KV_BLOCK + 4) * block_floats(s) + 64;
         size_t out = (size_t)n * (s->heads * s->dim + s->heads + ld);
@@ -175,13 +183,9 @@ static void definition(void **state)
 static void definition_bf16(void **state)
 {
     (void)state;
-    static const att_shape shapes[] = {{1, 1, 2, 1, {1}, false, 0, 0, false},         {4, 2, 16, 3, {1, 64, 65}, false, 0, 0, false},
-                                       {6, 2, 34, 2, {130, 7}, true, 0, 0, false},    {8, 1, 32, 2, {48, 100}, false, 0, 0, false},
-                                       {3, 3, 64, 1, {300}, true, 0, 0, false},       {4, 4, 32, 4, {64, 64, 3, 0}, false, 0, 0, false},
-                                       {2, 1, 128, 2, {31, 290}, false, 0, 0, false}, {5, 1, 10, 1, {97}, false, 0, 0, false}};
     products = LF_BF16, rungs_differ = true;
-    for (size_t i = 0; i < LF_COUNT(shapes); i++) {
-        const att_shape *s = &shapes[i];
+    for (size_t i = 0; i < LF_COUNT(kinds); i++) {
+        const att_shape *s = &kinds[i];
         int n = s->length[0] + s->length[1] + s->length[2] + s->length[3], ld = (s->heads + 2 * s->kv_heads) * s->dim;
         size_t work = (size_t)n * (2 * ld + s->heads * s->dim) + (size_t)(n / LF_KV_BLOCK + 4) * block_floats(s) + 64;
         kernel_case c = {"attention bf16", att_run, att_oracle, s, work, (size_t)n * (s->heads * s->dim + s->heads + ld), 1.5e-2, 0};
@@ -232,11 +236,11 @@ static void feed(lf_device *dev, const att_shape *s, att_batch *b, int step, boo
 static void chunks(void **state)
 {
     (void)state;
-    static const att_shape shapes[] = {{4, 2, 32, 3, {150, 64, 5}, false, 0, 0, false},
-                                       {6, 1, 20, 2, {130, 77}, false, 0, 0, false},
-                                       {2, 2, 64, 1, {129}, false, 0, 0, false},
-                                       {4, 2, 32, 2, {250, 70}, false, 30, 0, false},
-                                       {4, 2, 16, 2, {200, 65}, false, 100, 3.0f, true}};
+    static const att_shape shapes[] = {{4, 2, 32, 3, {150, 64, 5}, false, 0, 0, false, 0},
+                                       {6, 1, 20, 2, {130, 77}, false, 0, 0, false, 0},
+                                       {2, 2, 64, 1, {129}, false, 0, 0, false, 0},
+                                       {4, 2, 32, 2, {250, 70}, false, 30, 0, false, 0},
+                                       {4, 2, 16, 2, {200, 65}, false, 100, 3.0f, true, 0}};
     static const int steps[] = {1000, 7, 1, 64, 50};
     for (size_t i = 0; i < LF_COUNT(shapes); i++) {
         const att_shape *s = &shapes[i];
@@ -264,7 +268,7 @@ static void chunks(void **state)
 static void nan_stays_home(void **state)
 {
     (void)state;
-    static const att_shape s = {4, 2, 16, 2, {70, 70}, false, 0, 0, false};
+    static const att_shape s = {4, 2, 16, 2, {70, 70}, false, 0, 0, false, 0};
     size_t width = s.heads * s.dim, n = 140;
     float *work = malloc(sizeof(float) * (n * 400 + 5 * block_floats(&s))), *o = malloc(sizeof(float) * n * (width + 4));
     static att_batch b;
@@ -305,10 +309,10 @@ static void speed(void **state)
 {
     (void)state;
     SKIP_SPEED();
-    static const att_shape shapes[] = {{4, 4, 32, 4, {64, 64, 64, 64}, false, 0, 0, false},
-                                       {8, 4, 32, 4, {256, 256, 256, 256}, false, 0, 0, false},
-                                       {8, 8, 64, 1, {1024}, false, 0, 0, false},
-                                       {4, 4, 64, 1, {2048}, false, 0, 0, false}};
+    static const att_shape shapes[] = {{4, 4, 32, 4, {64, 64, 64, 64}, false, 0, 0, false, 0},
+                                       {8, 4, 32, 4, {256, 256, 256, 256}, false, 0, 0, false, 0},
+                                       {8, 8, 64, 1, {1024}, false, 0, 0, false, 0},
+                                       {4, 4, 64, 1, {2048}, false, 0, 0, false, 0}};
     static att_batch b;
     float *work = malloc(sizeof(float) * (20u << 20)), *out = malloc(sizeof(float) * (4u << 20));
     for (const char *const *isa = lf_isa_list(); *isa; isa++) {

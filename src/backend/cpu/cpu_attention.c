@@ -7,7 +7,8 @@
  *             dV += P^T dO, dK += dS^T (scale q), dQ += scale dS K
  *
  * With a soft cap S passes cap tanh(S / cap), with ALiBi each head adds its slope times the distance, with a window a row sees its last w
- * keys: one pass over the scores between the products (shape_scores), none when all three are off.
+ * keys: one pass over the scores between the products (lf__shape_scores), none when all three are off. Dropout multiplies P by a mask D of
+ * 0 and 1 / (1 - rate): O = (D P) V, dV = (D P)^T dO, dP = D (dO V^T); the sum l and rowsum(dO O) need no change.
  *
  * Blocks lie at absolute positions, so a row's arithmetic is the same whole, in chunks, token by token, alone or in a batch. What is
  * skipped (keys past the last position that a tile sees, blocks before its window) has P = 0 and would leave every sum as it is. */
@@ -54,29 +55,31 @@ static int visible_keys(int position, int block) { return LF_MAX(0, LF_MIN(LF_KV
 /* The first block that any of the rows from this position on sees. */
 static int first_block(const lf_attention *a, int position) { return a->window ? LF_MAX(0, position - a->window + 1) / LF_KV_BLOCK : 0; }
 
-/* The switches between q . k and the softmax, on a tile's scores of block b: cap, slopes, window. `head` is that of row 0. A row that
- * sees nothing of the block gets visible = 0. derivative [rows][SD]: what the cap multiplies gradients by; NULL forward. */
-static void shape_scores(const lf_kernels *k, const lf_attention *a, float *s, float *derivative, const int *position, int *visible,
-                         int rows, int b, int kv_head, int first)
+void lf__shape_scores(const lf_kernels *k, const lf_attention *a, float *s, float *slope, ptrdiff_t ld, const lf_score_rows *x)
 {
-    int group = a->n_heads / a->n_kv_heads, wide = 0;
-    for (int r = 0; r < rows; r++) wide = LF_MAX(wide, visible[r]);
-    for (int r = 0; r < rows; r++, s += SD) {
-        int from = position[r] - b * LF_KV_BLOCK; /* the row's own place, seen from the block */
-        if (a->cap > 0) k->softcap(s, derivative ? derivative + r * SD : NULL, a->cap, wide);
+    for (int r = 0; r < x->rows; r++, s += ld) {
+        int column, row = lf__task_row(a, x->seq, x->kv_head, x->first + r, &column), n = x->visible[r];
+        int from = a->positions[row] - x->begin; /* the row's own place, seen from the block */
+        if (a->cap > 0) k->softcap(s, slope ? slope + r * ld : NULL, a->cap, n);
         if (a->slopes) {
-            float distance[LF_KV_BLOCK];
-            for (int j = 0; j < LF_KV_BLOCK; j++) distance[j] = (float)(j - from);
-            k->axpy(s, distance, a->slopes[kv_head * group + (first + r) % group], wide);
+            float distance[LF_SCORES];
+            for (int j = 0; j < n; j++) distance[j] = (float)(j - from);
+            k->axpy(s, distance, a->slopes[column / a->head_dim], n);
         }
         if (!a->window) continue;
         int hidden = LF_MAX(0, from - a->window + 1);
-        if (hidden >= visible[r]) visible[r] = 0;
-        for (int j = 0; j < LF_MIN(hidden, visible[r]); j++) s[j] = -INFINITY;
+        if (hidden >= n) x->visible[r] = 0;
+        for (int j = 0; j < LF_MIN(hidden, n); j++) s[j] = -INFINITY;
     }
 }
 
-static bool has_switches(const lf_attention *a) { return a->cap > 0 || a->slopes || a->window; }
+void lf__drop_row(const lf_kernels *k, const lf_attention *a, float *mask, const lf_score_rows *x, int r)
+{
+    int column, row = lf__task_row(a, x->seq, x->kv_head, x->first + r, &column);
+    uint64_t place = (uint64_t)(a->drop.first_row + row) * (uint64_t)a->n_heads + (uint64_t)(column / a->head_dim);
+    k->drop_mask(mask, lf__rng_at(a->drop.seed, a->drop.stream, place), (uint32_t)x->begin, x->visible[r], lf__drop_threshold(a->drop.rate),
+                 lf__drop_keep(a->drop.rate));
+}
 
 /* ---- writing keys and values ------------------------------------------------------------------------------------------------ */
 typedef struct kv_job {
@@ -163,14 +166,6 @@ static att_tile carve_tile(float *p, const lf_attention *a)
     return t;
 }
 
-/* Row r of a task: its row in the batch and the offset of its head. */
-static int task_row(const lf_attention *a, int seq, int kv_head, int r, int *column)
-{
-    int group = a->n_heads / a->n_kv_heads;
-    *column = (kv_head * group + r % group) * a->head_dim;
-    return a->seq_start[seq] + r / group;
-}
-
 /* Rows first .. first+rows-1 of (seq, kv_head). */
 static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_tile *t, int seq, int kv_head, int first, int rows)
 {
@@ -178,7 +173,7 @@ static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_t
     float carry[ATT_ROWS];
     ptrdiff_t ldo = (ptrdiff_t)padded_dim(a);
     for (int r = 0; r < rows; r++) {
-        int row = task_row(a, seq, kv_head, first + r, &column);
+        int row = lf__task_row(a, seq, kv_head, first + r, &column);
         k->scale(t->q + (ptrdiff_t)r * d, a->q + row * a->ldq + column, a->scale, d);
         t->m[r] = -INFINITY, t->l[r] = 0.0f, position[r] = a->positions[row];
     }
@@ -187,15 +182,21 @@ static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_t
         const float *kb = block_k(a, seq, b, kv_head), *vb = kb + lf__kv_k_floats(d);
         int keys = visible_keys(last, b);
         small_gemm(k, t->s, SD, false, t->q, d, 1, kb, (ptrdiff_t)d * LF_PANEL, rows, (int)lf__round_up((size_t)keys, LF_PANEL), d);
+        lf_score_rows x = {seq, kv_head, first, rows, b * LF_KV_BLOCK, visible};
         for (int r = 0; r < rows; r++) visible[r] = visible_keys(position[r], b);
-        if (has_switches(a)) shape_scores(k, a, t->s, NULL, position, visible, rows, b, kv_head, first);
+        if (lf__has_switches(a)) lf__shape_scores(k, a, t->s, NULL, SD, &x);
         k->softmax_block(t->s, SD, visible, rows, t->m, t->l, carry);
+        for (int r = 0; r < rows && a->drop.rate > 0; r++) {
+            float mask[LF_KV_BLOCK];
+            lf__drop_row(k, a, mask, &x, r);
+            k->mul(t->s + r * SD, mask, visible[r]);
+        }
         for (int r = 0; r < rows; r++)
             if (b > begin && carry[r] != 1.0f) k->scale(t->o + r * ldo, t->o + r * ldo, carry[r], d);
         small_gemm(k, t->o, ldo, b > begin, t->s, SD, 1, vb, LF_KV_BLOCK * LF_PANEL, rows, d, keys);
     }
     for (int r = 0; r < rows; r++) {
-        int row = task_row(a, seq, kv_head, first + r, &column);
+        int row = lf__task_row(a, seq, kv_head, first + r, &column);
         k->scale(a->o + row * a->ldo + column, t->o + r * ldo, 1.0f / t->l[r], d);
         if (a->lse) a->lse[(ptrdiff_t)row * a->n_heads + column / d] = t->m[r] + (float)lf__ln((double)t->l[r]);
     }
@@ -261,6 +262,7 @@ typedef struct grad_task {
     float *v_columns; /* per block [LF_KV_BLOCK/32][head_dim][32]: values transposed */
     float *dk, *dv;   /* [positions][p] sums                                   */
     float *cap;       /* [ATT_ROWS][SD] derivative of the cap, where there is one */
+    float *drop;      /* [ATT_ROWS][SD] masks of dropout, where there is one      */
 } grad_task;
 
 static int blocks_of(int rows) { return (rows + LF_KV_BLOCK - 1) / LF_KV_BLOCK; }
@@ -275,7 +277,8 @@ static int longest_sequence(const lf_attention *a)
 static size_t backward_floats(const lf_attention *a, int longest)
 {
     size_t p = padded_dim(a), positions = (size_t)blocks_of(longest) * LF_KV_BLOCK;
-    size_t tile = forward_floats(a) + ATT_ROWS * ((a->cap > 0 ? 2 : 1) * SD + (size_t)a->head_dim + 2 * p);
+    size_t squares = 1 + (a->cap > 0) + (a->drop.rate > 0);
+    size_t tile = forward_floats(a) + ATT_ROWS * (squares * SD + (size_t)a->head_dim + 2 * p);
     return lf__round_up(tile, LF_ALIGN) + positions * (3 * p + (size_t)a->head_dim);
 }
 
@@ -292,7 +295,8 @@ static grad_task carve_task(float *at, const lf_attention *a, int longest)
     g.ds = at, at += ATT_ROWS * SD;
     g.t = carve_tile(at, a), at += forward_floats(a);
     g.d_o = at, at += ATT_ROWS * a->head_dim;
-    g.cap = at;
+    g.cap = at, at += a->cap > 0 ? ATT_ROWS * SD : 0;
+    g.drop = at;
     return g;
 }
 
@@ -334,7 +338,7 @@ static void backward_tile(const lf_kernels *k, const lf_attention_grad *g, const
     ptrdiff_t p = (ptrdiff_t)padded_dim(a);
     float *lse = w->t.m, *delta = w->t.l;
     for (int r = 0; r < rows; r++) {
-        int row = task_row(a, seq, kv_head, first + r, &column);
+        int row = lf__task_row(a, seq, kv_head, first + r, &column);
         float *q = w->t.q + (ptrdiff_t)r * d, *d_o = w->d_o + (ptrdiff_t)r * d;
         k->scale(q, a->q + row * a->ldq + column, a->scale, d);
         memcpy(d_o, g->d_o + row * g->lddo + column, (size_t)d * sizeof(float));
@@ -350,16 +354,22 @@ static void backward_tile(const lf_kernels *k, const lf_attention_grad *g, const
         ptrdiff_t at = (ptrdiff_t)b * LF_KV_BLOCK;
         small_gemm(k, w->t.s, SD, false, w->t.q, d, 1, block_k(a, seq, b, kv_head), (ptrdiff_t)d * LF_PANEL, rows, wide, d);
         small_gemm(k, w->ds, SD, false, w->d_o, d, 1, w->v_columns + at * d, (ptrdiff_t)d * LF_PANEL, rows, wide, d);
+        lf_score_rows x = {seq, kv_head, first, rows, b * LF_KV_BLOCK, visible};
         for (int r = 0; r < rows; r++) visible[r] = visible_keys(position[r], b);
-        if (has_switches(a)) shape_scores(k, a, w->t.s, w->cap, position, visible, rows, b, kv_head, first);
+        if (lf__has_switches(a)) lf__shape_scores(k, a, w->t.s, w->cap, SD, &x);
+        for (int r = 0; r < rows && a->drop.rate > 0; r++) {
+            lf__drop_row(k, a, w->drop + r * SD, &x, r);
+            k->mul(w->ds + r * SD, w->drop + r * SD, visible[r]);
+        }
         k->softmax_grad_block(w->t.s, w->ds, SD, visible, rows, lse, delta);
-        for (int r = 0; r < rows && a->cap > 0; r++) k->mul(w->ds + r * SD, w->cap + r * SD, keys);
+        for (int r = 0; r < rows && a->cap > 0; r++) k->mul(w->ds + r * SD, w->cap + r * SD, visible[r]);
+        for (int r = 0; r < rows && a->drop.rate > 0; r++) k->mul(w->t.s + r * SD, w->drop + r * SD, visible[r]);
         small_gemm(k, w->dv + at * p, p, true, w->t.s, 1, SD, w->do_panels, ATT_ROWS * LF_PANEL, keys, d, rows);
         small_gemm(k, w->dk + at * p, p, true, w->ds, 1, SD, w->q_panels, ATT_ROWS * LF_PANEL, keys, d, rows);
         small_gemm(k, w->t.o, p, b > begin, w->ds, SD, 1, w->k_rows + at * p, LF_KV_BLOCK * LF_PANEL, rows, d, keys);
     }
     for (int r = 0; r < rows; r++) {
-        int row = task_row(a, seq, kv_head, first + r, &column);
+        int row = lf__task_row(a, seq, kv_head, first + r, &column);
         (g->accumulate ? k->axpy : k->scale)(g->dq + row * g->lddqkv + column, w->t.o + r * p, a->scale, d);
     }
 }

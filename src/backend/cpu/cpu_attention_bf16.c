@@ -7,6 +7,7 @@
  *   backward: the same walk:        P = exp(S - lse), dP = dO V^T, dS = P (dP - rowsum(dO O)),
  *                                   dV += P^T dO, dK += dS^T (scale q), dQ += scale dS K
  *
+ * Soft cap, ALiBi, window and dropout as in cpu_attention.c; blocks before the window of a tile are left out.
  * S, P, dP, dS, the sums and the softmax are float; operands are rounded once, as they are packed. Memory is O(T): packed keys and values
  * and the sums of one task per worker. Strips of 12 rows skip the keys that none of them sees. */
 #include <math.h>
@@ -17,7 +18,7 @@
 
 enum {
     ROWS = 96,                  /* per tile: sums over rows are long enough to pay for loading and storing dK and dV */
-    KEYS = 128,                 /* per block                                                                         */
+    KEYS = LF_SCORES,           /* per block                                                                         */
     SD = KEYS + 16,             /* distance between rows of scores: no power of two                                  */
     PD = KEYS / 2 + LF_HALF,    /* the same in pairs                                                                 */
     STRIPS = KEYS / LF_MR16 + 1 /* of keys                                                                           */
@@ -42,7 +43,7 @@ typedef struct att_work {
     /* backward */
     lf_pair *k_rows, *v_columns;      /* K and V^T                          */
     float *dk, *dv;                   /* [positions][p] sums                */
-    float *ds;                        /* [ROWS][SD] dP, then dS             */
+    float *ds, *cap, *drop;           /* [ROWS][SD] dP, then dS; derivative of the cap; masks of dropout */
     lf_pair *d_o, *q_rows, *d_o_rows; /* dO as rows; Q and dO as panels     */
     lf_pair *p_strips, *ds_strips;    /* P^T and dS^T: strips of keys       */
 } att_work;
@@ -71,6 +72,8 @@ static size_t carve(att_work *w, char *at, const lf_attention *a, int longest, b
         {&w->dk, backward ? keys * p : 0},
         {&w->dv, backward ? keys * p : 0},
         {&w->ds, backward ? ROWS * SD : 0},
+        {&w->cap, backward && a->cap > 0 ? ROWS * SD : 0},
+        {&w->drop, backward && a->drop.rate > 0 ? ROWS * SD : 0},
         {&w->d_o, backward ? ROWS * half : 0},
         {&w->q_rows, backward ? ROWS / 2 * p : 0},
         {&w->d_o_rows, backward ? ROWS / 2 * p : 0},
@@ -123,18 +126,31 @@ static void strip_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c
     }
 }
 
-/* Row r of a task: its row in the batch and the offset of its head. */
-static int task_row(const lf_attention *a, int seq, int kv_head, int r, int *column)
-{
-    int group = a->n_heads / a->n_kv_heads;
-    *column = (kv_head * group + r % group) * a->head_dim;
-    return a->seq_start[seq] + r / group;
-}
-
-/* Keys of the block at `begin` that row r sees. */
+/* Keys of the block at `begin` that row r sees, from its first on: what the window hides of them is masked later. */
 static int visible_keys(const lf_attention *a, int r, int begin)
 {
     return LF_MAX(0, LF_MIN(KEYS, r / (a->n_heads / a->n_kv_heads) + 1 - begin));
+}
+
+/* The first key that row r sees, and the block that it is in. */
+static int first_key(const lf_attention *a, int r) { return a->window ? LF_MAX(0, r / (a->n_heads / a->n_kv_heads) - a->window + 1) : 0; }
+static int first_block(const lf_attention *a, int r) { return first_key(a, r) / KEYS * KEYS; }
+
+/* Keys of the block that any of the rows r .. r + mr - 1 sees, from its first on; 0 when the window of all begins behind it. */
+static int strip_keys(const lf_attention *a, int r, int mr, int begin)
+{
+    return first_key(a, r) >= begin + KEYS ? 0 : visible_keys(a, r + mr - 1, begin);
+}
+
+/* P of a strip as pairs: what dropout takes becomes zero; 1 / (1 - rate) is left to the end. */
+static void drop_pairs(const lf_kernels *k, const lf_attention *a, lf_pair *p, const lf_score_rows *x)
+{
+    float mask[KEYS + 1];
+    for (int r = 0; r < x->rows; r++, p += PD) {
+        lf__drop_row(k, a, mask, x, r);
+        mask[x->visible[r]] = 0.0f;
+        for (int j = 0; j < x->visible[r]; j += 2) p[j / 2] &= (mask[j] > 0 ? 0xffffu : 0) | (mask[j + 1] > 0 ? 0xffff0000u : 0);
+    }
 }
 
 static int strip_rows(int rows, int i) { return LF_MIN(LF_MR16, rows - i); }
@@ -144,30 +160,35 @@ static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_w
 {
     int d = a->head_dim, half = lf__pairs(d), p = padded(d, LF_PANEL), column, visible[ROWS];
     int n = a->seq_start[seq + 1] - a->seq_start[seq];
-    float carry[ROWS];
+    float carry[ROWS], keep = a->drop.rate > 0 ? lf__drop_keep(a->drop.rate) : 1.0f;
     for (int r = 0; r < rows; r++) {
-        int row = task_row(a, seq, kv_head, first + r, &column);
+        int row = lf__task_row(a, seq, kv_head, first + r, &column);
         k->scale(w->row, a->q + row * a->ldq + column, a->scale, d);
         k->pairs(w->q + r * half, w->row, d);
         w->m[r] = -INFINITY, w->l[r] = 0.0f;
     }
-    for (int begin = 0; visible_keys(a, first + rows - 1, begin) > 0; begin += KEYS) {
+    int start = first_block(a, first);
+    for (int begin = start; visible_keys(a, first + rows - 1, begin) > 0; begin += KEYS) {
         for (int i = 0; i < rows; i += LF_MR16) {
-            int mr = strip_rows(rows, i), keys = visible_keys(a, first + i + mr - 1, begin), wide = padded(keys, LF_PANEL);
-            if (keys == 0) continue;
+            int mr = strip_rows(rows, i), keys = strip_keys(a, first + i, mr, begin), wide = padded(keys, LF_PANEL);
             float *s = w->s + i * SD, *o = w->o + i * p;
+            if (keys == 0 && begin == start) memset(o, 0, (size_t)(mr * p) * sizeof *o);
+            if (keys == 0) continue;
             lf_pair *probs = w->p + i * PD;
+            lf_score_rows x = {seq, kv_head, first + i, mr, begin, visible};
             strip_gemm(k, s, SD, false, w->q + i * half, half, w->k_columns + begin / LF_PANEL * half * LF_PANEL, half, mr, wide, half);
             for (int r = 0; r < mr; r++) visible[r] = visible_keys(a, first + i + r, begin);
+            if (lf__has_switches(a)) lf__shape_scores(k, a, s, NULL, SD, &x);
             k->softmax16(probs, PD, s, SD, visible, mr, wide, w->m + i, w->l + i, carry);
+            if (a->drop.rate > 0) drop_pairs(k, a, probs, &x);
             for (int r = 0; r < mr; r++)
-                if (begin > 0 && carry[r] != 1.0f) k->scale(o + r * p, o + r * p, carry[r], d);
-            strip_gemm(k, o, p, begin > 0, probs, PD, w->v_rows + begin / 2 * LF_PANEL, lf__pairs(n), mr, d, lf__pairs(keys));
+                if (begin > start && carry[r] != 1.0f) k->scale(o + r * p, o + r * p, carry[r], d);
+            strip_gemm(k, o, p, begin > start, probs, PD, w->v_rows + begin / 2 * LF_PANEL, lf__pairs(n), mr, d, lf__pairs(keys));
         }
     }
     for (int r = 0; r < rows; r++) {
-        int row = task_row(a, seq, kv_head, first + r, &column);
-        k->scale(a->o + row * a->ldo + column, w->o + r * p, 1.0f / w->l[r], d);
+        int row = lf__task_row(a, seq, kv_head, first + r, &column);
+        k->scale(a->o + row * a->ldo + column, w->o + r * p, keep / w->l[r], d);
         if (a->lse) a->lse[(ptrdiff_t)row * a->n_heads + column / d] = w->m[r] + (float)lf__ln((double)w->l[r]);
     }
 }
@@ -182,16 +203,17 @@ static void forward_task(const att_job *j, const att_work *w, int seq, int kv_he
 }
 
 /* ---- backward ------------------------------------------------------------------------------------------------------------------ */
-/* sums[keys, d] += A^T B over the rows of the tile, A as strips of keys: the rows before the first that sees a strip are left out. */
+/* sums[keys, d] += A^T B over the rows of the tile, A as strips of keys: the rows before the first that sees a strip are left out, and
+ * those behind the last. */
 static void add_over_rows(const lf_kernels *k, const lf_attention *a, float *sums, const lf_pair *strips, const lf_pair *b, int begin,
                           int keys, int first, int rows)
 {
     int p = padded(a->head_dim, LF_PANEL), group = a->n_heads / a->n_kv_heads;
     for (int i = 0; i < keys; i += LF_MR16, strips += lf__strip_pairs(rows)) {
-        int skip = LF_MAX(0, LF_MIN(rows, (begin + i) * group - first)) / 2, kp = lf__pairs(rows) - skip;
-        if (kp > 0)
-            strip_gemm(k, sums + (begin + i) * p, p, true, strips + skip * LF_MR16, 0, b + skip * LF_PANEL, ROWS / 2, strip_rows(keys, i),
-                       a->head_dim, kp);
+        int skip = LF_MAX(0, LF_MIN(rows, (begin + i) * group - first)) / 2, mr = strip_rows(keys, i);
+        int end = a->window ? LF_MIN(rows, (begin + i + mr - 1 + a->window) * group - first) : rows, kp = lf__pairs(end) - skip;
+        if (end > 0 && kp > 0)
+            strip_gemm(k, sums + (begin + i) * p, p, true, strips + skip * LF_MR16, 0, b + skip * LF_PANEL, ROWS / 2, mr, a->head_dim, kp);
     }
 }
 
@@ -203,7 +225,7 @@ static void backward_tile(const att_job *j, const att_work *w, int seq, int kv_h
     int d = a->head_dim, half = lf__pairs(d), p = padded(d, LF_PANEL), column, visible[ROWS];
     int n = a->seq_start[seq + 1] - a->seq_start[seq];
     for (int r = 0; r < rows; r++) {
-        int row = task_row(a, seq, kv_head, first + r, &column);
+        int row = lf__task_row(a, seq, kv_head, first + r, &column);
         const float *x = g->d_o + row * g->lddo + column;
         k->scale(w->o + r * p, a->q + row * a->ldq + column, a->scale, d); /* dQ's place is free until the first product */
         k->pairs(w->q + r * half, w->o + r * p, d);
@@ -213,35 +235,45 @@ static void backward_tile(const att_job *j, const att_work *w, int seq, int kv_h
     }
     k->pack_rows16(w->q_rows, (ptrdiff_t)ROWS / 2 * LF_PANEL, w->o, p, d, rows);
     for (int r = 0; r < rows; r++) {
-        int row = task_row(a, seq, kv_head, first + r, &column);
+        int row = lf__task_row(a, seq, kv_head, first + r, &column);
         memcpy(w->o + r * p, g->d_o + row * g->lddo + column, (size_t)d * sizeof(float));
     }
     k->pack_rows16(w->d_o_rows, (ptrdiff_t)ROWS / 2 * LF_PANEL, w->o, p, d, rows);
 
-    for (int begin = 0; visible_keys(a, first + rows - 1, begin) > 0; begin += KEYS) {
+    int start = first_block(a, first);
+    for (int begin = start; visible_keys(a, first + rows - 1, begin) > 0; begin += KEYS) {
         int keys = visible_keys(a, first + rows - 1, begin), wide = padded(keys, LF_PANEL);
+        lf_score_rows x = {seq, kv_head, first, rows, begin, visible};
         for (int i = 0; i < rows; i += LF_MR16) {
-            int mr = strip_rows(rows, i), seen = padded(visible_keys(a, first + i + mr - 1, begin), LF_PANEL);
+            int mr = strip_rows(rows, i), seen = padded(strip_keys(a, first + i, mr, begin), LF_PANEL);
             ptrdiff_t at = (ptrdiff_t)begin / LF_PANEL * half * LF_PANEL;
             strip_gemm(k, w->s + i * SD, SD, false, w->q + i * half, half, w->k_columns + at, half, mr, seen, half);
             strip_gemm(k, w->ds + i * SD, SD, false, w->d_o + i * half, half, w->v_columns + at, half, mr, seen, half);
         }
         for (int r = 0; r < rows; r++) visible[r] = visible_keys(a, first + r, begin);
+        if (lf__has_switches(a)) lf__shape_scores(k, a, w->s, w->cap, SD, &x);
+        for (int r = 0; r < rows && a->drop.rate > 0; r++) {
+            lf__drop_row(k, a, w->drop + r * SD, &x, r);
+            k->mul(w->ds + r * SD, w->drop + r * SD, visible[r]);
+        }
         k->softmax_grad16(w->s, w->ds, SD, visible, rows, wide, w->m, w->l);
+        for (int r = 0; r < rows && a->cap > 0; r++) k->mul(w->ds + r * SD, w->cap + r * SD, visible[r]);
+        for (int r = 0; r < rows && a->drop.rate > 0; r++) k->mul(w->s + r * SD, w->drop + r * SD, visible[r]);
         k->pack_strips16(w->p_strips, w->s, SD, keys, rows);
         k->pack_strips16(w->ds_strips, w->ds, SD, keys, rows);
         add_over_rows(k, a, w->dv, w->p_strips, w->d_o_rows, begin, keys, first, rows);
         add_over_rows(k, a, w->dk, w->ds_strips, w->q_rows, begin, keys, first, rows);
         for (int i = 0; i < rows; i += LF_MR16) {
-            int mr = strip_rows(rows, i), seen = visible_keys(a, first + i + mr - 1, begin);
+            int mr = strip_rows(rows, i), seen = strip_keys(a, first + i, mr, begin);
+            if (seen == 0 && begin == start) memset(w->o + i * p, 0, (size_t)(mr * p) * sizeof *w->o);
             if (seen == 0) continue;
             for (int r = i; r < i + mr; r++) k->pairs(w->p + r * PD, w->ds + r * SD, seen);
-            strip_gemm(k, w->o + i * p, p, begin > 0, w->p + i * PD, PD, w->k_rows + begin / 2 * LF_PANEL, lf__pairs(n), mr, d,
+            strip_gemm(k, w->o + i * p, p, begin > start, w->p + i * PD, PD, w->k_rows + begin / 2 * LF_PANEL, lf__pairs(n), mr, d,
                        lf__pairs(seen));
         }
     }
     for (int r = 0; r < rows; r++) {
-        int row = task_row(a, seq, kv_head, first + r, &column);
+        int row = lf__task_row(a, seq, kv_head, first + r, &column);
         (g->accumulate ? k->axpy : k->scale)(g->dq + row * g->lddqkv + column, w->o + r * p, a->scale, d);
     }
 }

@@ -79,6 +79,8 @@ typedef struct lf_kernels {
     void (*mul)(float *y, const float *x, int64_t n);        /* y *= x */
     /* x = cap tanh(x / cap); slope = dx/dx before, 1 - tanh^2, where not NULL. */
     void (*softcap)(float *x, float *slope, float cap, int64_t n);
+    /* mask[j] = keep where lf__drop_word(key, first + j) >= threshold, else 0. */
+    void (*drop_mask)(float *mask, uint64_t key, uint32_t first, int n, uint32_t threshold, float keep);
     /* Rows of scores [rows][LF_KV_BLOCK], ld apart -> exp(s - m), 0 from visible[r] on. Updates the running maximum m and sum l of each
      * row; carry[r] is what its earlier output must be multiplied by. */
     void (*softmax_block)(float *s, ptrdiff_t ld, const int *visible, int rows, float *m, float *l, float *carry);
@@ -114,6 +116,15 @@ typedef struct lf_kernels {
 static inline ptrdiff_t lf__strip_floats(int kc, int mr) { return (ptrdiff_t)kc * mr + LF_HALF; }
 
 static inline ptrdiff_t lf__strip_pairs(int kc) { return (ptrdiff_t)lf__pairs(kc) * LF_MR16 + LF_HALF; }
+
+/* Word `column` of the stream of a row: what a 32-bit finalizer (Appleby, MurmurHash3) makes of a Weyl sequence, the key in both halves. */
+static inline uint32_t lf__drop_word(uint64_t key, uint32_t column)
+{
+    uint32_t h = (uint32_t)key + column * 0x9e3779b9u;
+    h = (h ^ h >> 16) * 0x85ebca6bu;
+    h = ((h ^ h >> 13) + (uint32_t)(key >> 32)) * 0xc2b2ae35u;
+    return h ^ h >> 16;
+}
 
 /* Each fills what it knows and leaves the rest as the rung below left it. */
 void lf__kernels_scalar(lf_kernels *k);
@@ -158,6 +169,30 @@ static inline int lf__half_column(const lf_panels *b, int p, int h, int *count)
 /* cpu_gemm_bf16.c: panels of bfloat16. */
 #define LF_PACK_PAIRS (128 * 528) /* of A per worker: what is packed together, in L2 beside a panel */
 void lf__cpu_gemm_bf16(lf_device *dev, const lf_gemm *g);
+
+/* cpu_attention.c: rows `first`.. of a task (one kv head of one sequence, row r = query r / group of its head r % group) against the keys
+ * from position `begin` on, of which row r sees visible[r], at most LF_SCORES. */
+#define LF_SCORES 128
+typedef struct lf_score_rows {
+    int seq, kv_head, first, rows, begin;
+    int *visible; /* [rows] */
+} lf_score_rows;
+/* Row r of a task: its row in the batch and the offset of its head. */
+static inline int lf__task_row(const lf_attention *a, int seq, int kv_head, int r, int *column)
+{
+    int group = a->n_heads / a->n_kv_heads;
+    *column = (kv_head * group + r % group) * a->head_dim;
+    return a->seq_start[seq] + r / group;
+}
+/* The switches between q . k and the softmax: cap, slopes, window. A row that sees nothing gets visible 0. slope [rows][ld]: what the cap
+ * multiplies gradients by; NULL forward. */
+void lf__shape_scores(const lf_kernels *k, const lf_attention *a, float *s, float *slope, ptrdiff_t ld, const lf_score_rows *x);
+static inline bool lf__has_switches(const lf_attention *a) { return a->cap > 0 || a->slopes || a->window; }
+/* What dropout multiplies the probabilities of row x->first + r by, x->visible[r] of them. */
+void lf__drop_row(const lf_kernels *k, const lf_attention *a, float *mask, const lf_score_rows *x, int r);
+/* 1 / (1 - rate) as the masks have it: a rate is a multiple of 2^-32. */
+static inline uint32_t lf__drop_threshold(float rate) { return (uint32_t)((double)rate * 4294967296.0); }
+static inline float lf__drop_keep(float rate) { return (float)(4294967296.0 / (4294967296.0 - lf__drop_threshold(rate))); }
 
 /* cpu_attention_bf16.c: attention whose products are of bfloat16, over plain rows. */
 void lf__cpu_attention_bf16(lf_device *dev, const lf_attention *a, void *scratch);

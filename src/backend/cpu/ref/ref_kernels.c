@@ -266,6 +266,11 @@ static void softcap(float *x, float *slope, float cap, int64_t n)
     }
 }
 
+static void drop_mask(float *mask, uint64_t key, uint32_t first, int n, uint32_t threshold, float keep)
+{
+    for (int j = 0; j < n; j++) mask[j] = lf__drop_word(key, first + (uint32_t)j) >= threshold ? keep : 0.0f;
+}
+
 static void softmax_block(float *s, ptrdiff_t ld, const int *visible, int rows, float *m, float *l, float *carry)
 {
     for (int r = 0; r < rows; r++, s += ld) {
@@ -342,6 +347,7 @@ void lf__kernels_scalar(lf_kernels *k)
                       .axpy = axpy,
                       .mul = mul,
                       .softcap = softcap,
+                      .drop_mask = drop_mask,
                       .softmax_block = softmax_block,
                       .softmax_grad_block = softmax_grad_block,
                       .read_loop = read_loop,

@@ -395,6 +395,11 @@ static void softcap(float *x, float *slope, float cap, int64_t n)
     });
 }
 
+static void drop_mask(float *mask, uint64_t key, uint32_t first, int n, uint32_t threshold, float keep)
+{
+    for (int j = 0; j < n; j++) mask[j] = lf__drop_word(key, first + (uint32_t)j) >= threshold ? keep : 0.0f;
+}
+
 LF_INLINE float softmax_row(float *s, int visible, float *m, float *l)
 {
     v16 low = v_set1(-INFINITY);
@@ -482,6 +487,7 @@ static void fill_row_kernels(lf_kernels *k)
     k->axpy = axpy;
     k->mul = mul;
     k->softcap = softcap;
+    k->drop_mask = drop_mask;
     k->softmax_block = softmax_block;
     k->softmax_grad_block = softmax_grad_block;
 }

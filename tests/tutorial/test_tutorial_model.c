@@ -109,7 +109,7 @@ static void test_oracle_weights(void **state)
             copy_weights(m, &w, &c, false);
             snprintf(path, sizeof path, "%s/io.safetensors", dirs[d]);
             lf_safetensors io = golden_open(path);
-            const lf_st_tensor *tokens = lf__safetensors_find(&io, "tokens");
+            const lf_file_tensor *tokens = lf__safetensors_find(&io, "tokens");
             int b = (int)tokens->shape[0], t = (int)tokens->shape[1];
             snprintf(path, sizeof path, "%s, %s", lf__path_name(dirs[d]), rungs[r]);
             compare(m, &w, &c, (const int32_t *)(const void *)tokens->data, golden_get(&io, "targets", NULL), b, t, path);

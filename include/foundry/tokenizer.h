@@ -37,7 +37,7 @@ typedef struct lf_tokenizer_train_options {
  * lf_tokenizer_free) or NULL. */
 lf_tokenizer *lf_tokenizer_train(const char *const *paths, int n_paths, const lf_tokenizer_train_options *options, lf_error *err);
 
-/* path: a folder with tokenizer.json, that file itself, or a folder with vocab.json + merges.txt. */
+/* path: tokenizer.json or a SentencePiece .model, or a folder with tokenizer.json, tokenizer.model or vocab.json + merges.txt. */
 lf_tokenizer *lf_tokenizer_load(const char *path, lf_error *err);
 /* GPT-2 style pair of files. */
 lf_tokenizer *lf_tokenizer_load_gpt2(const char *vocab_json, const char *merges_txt, lf_error *err);
@@ -47,7 +47,7 @@ void lf_tokenizer_free(lf_tokenizer **t);
 
 int lf_tokenizer_size(const lf_tokenizer *t);         /* ids are 0 .. size-1 */
 int lf_tokenizer_merges(const lf_tokenizer *t);       /* 0 for char          */
-const char *lf_tokenizer_mode(const lf_tokenizer *t); /* "bpe" or "char"     */
+const char *lf_tokenizer_mode(const lf_tokenizer *t); /* "bpe", "char", "sentencepiece-bpe", "unigram" */
 const char *lf_tokenizer_split(const lf_tokenizer *t);
 int32_t lf_tokenizer_end(const lf_tokenizer *t); /* id of the end-of-document token, -1 when none */
 /* SHA-256 (hex) over the tokens, merges, specials and rules: equal for equal behaviour, whatever the file's layout. */

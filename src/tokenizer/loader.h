@@ -32,5 +32,6 @@ int lf__loader_merge_line(lf_loader *l, const char *where, const char *line, siz
 lf_tokenizer *lf__loader_finish(lf_loader *l, int failed);
 
 lf_tokenizer *lf__load_json(const char *path, lf_error *err);
+lf_tokenizer *lf__sp_load(const char *path, lf_error *err); /* sp_model.c */
 
 #endif

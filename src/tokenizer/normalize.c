@@ -1,6 +1,6 @@
 /* normalize.c - normalizer steps: what a text becomes before it is cut into words. One row of lf__normalizers each; the names and fields
  * are those of Hugging Face's tokenizer.json. Pure functions of a step and a text, safe from any thread. */
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/sp.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -91,5 +91,11 @@ const lf_step_kind lf__normalizers[] = {
     {.type = "Prepend", .read = prepend_read, .write = prepend_write, .growth = prepend_growth, .map = prepend},
     {.type = "Replace", .read = lf__replace_read, .write = lf__replace_write, .growth = replace_growth, .map = lf__replace},
     {.type = "Strip", .read = strip_read, .write = strip_write, .map = strip},
+    {.type = "SentencePiece",
+     .read = lf__sp_step_read,
+     .write_as = lf__sp_step_write,
+     .release = lf__sp_step_release,
+     .growth = lf__sp_step_growth,
+     .map = lf__sp_step},
     {0},
 };

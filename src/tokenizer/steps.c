@@ -105,6 +105,10 @@ void lf__step_write_text(lf_buf *out, const char *field, const char *text)
 
 static void write_step(const lf_step *s, lf_buf *out)
 {
+    if (s->kind->write_as) {
+        s->kind->write_as(s, out);
+        return;
+    }
     lf__buf_printf(out, "{\"type\": \"%s\"", s->kind->type);
     if (s->kind->write) s->kind->write(s, out);
     lf__buf_puts(out, "}");

@@ -93,7 +93,7 @@ int lf__tokenizer_add(lf_tokenizer *t, const char *bytes, size_t n, int kind, lf
     if (lf__grow(&t->pool, &t->pool_cap, t->pool_len + n + 1, 1, err)) return -1;
     if (lf__grow(&t->start, &t->start_cap, (size_t)t->n + 2, sizeof *t->start, err)) return -1;
     if (lf__grow(&t->kind, &t->kind_cap, (size_t)t->n + 1, 1, err)) return -1;
-    if ((kind == LF_TOKEN_CONTROL || kind == LF_TOKEN_USER) &&
+    if ((kind == LF_TOKEN_CONTROL || (kind == LF_TOKEN_USER && !t->model->finds_users)) &&
         lf__tokenizer_add_rule(t, (lf_added){.id = t->n, .special = kind == LF_TOKEN_CONTROL}, err))
         return -1;
     memcpy(t->pool + t->pool_len, bytes, n);

@@ -69,9 +69,10 @@ typedef struct lf_step_kind {
     const char *type; /* Hugging Face's name: {"type": type, ...} */
     /* Fields of the JSON object into the step; may compile into step->data. NULL: the type alone says everything. */
     int (*read)(lf_step *step, const struct json_t *object, lf_error *err);
-    void (*write)(const lf_step *step, lf_buf *out); /* ", \"field\": value" for each field; NULL: none */
-    void (*release)(lf_step *step);                  /* step->data; NULL: there is none */
-    size_t (*growth)(const lf_step *step);           /* bytes that come out for one that goes in, at most; NULL: 1 */
+    void (*write)(const lf_step *step, lf_buf *out);    /* ", \"field\": value" for each field; NULL: none */
+    void (*write_as)(const lf_step *step, lf_buf *out); /* the whole object, where the type is not one of theirs; NULL: `write` */
+    void (*release)(lf_step *step);                     /* step->data; NULL: there is none */
+    size_t (*growth)(const lf_step *step);              /* bytes that come out for one that goes in, at most; NULL: 1 */
     /* One of the two, or neither where the type says nothing about a single token. map: what text becomes, appended to out (normalizers;
      * decoders, for the bytes of one token as they stand inside a text). cut: one piece into pieces (pre-tokenizers); begins: it is the
      * beginning of the whole text. They touch nothing but out: steps are shared by threads. */
@@ -154,8 +155,11 @@ typedef struct lf_token_model {
      * one word (a piece of the pre-tokenizer, or all there is). Calls lf__put. */
     int (*encode)(lf_encoding *e, const char *text, size_t n, const lf_split_rule *split);
     void (*done)(lf_encoding *e); /* e->room, which may be NULL; NULL: it has none */
+    /* The member "model" of tokenizer.json, without its name; NULL: BPE with t->merges. -1: Hugging Face's models cannot say it. */
+    int (*write)(const lf_tokenizer *t, lf_buf *out, lf_error *err);
+    bool finds_users; /* user tokens are no added tokens: the model finds them inside the normalized text */
 } lf_token_model;
-extern const lf_token_model lf__model_bpe, lf__model_char;
+extern const lf_token_model lf__model_bpe, lf__model_char, lf__model_sp_bpe, lf__model_unigram;
 
 struct lf_tokenizer {
     /* Tokens: bytes of id i are pool[start[i]] .. pool[start[i+1]-1], all kinds. In a byte-level vocabulary a normal token is the bytes
@@ -258,6 +262,8 @@ static inline const char *lf__token_bytes(const lf_tokenizer *t, uint32_t id, si
 /* ---- tokenizer_save.c: the stages as members of tokenizer.json, for the fingerprint; nothing for those that are only mode and split ---
  */
 void lf__tokenizer_write_stages(const lf_tokenizer *t, lf_buf *out);
+/* The member "model" of a BPE with these merges. Returns 0: what fails is in out. */
+int lf__tokenizer_write_bpe(const lf_tokenizer *t, lf_buf *out, const lf_merge *merges, size_t n_merges);
 
 /* ---- added.c, steps.c: the stages' own seal and work --------------------------------------------------------------------------------- */
 int lf__added_seal(lf_tokenizer *t, lf_error *err);

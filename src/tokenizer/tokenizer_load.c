@@ -51,7 +51,7 @@ static int32_t only_special(const lf_tokenizer *t)
 {
     int32_t only = -1;
     for (uint32_t id = 0; id < t->n; id++) {
-        if (!lf__is_special(t, id)) continue;
+        if (t->kind[id] != LF_TOKEN_CONTROL) continue;
         if (only >= 0) return -1;
         only = (int32_t)id;
     }
@@ -156,8 +156,19 @@ lf_tokenizer *lf_tokenizer_load_gpt2(const char *vocab_json, const char *merges_
     return t;
 }
 
+/* A SentencePiece model begins with its first piece, field 1 of wire type 2; JSON with a brace. */
+static lf_tokenizer *load_file(const char *path, lf_error *err)
+{
+    lf_map map;
+    if (lf__map_open(&map, path, err)) return NULL;
+    bool sentencepiece = map.size && map.data[0] == (1 << 3 | 2);
+    lf__map_close(&map);
+    return sentencepiece ? lf__sp_load(path, err) : lf__load_json(path, err);
+}
+
 lf_tokenizer *lf_tokenizer_load(const char *path, lf_error *err)
 {
+    static const char *const sentencepiece[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
     char json[LF_PATH_MAX], vocab[LF_PATH_MAX], merges[LF_PATH_MAX];
     if (!lf__path_is_dir(path)) {
         if (!lf__path_exists(path)) {
@@ -165,14 +176,19 @@ lf_tokenizer *lf_tokenizer_load(const char *path, lf_error *err)
             lf_error_hint(err, "foundry tokenizer train FILES... --vocab-size 4096 -o %s", path);
             return NULL;
         }
-        return lf__load_json(path, err);
+        return load_file(path, err);
     }
     if (lf__path_join(json, path, "tokenizer.json", err) || lf__path_join(vocab, path, "vocab.json", err) ||
         lf__path_join(merges, path, "merges.txt", err))
         return NULL;
     if (lf__path_exists(json)) return lf__load_json(json, err);
     if (lf__path_exists(vocab) && lf__path_exists(merges)) return lf_tokenizer_load_gpt2(vocab, merges, err);
-    lf_error_set(err, LF_E_NOT_FOUND, "%s: no tokenizer in this folder: expected tokenizer.json, or vocab.json and merges.txt", path);
+    for (size_t i = 0; i < LF_COUNT(sentencepiece); i++) {
+        if (lf__path_join(json, path, sentencepiece[i], err)) return NULL;
+        if (lf__path_exists(json)) return load_file(json, err);
+    }
+    lf_error_set(err, LF_E_NOT_FOUND,
+                 "%s: no tokenizer in this folder: expected tokenizer.json, tokenizer.model, or vocab.json and merges.txt", path);
     lf_error_hint(err, "foundry tokenizer train FILES... --vocab-size 4096 -o %s", path);
     return NULL;
 }

@@ -168,13 +168,13 @@ void lf__tokenizer_write_stages(const lf_tokenizer *t, lf_buf *out)
     write_stages(out, t);
 }
 
-static void write_tokenizer(lf_buf *out, lf_buf *key, const lf_tokenizer *t)
+int lf__tokenizer_write_bpe(const lf_tokenizer *t, lf_buf *out, const lf_merge *merges, size_t n_merges)
 {
-    lf__buf_puts(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  ");
-    write_stages(out, t);
-    lf__buf_puts(out, "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": ");
+    lf_buf key;
+    lf__buf_init(&key, LF_TOK_MAX_FILE);
+    lf__buf_puts(out, "{\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": ");
     if (t->role[LF_ROLE_UNK] >= 0)
-        put_key(out, key, t, (uint32_t)t->role[LF_ROLE_UNK]);
+        put_key(out, &key, t, (uint32_t)t->role[LF_ROLE_UNK]);
     else
         lf__buf_puts(out, "null");
     lf__buf_printf(out,
@@ -183,15 +183,27 @@ static void write_tokenizer(lf_buf *out, lf_buf *key, const lf_tokenizer *t)
                    yes(t->fuse_unk), yes(t->byte_fallback), yes(t->ignore_merges));
     for (uint32_t id = 0; id < t->n; id++) {
         lf__buf_puts(out, id ? ",\n      " : "\n      ");
-        put_key(out, key, t, id);
+        put_key(out, &key, t, id);
         lf__buf_printf(out, ": %u", id);
     }
     lf__buf_puts(out, "\n    },\n    \"merges\": [");
-    for (size_t i = 0; i < t->n_merges; i++) {
+    for (size_t i = 0; i < n_merges; i++) {
         lf__buf_puts(out, i ? ",\n      " : "\n      ");
-        put_merge(out, key, t, &t->merges[i]);
+        put_merge(out, &key, t, &merges[i]);
     }
-    lf__buf_puts(out, t->n_merges ? "\n    ]\n  }\n}\n" : "]\n  }\n}\n");
+    lf__buf_puts(out, n_merges ? "\n    ]\n  }" : "]\n  }");
+    lf__buf_release(&key);
+    return 0;
+}
+
+static int write_tokenizer(lf_buf *out, const lf_tokenizer *t, lf_error *err)
+{
+    lf__buf_puts(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  ");
+    write_stages(out, t);
+    lf__buf_puts(out, "  \"model\": ");
+    if (t->model->write ? t->model->write(t, out, err) : lf__tokenizer_write_bpe(t, out, t->merges, t->n_merges)) return -1;
+    lf__buf_puts(out, "\n}\n");
+    return 0;
 }
 
 static void write_config(lf_buf *out, const lf_tokenizer *t)
@@ -216,24 +228,22 @@ static void write_config(lf_buf *out, const lf_tokenizer *t)
 int lf_tokenizer_save(const lf_tokenizer *t, const char *dir, lf_error *err)
 {
     char path[LF_PATH_MAX];
-    lf_buf out, key;
+    lf_buf out;
     lf__buf_init(&out, LF_TOK_MAX_FILE);
-    lf__buf_init(&key, LF_TOK_MAX_FILE);
     bool made = !lf__path_exists(dir);
     int failed = lf__make_dirs(dir, err);
     for (int file = 0; file < 2 && !failed; file++) {
         lf__buf_reset(&out);
         if (file == 0)
-            write_tokenizer(&out, &key, t);
+            failed = write_tokenizer(&out, t, err);
         else
             write_config(&out, t);
-        failed = lf__path_join(path, dir, file ? "tokenizer_config.json" : "tokenizer.json", err);
+        failed = failed || lf__path_join(path, dir, file ? "tokenizer_config.json" : "tokenizer.json", err);
         if (!failed && out.failed)
             failed = lf_error_set(err, LF_E_LIMIT, "%s: the file would exceed %d MiB, or memory ran out", path, LF_TOK_MAX_FILE >> 20);
         if (!failed) failed = lf__write_file(path, out.data, out.len, err);
     }
     lf__buf_release(&out);
-    lf__buf_release(&key);
     if (failed && made) lf__remove_tree(dir, NULL);
     return failed ? -1 : 0;
 }

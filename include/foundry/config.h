@@ -16,6 +16,19 @@ extern "C" {
 #define LF_TEXT_MAX        256
 #define LF_CONFIG_PATH_MAX 1024
 
+/* Rotary positions stretched to longer contexts, under the names of Hugging Face's rope_scaling. */
+typedef struct lf_rope_scaling {
+    char rope_type[LF_TEXT_MAX];              /* default|linear|dynamic|llama3|yarn|longrope; "" = default            */
+    double factor;                            /* how many times longer                                                */
+    int64_t original_max_position_embeddings; /* context before stretching; 0 = max_position_embeddings   */
+    double low_freq_factor, high_freq_factor; /* llama3                                                   */
+    double beta_fast, beta_slow;              /* yarn: turns within the original context                  */
+    bool truncate;                            /* yarn: the ramp's ends are whole pairs                    */
+    double attention_factor;                  /* yarn, longrope: of cos and sin; 0 = by the paper's formula */
+    double mscale, mscale_all_dim;            /* yarn: parts of that formula; 0 = not used                */
+    char short_factor[LF_CONFIG_PATH_MAX], long_factor[LF_CONFIG_PATH_MAX]; /* longrope: a number a pair, "1|1.2" */
+} lf_rope_scaling;
+
 /* The model's numbers, under Hugging Face's names. */
 typedef struct lf_model_config {
     char model_type[LF_TEXT_MAX]; /* "llama" or "gpt2"   */
@@ -40,7 +53,10 @@ typedef struct lf_model_config {
     int64_t max_window_layers;      /* the first so many layers see all                                 */
     int64_t no_rope_layer_interval; /* every so many-th layer has no rotary positions; 0 = all have     */
     double partial_rotary_factor;   /* part of each head that turns; 0 = all of it                      */
-    bool alibi;                     /* linear biases by distance instead of rotary positions            */
+    lf_rope_scaling rope_scaling;
+    double rope_local_base_freq; /* rope_theta of layers with a window; 0 = that of all              */
+    bool fused_projections;      /* files hold q, k, v as one tensor, gate and up as another         */
+    bool alibi;                  /* linear biases by distance instead of rotary positions            */
     double attn_logit_softcapping, final_logit_softcapping;
     double query_pre_attn_scalar;       /* scores are divided by its root; 0 = head_dim                       */
     bool rms_norm_unit_offset;          /* norms multiply by 1 + weight                                       */

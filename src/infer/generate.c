@@ -94,7 +94,7 @@ static int session_open(session *s, const char *prompt, size_t prompt_bytes, con
     lf_kv *kv = &s->room.kv;
     kv->length = positions - rows;
     lf_batch shape = batch_of(s, s->tokens, rows, seq_start, &kv, &last);
-    int rc = lf__model_ctx_init(&s->work, s->model, &shape, false, err);
+    int rc = lf__model_ctx_init(&s->work, s->model, &shape, false, err) || lf__model_declare(&s->work, s->model, positions, err) ? -1 : 0;
     kv->length = 0;
     return rc;
 }

@@ -12,8 +12,8 @@ static int check_tokens(const lf_model *m, const int32_t *tokens, int n, int chu
     const lf_model_config *c = &m->config;
     if (n < 1 || chunk < 0)
         return lf_error_set(err, LF_E_ARGUMENT, "lf_model_logits: %d tokens in chunks of %d cannot be scored", n, chunk);
-    if (n > c->max_position_embeddings)
-        return lf_error_set(err, LF_E_LIMIT, "%d tokens are longer than the model's context of %" PRId64, n, c->max_position_embeddings);
+    if (n > lf__model_longest(m))
+        return lf_error_set(err, LF_E_LIMIT, "%d tokens are longer than the model's context of %" PRId64, n, lf__model_longest(m));
     for (int i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= c->vocab_size)
             return lf_error_set(err, LF_E_ARGUMENT, "token %d has id %" PRId32 "; the vocabulary ends at %" PRId64, i, tokens[i],
@@ -43,7 +43,7 @@ int lf_model_logits(lf_model *m, float *logits, const int32_t *tokens, int n, in
                       .out_rows = rows,
                       .n_out_rows = chunk};
     kv->length = n - chunk; /* the longest cache a chunk will see: what memory is measured for */
-    if (lf__model_ctx_init(&ctx, m, &batch, false, err)) goto done;
+    if (lf__model_ctx_init(&ctx, m, &batch, false, err) || lf__model_declare(&ctx, m, n, err)) goto done;
     kv->length = 0;
     for (int at = 0; at < n; at += chunk) {
         int take = LF_MIN(chunk, n - at);

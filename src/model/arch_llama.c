@@ -11,9 +11,10 @@ static const lf_param_row rows[] = {
     /* name                                               where                 rows          cols          init            decay  product            when              transposed */
     {"model.embed_tokens.weight",                         MODEL(embed),         LF_DIM_VOCAB, LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_TIED,   LF_ALWAYS,        false},
     {"model.layers.%d.input_layernorm.weight",            LAYER(attn_norm),     LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_ALWAYS,        false},
-    {"model.layers.%d.self_attn.q_proj.weight",           LAYER(qkv),           LF_DIM_Q,     LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_ALWAYS,        false},
-    {"model.layers.%d.self_attn.k_proj.weight",           LAYER(qkv),           LF_DIM_KV,    LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_ALWAYS,        false},
-    {"model.layers.%d.self_attn.v_proj.weight",           LAYER(qkv),           LF_DIM_KV,    LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_ALWAYS,        false},
+    {"model.layers.%d.self_attn.qkv_proj.weight",         LAYER(qkv),           LF_DIM_QKV,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_IF_FUSED,      false},
+    {"model.layers.%d.self_attn.q_proj.weight",           LAYER(qkv),           LF_DIM_Q,     LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_IF_SPLIT,      false},
+    {"model.layers.%d.self_attn.k_proj.weight",           LAYER(qkv),           LF_DIM_KV,    LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_IF_SPLIT,      false},
+    {"model.layers.%d.self_attn.v_proj.weight",           LAYER(qkv),           LF_DIM_KV,    LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN,  LF_IF_SPLIT,      false},
     {"model.layers.%d.self_attn.q_proj.bias",             LAYER(qkv_bias),      LF_DIM_Q,     LF_DIM_ONE,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,   LF_IF_QKV_BIAS,   false},
     {"model.layers.%d.self_attn.k_proj.bias",             LAYER(qkv_bias),      LF_DIM_KV,    LF_DIM_ONE,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,   LF_IF_QKV_BIAS,   false},
     {"model.layers.%d.self_attn.v_proj.bias",             LAYER(qkv_bias),      LF_DIM_KV,    LF_DIM_ONE,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,   LF_IF_QKV_BIAS,   false},
@@ -24,8 +25,9 @@ static const lf_param_row rows[] = {
     {"model.layers.%d.post_attention_layernorm.weight",   LAYER(attn_post),     LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_IF_SANDWICH,   false},
     {"model.layers.%d.pre_feedforward_layernorm.weight",  LAYER(mlp_norm),      LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_IF_SANDWICH,   false},
     {"model.layers.%d.post_attention_layernorm.weight",   LAYER(mlp_norm),      LF_DIM_ONE,   LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_IF_PLAIN_NORM, false},
+    {"model.layers.%d.mlp.gate_up_proj.weight",           LAYER(mlp_in),        LF_DIM_GATE_UP, LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PAIRED, LF_IF_FUSED,    false},
     {"model.layers.%d.mlp.gate_proj.weight",              LAYER(mlp_in),        LF_DIM_FFN,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PAIRED, LF_IF_GATED,      false},
-    {"model.layers.%d.mlp.up_proj.weight",                LAYER(mlp_in),        LF_DIM_FFN,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PAIRED, LF_ALWAYS,        false},
+    {"model.layers.%d.mlp.up_proj.weight",                LAYER(mlp_in),        LF_DIM_FFN,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PAIRED, LF_IF_SPLIT,      false},
     {"model.layers.%d.mlp.gate_proj.bias",                LAYER(mlp_in_bias),   LF_DIM_FFN,   LF_DIM_ONE,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,   LF_IF_GATE_BIAS,  false},
     {"model.layers.%d.mlp.up_proj.bias",                  LAYER(mlp_in_bias),   LF_DIM_FFN,   LF_DIM_ONE,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,   LF_IF_MLP_BIAS,   false},
     {"model.layers.%d.mlp.down_proj.weight",              LAYER(mlp_down),      LF_DIM_WIDTH, LF_DIM_FFN,   LF_INIT_OUTPUT, true,  LF_PRODUCT_PLAIN,  LF_ALWAYS,        false},
@@ -49,6 +51,14 @@ static lf_tensor *join(lf_ctx *ctx, const lf_model *m, lf_linear a, lf_weight *n
     return op_join(ctx, (lf_join){.x = h, .residual = a.residual, .drop = a.drop, .y = a.y});
 }
 
+/* The rotary table of a layer: none, that of layers with a window, the session's own, or the model's. */
+static const float *rope_of(const lf_ctx *ctx, const lf_model *m, int layer)
+{
+    if (!lf__layer_rotates(&m->config, layer)) return NULL;
+    if (m->rope_local && lf__layer_slides(&m->config, layer)) return m->rope_local;
+    return ctx->rope ? ctx->rope : m->rope;
+}
+
 /* y = x + attention(norm(x)), then y + mlp(norm(y)). */
 static void block(lf_ctx *ctx, lf_tensor *y, lf_tensor *x, void *model, int layer)
 {
@@ -66,10 +76,11 @@ static void block(lf_ctx *ctx, lf_tensor *y, lf_tensor *x, void *model, int laye
                              .n_kv_heads = kv_heads,
                              .head_dim = head_dim,
                              .rotary = m->rotary,
-                             .rope = lf__layer_rotates(c, layer) ? m->rope : NULL,
+                             .rope = rope_of(ctx, m, layer),
                              .q_norm = if_there(&w->q_norm),
                              .k_norm = if_there(&w->k_norm),
-                             .eps = eps});
+                             .eps = eps,
+                             .offset = offset});
     h = op_attention(ctx, (lf_attend){.qkv = h,
                                       .n_heads = heads,
                                       .n_kv_heads = kv_heads,

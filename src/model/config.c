@@ -205,8 +205,14 @@ static int check_model(const lf_config *c, lf_error *err)
     }
     if (gpt2 && kv != heads)
         return clash(c, "model.num_key_value_heads", "model.model_type", "must be 0 or the number of attention heads", err);
-    if (m->use_qk_norm && m->rms_norm_unit_offset)
-        return clash(c, "model.use_qk_norm", "model.rms_norm_unit_offset", "is not implemented for norms that multiply by 1 + weight", err);
+    if (m->fused_projections && (m->attention_bias || m->qkv_bias || m->mlp_bias || m->ungated_mlp))
+        return clash(c, "model.fused_projections",
+                     m->attention_bias ? "model.attention_bias"
+                     : m->qkv_bias     ? "model.qkv_bias"
+                     : m->mlp_bias     ? "model.mlp_bias"
+                                       : "model.ungated_mlp",
+                     "is not implemented with biases or without a gate", err);
+    if (rotary && lf__rope_check(m, lf__model_rotary(m), "model", err)) return -1;
     if (m->vocab_size && m->bos_token_id >= m->vocab_size)
         return clash(c, "model.bos_token_id", "model.vocab_size", "must be below the vocabulary's size", err);
     if (m->vocab_size && m->eos_token_id >= m->vocab_size)

@@ -11,34 +11,44 @@
 typedef struct family {
     const char *type, *architecture, *arch;
     const char *sets;  /* "key=value key=value": what holds when the file says nothing */
-    const char *reads; /* "key key": what the file may say */
-    bool tied;         /* tie_word_embeddings when the file says nothing */
+    const char *reads; /* "key key": which switches the file may hold */
     bool asks;         /* a window counts only with use_sliding_window */
 } family;
 
 /* clang-format off */
 static const family families[] = {
-    {"llama", "LlamaForCausalLM", "llama", "", "hidden_act attention_bias mlp_bias", false, false},
-    {"mistral", "MistralForCausalLM", "llama", "sliding_window=4096", "hidden_act sliding_window", false, false},
+    {"llama", "LlamaForCausalLM", "llama", "", "hidden_act attention_bias mlp_bias", false},
+    {"mistral", "MistralForCausalLM", "llama", "sliding_window=4096", "hidden_act sliding_window", false},
     {"qwen2", "Qwen2ForCausalLM", "llama", "qkv_bias=true sliding_window=4096 max_window_layers=28",
-        "hidden_act sliding_window sliding_window_pattern max_window_layers", false, true},
+        "hidden_act sliding_window sliding_window_pattern max_window_layers", true},
     {"qwen3", "Qwen3ForCausalLM", "llama", "use_qk_norm=true sliding_window=4096 max_window_layers=28",
-        "hidden_act attention_bias sliding_window sliding_window_pattern max_window_layers", false, true},
+        "hidden_act attention_bias sliding_window sliding_window_pattern max_window_layers", true},
     {"gemma2", "Gemma2ForCausalLM", "llama",
-        "hidden_act=gelu_pytorch_tanh sliding_window=4096 sliding_window_pattern=2 attn_logit_softcapping=50 final_logit_softcapping=30 "
-        "query_pre_attn_scalar=256 rms_norm_unit_offset=true sandwich_norm=true scale_embedding=true",
+        "tie_word_embeddings=true hidden_act=gelu_pytorch_tanh sliding_window=4096 sliding_window_pattern=2 attn_logit_softcapping=50 "
+        "final_logit_softcapping=30 query_pre_attn_scalar=256 head_dim=256 rms_norm_unit_offset=true sandwich_norm=true "
+        "scale_embedding=true",
         "hidden_act attention_bias sliding_window sliding_window_pattern max_window_layers attn_logit_softcapping final_logit_softcapping "
-        "query_pre_attn_scalar", true, false},
-    {"smollm3", "SmolLM3ForCausalLM", "llama", "no_rope_layer_interval=4",
-        "hidden_act attention_bias mlp_bias no_rope_layer_interval", true, true},
-    {"arcee", "ArceeForCausalLM", "llama", "hidden_act=relu2 ungated_mlp=true", "hidden_act attention_bias mlp_bias", false, false},
-    {"gpt2", "GPT2LMHeadModel", "gpt2", "hidden_act=gelu_new", "hidden_act", true, false},
+        "query_pre_attn_scalar", false},
+    {"gemma3_text", "Gemma3ForCausalLM", "llama",
+        "tie_word_embeddings=true hidden_act=gelu_pytorch_tanh sliding_window=4096 sliding_window_pattern=6 query_pre_attn_scalar=256 "
+        "head_dim=256 rope_theta=1000000 rope_local_base_freq=10000 max_position_embeddings=131072 rms_norm_unit_offset=true "
+        "sandwich_norm=true scale_embedding=true use_qk_norm=true",
+        "hidden_act attention_bias sliding_window sliding_window_pattern max_window_layers final_logit_softcapping query_pre_attn_scalar "
+        "rope_local_base_freq", false},
+    {"phi3", "Phi3ForCausalLM", "llama", "fused_projections=true rms_norm_eps=1e-5 max_position_embeddings=4096 eos_token_id=32000",
+        "hidden_act partial_rotary_factor sliding_window", false},
+    {"smollm3", "SmolLM3ForCausalLM", "llama", "tie_word_embeddings=true no_rope_layer_interval=4",
+        "hidden_act attention_bias mlp_bias no_rope_layer_interval", true},
+    {"arcee", "ArceeForCausalLM", "llama", "hidden_act=relu2 ungated_mlp=true", "hidden_act attention_bias mlp_bias", false},
+    {"gpt2", "GPT2LMHeadModel", "gpt2", "tie_word_embeddings=true hidden_act=gelu_new rms_norm_eps=1e-5", "hidden_act", false},
     {"foundry", "FoundryForCausalLM", "llama", "",
         "hidden_act ungated_mlp attention_bias qkv_bias mlp_bias sliding_window sliding_window_pattern max_window_layers "
-        "no_rope_layer_interval partial_rotary_factor alibi attn_logit_softcapping final_logit_softcapping query_pre_attn_scalar "
-        "rms_norm_unit_offset sandwich_norm scale_embedding use_qk_norm", false, false},
+        "no_rope_layer_interval partial_rotary_factor rope_local_base_freq fused_projections alibi attn_logit_softcapping "
+        "final_logit_softcapping query_pre_attn_scalar rms_norm_unit_offset sandwich_norm scale_embedding use_qk_norm", false},
 };
 /* clang-format on */
+
+#define ROPE "rope_scaling." /* begins the names of one group of switches */
 
 /* Every switch away from the plain architecture. */
 const char *const lf__model_switches[] = {"hidden_act",
@@ -51,6 +61,8 @@ const char *const lf__model_switches[] = {"hidden_act",
                                           "max_window_layers",
                                           "no_rope_layer_interval",
                                           "partial_rotary_factor",
+                                          "rope_local_base_freq",
+                                          "fused_projections",
                                           "alibi",
                                           "attn_logit_softcapping",
                                           "final_logit_softcapping",
@@ -59,6 +71,19 @@ const char *const lf__model_switches[] = {"hidden_act",
                                           "sandwich_norm",
                                           "scale_embedding",
                                           "use_qk_norm",
+                                          "rope_scaling.rope_type",
+                                          "rope_scaling.factor",
+                                          "rope_scaling.original_max_position_embeddings",
+                                          "rope_scaling.low_freq_factor",
+                                          "rope_scaling.high_freq_factor",
+                                          "rope_scaling.beta_fast",
+                                          "rope_scaling.beta_slow",
+                                          "rope_scaling.truncate",
+                                          "rope_scaling.attention_factor",
+                                          "rope_scaling.mscale",
+                                          "rope_scaling.mscale_all_dim",
+                                          "rope_scaling.short_factor",
+                                          "rope_scaling.long_factor",
                                           NULL};
 
 /* Other names of our keys, with the type that uses them. */
@@ -71,7 +96,16 @@ static const struct {
                {"gpt2", "intermediate_size", "n_inner"},
                {"gpt2", "rms_norm_eps", "layer_norm_epsilon"},
                {"gpt2", "hidden_act", "activation_function"},
-               {"gemma2", "hidden_act", "hidden_activation"}};
+               {"gemma2", "hidden_act", "hidden_activation"},
+               {"gemma3_text", "hidden_act", "hidden_activation"}};
+
+/* Where files of the newer spelling keep some of our keys, whatever their type. */
+static const struct {
+    const char *ours, *theirs;
+} moved[] = {{"rope_theta", "rope_parameters.rope_theta"},
+             {"rope_theta", "rope_parameters.full_attention.rope_theta"},
+             {"rope_local_base_freq", "rope_parameters.sliding_attention.rope_theta"},
+             {"partial_rotary_factor", "rope_parameters.partial_rotary_factor"}};
 
 /* Keys with our names: model.<name>. `needed`: no sensible guess exists. `fallback`: what transformers assumes when the key is absent. */
 static const struct {
@@ -106,16 +140,14 @@ static const struct {
     {"scale_attn_by_inverse_layer_idx", "false", "attention scaled by layer is not implemented"},
     {"add_cross_attention", "false", "only decoders are implemented"},
     {"qkv_bias", "false", "attention with biases is not implemented"},
-    {"rope_scaling.rope_type", "default", "scaled rotary positions are not implemented"},
-    {"rope_scaling.type", "default", "scaled rotary positions are not implemented"},
-    {"rope_scaling", "", "scaled rotary positions are not implemented"},
-    {"rope_parameters.rope_type", "default", "scaled rotary positions are not implemented"},
+    {"rope_parameters.sliding_attention.rope_type", "default", "stretched positions in layers with a window are not implemented"},
     {"rope_parameters.partial_rotary_factor", "1|1.0", "partial rotary positions are not implemented"},
     {"partial_rotary_factor", "1|1.0", "partial rotary positions are not implemented"},
     {"sliding_window", "", "sliding-window attention is not implemented"},
     {"logits_scaling", "1|1.0", "scaled logits are not implemented"},
     {"attn_logit_softcapping", "", "soft-capped attention is not implemented"},
     {"final_logit_softcapping", "", "soft-capped logits are not implemented"},
+    {"use_bidirectional_attention", "false", "attention to later tokens is not implemented"},
     {"is_encoder_decoder", "false", "only decoders are implemented"},
     {"quantization_config.", "", "quantized weights cannot be read yet"},
 };
@@ -166,7 +198,9 @@ static const char *const harmless[] = {
     "is_decoder",
     "tie_encoder_decoder",
     "cross_attention_hidden_size",
-    "rope_parameters.rope_theta",
+    "original_max_position_embeddings",
+    "_sliding_window_pattern",
+    "auto_map.",
     "sep_token_id",
     "decoder_start_token_id",
     "unsloth_fixed",
@@ -205,7 +239,10 @@ static const lf_doc_entry *find_key(const lf_doc *doc, const family *f, const ch
         const lf_doc_entry *e = find(doc, aliases[i].theirs);
         if (e) return e;
     }
-    return find(doc, key);
+    const lf_doc_entry *e = find(doc, key);
+    for (size_t i = 0; i < LF_COUNT(moved) && !e; i++)
+        if (strcmp(moved[i].ours, key) == 0) e = find(doc, moved[i].theirs);
+    return e;
 }
 
 /* Is key one of the words? */
@@ -215,6 +252,13 @@ static bool says(const char *words, const char *key)
     for (const char *p = words; *p; p += strcspn(p, " "), p += *p == ' ')
         if (strcspn(p, " ") == n && strncmp(p, key, n) == 0) return true;
     return false;
+}
+
+/* key without the prefix, where it has it. */
+static const char *after(const char *key, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(key, prefix, n) == 0 ? key + n : key;
 }
 
 /* The value that the family gives to key, or NULL. */
@@ -254,15 +298,16 @@ static int refuse_unsupported(const lf_doc *doc, const family *f, const char *pa
         const lf_doc_entry *e = &doc->entries[i];
         for (size_t row = 0; row < LF_COUNT(must_be); row++) {
             if (!covers(must_be[row].key, e->key) || e->is_null || one_of(must_be[row].values, e->value)) continue;
-            if (says(f->reads, e->key)) continue;
+            if (says(f->reads, e->key) || says(f->reads, after(e->key, "rope_parameters."))) continue;
             const char *values = must_be[row].values;
             return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: %s: expected %s, got \"%.64s\": %s", path, e->line, e->key,
                                 *values ? values : "null or nothing", e->value, must_be[row].what);
         }
     }
     /* A switch that others of the family have, in a file of a type that has not: which of the two is meant, nobody knows. */
-    static const char *const foreign[] = {"ungated_mlp",     "alibi",       "rms_norm_unit_offset", "sandwich_norm",
-                                          "scale_embedding", "use_qk_norm", "query_pre_attn_scalar"};
+    static const char *const foreign[] = {
+        "ungated_mlp",       "alibi",       "rms_norm_unit_offset",  "sandwich_norm",       "scale_embedding",
+        "fused_projections", "use_qk_norm", "query_pre_attn_scalar", "rope_local_base_freq"};
     for (size_t i = 0; i < LF_COUNT(foreign); i++) {
         char set[LF_TEXT_MAX];
         const lf_doc_entry *e = says(f->reads, foreign[i]) ? NULL : find(doc, foreign[i]);
@@ -282,7 +327,7 @@ static void warn_unknown(const lf_doc *doc, const family *f, const char *path)
     for (size_t i = 0; i < doc->n; i++) {
         const char *key = doc->entries[i].key;
         bool known = strncmp(key, "eos_token_id.", 13) == 0 || strncmp(key, "rope_scaling.", 13) == 0 ||
-                     says(f->reads, key); /* a default rope may carry numbers */
+                     strncmp(key, "rope_parameters.", 16) == 0 || says(f->reads, key);
         for (size_t row = 0; row < LF_COUNT(read_keys); row++) known |= strcmp(read_keys[row].name, key) == 0;
         for (size_t row = 0; row < LF_COUNT(aliases); row++)
             known |= strcmp(aliases[row].type, f->type) == 0 && strcmp(aliases[row].theirs, key) == 0;
@@ -300,6 +345,7 @@ static int read_switches(lf_config *c, const lf_doc *doc, const family *f, const
 {
     char key[LF_TEXT_MAX], origin[LF_CONFIG_PATH_MAX + 32], value[LF_TEXT_MAX];
     for (const char *const *name = lf__model_switches; *name; name++) {
+        if (after(*name, ROPE) != *name) continue; /* read_rope */
         const lf_doc_entry *e = says(f->reads, *name) ? find_key(doc, f, *name) : NULL;
         const char *set = set_by(f, *name, value, sizeof value);
         snprintf(key, sizeof key, "model.%s", *name);
@@ -311,6 +357,117 @@ static int read_switches(lf_config *c, const lf_doc *doc, const family *f, const
         if (strcmp(*name, "hidden_act") == 0 && strcmp(text, "swish") == 0) text = "silu";
         snprintf(origin, sizeof origin, "%.1000s:%d", path, (e ? e : find(doc, "model_type"))->line);
         if (lf__config_set(c, key, text, origin, err)) return -1;
+    }
+    return 0;
+}
+
+/* What a type of rope_scaling needs, and what it may have besides. */
+static const struct {
+    const char *type, *needs, *may;
+} rope_types[] = {
+    {"linear", "factor", ""},
+    {"dynamic", "factor", ""},
+    {"llama3", "factor low_freq_factor high_freq_factor", "original_max_position_embeddings"},
+    {"yarn", "", "factor original_max_position_embeddings beta_fast beta_slow truncate attention_factor mscale mscale_all_dim"},
+    {"longrope", "short_factor long_factor", "factor original_max_position_embeddings attention_factor"},
+};
+
+/* The entry of a key of rope_scaling in the spelling that counts: v4, v5 with rules by kind of layer, v5. */
+static const lf_doc_entry *find_rope(const lf_doc *doc, const char *name)
+{
+    static const char *const places[] = {ROPE, "rope_parameters.full_attention.", "rope_parameters."};
+    for (size_t i = 0; i < LF_COUNT(places); i++) {
+        char key[LF_TEXT_MAX];
+        bool used = false;
+        for (size_t k = 0; k < doc->n && !used; k++) used = after(doc->entries[k].key, places[i]) != doc->entries[k].key;
+        snprintf(key, sizeof key, "%s%s", places[i], name);
+        if (used) return find(doc, key);
+    }
+    return NULL;
+}
+
+/* One key of rope_scaling into its row: a scalar, or a list joined with '|'. *there: whether the file has it. */
+static int read_rope_key(lf_config *c, const lf_doc *doc, const char *path, const char *name, bool *there, lf_error *err)
+{
+    char key[LF_TEXT_MAX], origin[LF_CONFIG_PATH_MAX + 32], list[LF_CONFIG_PATH_MAX] = "", number[32];
+    const lf_doc_entry *e = find_rope(doc, name);
+    if (!e && strcmp(name, "rope_type") == 0) e = find_rope(doc, "type");
+    const char *text = e ? e->value : NULL;
+    for (int i = 0; !text || list[0]; i++) { /* numbers are read as float32 by everybody: nine digits say all of one */
+        snprintf(key, sizeof key, "%s.%d", name, i);
+        const lf_doc_entry *at = find_rope(doc, key);
+        double value;
+        if (!at) break;
+        snprintf(origin, sizeof origin, "%.1000s:%d: %s", path, at->line, name);
+        if (lf__parse_double(at->value, origin, 0, 1e6, &value, err)) return -1;
+        for (int digits = 6; digits <= 9; digits++) {
+            snprintf(number, sizeof number, "%.*g", digits, value);
+            double back;
+            if (lf__parse_double(number, "", 0, 1e6, &back, NULL) == 0 && (float)back == (float)value) break;
+        }
+        if (strlen(list) + strlen(number) + 2 > sizeof list)
+            return lf_error_set(err, LF_E_LIMIT, "%s: more than %d bytes of numbers", origin, LF_CONFIG_PATH_MAX - 1);
+        if (i) strcat(list, "|");
+        strcat(list, number);
+        e = at, text = list;
+    }
+    *there = text && !(e->is_null);
+    if (!*there) return 0;
+    if (strcmp(name, "rope_type") == 0 && strcmp(text, "su") == 0) text = "longrope"; /* its first name */
+    snprintf(key, sizeof key, "model." ROPE "%s", name);
+    snprintf(origin, sizeof origin, "%.1000s:%d", path, e->line);
+    return lf__config_set(c, key, text, origin, err);
+}
+
+/* rope_scaling: nothing, null and type default are plain positions, whatever numbers lie beside. */
+static int read_rope(lf_config *c, const lf_doc *doc, const family *f, const char *path, lf_error *err)
+{
+    char origin[LF_CONFIG_PATH_MAX + 32], key[LF_TEXT_MAX];
+    lf_rope_scaling *s = &c->model.rope_scaling;
+    size_t row = 0;
+    bool there = false;
+    snprintf(origin, sizeof origin, "%.1000s (absent)", path);
+    for (const char *const *name = lf__model_switches; *name; name++) {
+        if (after(*name, ROPE) == *name) continue;
+        snprintf(key, sizeof key, "model.%s", *name);
+        if (lf__config_set(c, key, lf__option_find(lf__config_options, key)->fallback, origin, err)) return -1;
+    }
+    if (strcmp(f->arch, "llama") != 0) return 0;
+    if (read_rope_key(c, doc, path, "rope_type", &there, err)) return -1;
+    if (strcmp(f->type, "phi3") == 0 && strcmp(s->rope_type, "yarn") == 0) snprintf(s->rope_type, sizeof s->rope_type, "longrope");
+    if (strcmp(s->rope_type, "default") == 0) return 0;
+    while (row + 1 < LF_COUNT(rope_types) && strcmp(rope_types[row].type, s->rope_type) != 0) row++;
+    for (const char *const *full = lf__model_switches; *full; full++) {
+        const char *name = after(*full, ROPE);
+        bool needed = says(rope_types[row].needs, name);
+        if (name == *full || !(needed || says(rope_types[row].may, name))) continue;
+        if (read_rope_key(c, doc, path, name, &there, err)) return -1;
+        if (needed && !there)
+            return lf_error_set(err, LF_E_CONFIG, "%s: \"rope_scaling\" is of type %s, but its \"%s\" is missing", path, s->rope_type,
+                                name);
+        if (!there && strcmp(name, "factor") == 0) s->factor = 0; /* by the contexts, below */
+    }
+    const lf_doc_entry *original = find(doc, "original_max_position_embeddings"); /* beside it, as in Phi-3: this one counts */
+    snprintf(origin, sizeof origin, "%.1000s:%d", path, original ? original->line : 0);
+    if (original && !original->is_null && says(rope_types[row].may, original->key) &&
+        lf__config_set(c, "model." ROPE "original_max_position_embeddings", original->value, origin, err))
+        return -1;
+    if (!(s->factor >= 1)) {
+        bool yarn = strcmp(s->rope_type, "yarn") == 0; /* longrope's attention factor comes from the contexts themselves */
+        s->factor = yarn ? (double)c->model.max_position_embeddings / (double)lf__rope_original(&c->model) : 1;
+        s->factor = LF_MAX(s->factor, 1);
+    }
+    for (size_t i = 0; i < doc->n; i++) {
+        const char *name = after(after(after(doc->entries[i].key, ROPE), "rope_parameters."), "full_attention.");
+        size_t n = strcspn(name, ".");
+        static const char *const fine[] = {"type", "rope_type", "rope_theta", "partial_rotary_factor", "sliding_attention", "finetuned"};
+        bool known = name == doc->entries[i].key || doc->entries[i].is_null;
+        for (size_t k = 0; k < LF_COUNT(fine) && !known; k++) known = strlen(fine[k]) == n && strncmp(fine[k], name, n) == 0;
+        for (const char *const *full = lf__model_switches; *full && !known; full++)
+            known = strlen(after(*full, ROPE)) == n && strncmp(after(*full, ROPE), name, n) == 0;
+        if (!known)
+            return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: %s: this key of scaled rotary positions (%s) is not known here", path,
+                                doc->entries[i].line, doc->entries[i].key, s->rope_type);
     }
     return 0;
 }
@@ -356,8 +513,7 @@ static int read_layers(lf_config *c, const lf_doc *doc, const family *f, const c
         return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: use_sliding_window: a sliding window in a model of type %s is not implemented",
                             path, asked->line, f->type);
     if (!on) m->sliding_window = m->sliding_window_pattern = m->max_window_layers = 0;
-    if (!on || !says(f->reads, "sliding_window_pattern") || find(doc, "sliding_window_pattern")) return 0;
-    if (!item(doc, "layer_types", 0)) return 0;
+    if (!on || !says(f->reads, "sliding_window_pattern") || !item(doc, "layer_types", 0)) return 0;
     int64_t first = run_of(doc, 0, layers, true), full = run_of(doc, first, layers, false), next = run_of(doc, full + 1, layers, false);
     m->max_window_layers = first;
     m->sliding_window_pattern = next < layers ? next - full : full < layers ? full + 1 : 0;
@@ -383,8 +539,8 @@ int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_err
         const char *name = read_keys[row].name;
         const lf_doc_entry *e = find_key(doc, f, name);
         if (!e && strcmp(name, "eos_token_id") == 0) e = find(doc, "eos_token_id.0"); /* a list of stops: the first ends documents */
-        if (!e && strcmp(name, "rope_theta") == 0) e = find(doc, "rope_parameters.rope_theta");
-        const char *text = e ? e->value : read_keys[row].fallback;
+        char set[LF_TEXT_MAX];
+        const char *fallback = set_by(f, name, set, sizeof set) ? set : read_keys[row].fallback, *text = e ? e->value : fallback;
         char four[32];
         if (strcmp(f->type, "gpt2") == 0 && strcmp(name, "intermediate_size") == 0 && (!e || e->is_null)) {
             snprintf(four, sizeof four, "%lld", (long long)LF_MIN(4 * c->model.hidden_size, 1048576));
@@ -392,18 +548,16 @@ int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_err
             if (lf__config_set(c, "model.intermediate_size", four, origin, err)) return -1;
             continue;
         }
-        if (!e && f->tied && strcmp(name, "tie_word_embeddings") == 0) text = "true";
-        if (!e && strcmp(f->type, "gpt2") == 0 && strcmp(name, "rms_norm_eps") == 0) text = "1e-5";
         snprintf(origin, sizeof origin, e ? "%.1000s:%d" : "%.1000s (absent)", path, e ? e->line : 0);
         if (!e && read_keys[row].needed) return lf_error_set(err, LF_E_CONFIG, "%s: \"%s\" is missing", path, name);
         if (e && e->is_null) {
             if (read_keys[row].needed) return lf_error_set(err, LF_E_CONFIG, "%s: %s is null, expected a number", origin, name);
-            text = strstr(name, "token_id") ? "-1" : read_keys[row].fallback;
+            text = strstr(name, "token_id") ? "-1" : fallback;
         }
         snprintf(key, sizeof key, "model.%s", name);
         if (lf__config_set(c, key, text, origin, err)) return -1;
     }
-    if (read_layers(c, doc, f, path, err)) return -1;
+    if (read_rope(c, doc, f, path, err) || read_layers(c, doc, f, path, err)) return -1;
     if (c->model.vocab_size == 0) return lf_error_set(err, LF_E_CONFIG, "%s: vocab_size: expected at least 1, got 0", path);
     warn_unknown(doc, f, path);
     return 0;
@@ -437,16 +591,67 @@ static void add_layers(lf_buf *b, const lf_model_config *m)
     lf__buf_puts(b, "],\n");
 }
 
+/* The keys of rope_scaling that its type has, each with a comma before it. */
+static void add_scaling(lf_buf *b, const lf_config *c)
+{
+    const char *type = c->model.rope_scaling.rope_type;
+    lf__buf_printf(b, "\"rope_type\": \"%s\"", type[0] ? type : "default");
+    for (size_t row = 0; row < LF_COUNT(rope_types); row++) {
+        if (strcmp(rope_types[row].type, type) != 0) continue;
+        for (const char *const *full = lf__model_switches; *full; full++) {
+            char key[LF_TEXT_MAX], value[LF_CONFIG_PATH_MAX];
+            const char *name = after(*full, ROPE);
+            snprintf(key, sizeof key, "model.%s", *full);
+            const lf_option *o = lf__option_find(lf__config_options, key);
+            lf__option_get(o, c, value, sizeof value);
+            bool original = strcmp(name, "original_max_position_embeddings") == 0, factor = strcmp(name, "factor") == 0;
+            bool needed = says(rope_types[row].needs, name) || (factor && strcmp(type, "yarn") == 0);
+            bool may = says(rope_types[row].may, name) && (original || strcmp(value, o->fallback) != 0);
+            if (name == *full || !(needed || may)) continue;
+            if (original)
+                lf__buf_printf(b, ", \"%s\": %lld", name, (long long)lf__rope_original(&c->model));
+            else if (o->type == LF_OPT_STRING) {
+                lf__buf_printf(b, ", \"%s\": [", name);
+                for (char *p = value; *p; p++) *p == '|' ? lf__buf_puts(b, ", ") : lf__buf_add(b, p, 1);
+                lf__buf_puts(b, "]");
+            } else
+                lf__buf_printf(b, ", \"%s\": %s%s", name, value, o->type == LF_OPT_DOUBLE && !strpbrk(value, ".e") ? ".0" : "");
+        }
+    }
+}
+
+/* Rotary positions in both spellings: rope_scaling beside rope_theta (v4), and rope_parameters (v5). */
+static void add_ropes(lf_buf *b, const lf_config *c, const family *f)
+{
+    const lf_model_config *m = &c->model;
+    bool scaled = m->rope_scaling.rope_type[0] && strcmp(m->rope_scaling.rope_type, "default") != 0,
+         local = says(f->reads, "rope_local_base_freq");
+    if (scaled && strcmp(f->type, "phi3") == 0)
+        lf__buf_printf(b, "  \"original_max_position_embeddings\": %lld,\n", (long long)lf__rope_original(m));
+    lf__buf_puts(b, scaled ? "  \"rope_scaling\": {" : "  \"rope_scaling\": null");
+    if (scaled) add_scaling(b, c), lf__buf_puts(b, "}");
+    lf__buf_printf(b, ",\n  \"rope_parameters\": {%s", local && m->rope_local_base_freq > 0 ? "\"full_attention\": {" : "");
+    add_scaling(b, c);
+    lf__buf_printf(b, ", \"rope_theta\": %.17g", m->rope_theta);
+    if (local && m->rope_local_base_freq > 0)
+        lf__buf_printf(b, "}, \"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": %.17g}", m->rope_local_base_freq);
+    else if (m->partial_rotary_factor < 1)
+        lf__buf_printf(b, ", \"partial_rotary_factor\": %.17g", m->partial_rotary_factor);
+    lf__buf_puts(b, "},\n");
+}
+
 /* Can a config.json of this family say what c computes? Every switch as the file can have it, or as the family sets it, or off. */
 static bool expresses(const family *f, const lf_config *c)
 {
+    const char *rope = c->model.rope_scaling.rope_type;
     if (strcmp(f->arch, c->model.model_type) != 0) return false;
+    if (strcmp(f->type, "phi3") == 0 && rope[0] && strcmp(rope, "default") != 0 && strcmp(rope, "longrope") != 0) return false;
     for (const char *const *name = lf__model_switches; *name; name++) {
         char key[LF_TEXT_MAX], value[LF_TEXT_MAX], set[LF_TEXT_MAX];
         snprintf(key, sizeof key, "model.%s", *name);
         const lf_option *o = lf__option_find(lf__config_options, key);
         const char *meant = set_by(f, *name, set, sizeof set);
-        if (says(f->reads, *name)) continue;
+        if (says(f->reads, *name) || after(*name, ROPE) != *name) continue;
         if (strcmp(lf__option_get(o, c, value, sizeof value), meant ? meant : o->fallback) != 0) return false;
     }
     return true;
@@ -494,8 +699,8 @@ int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err)
         else
             lf__buf_printf(&b, "%lld,\n", (long long)id);
     }
-    if (!gpt2) lf__buf_puts(&b, "  \"rope_scaling\": null,\n");
-    lf__buf_puts(&b, "  \"torch_dtype\": \"float32\",\n  \"use_cache\": true\n}\n");
+    if (!gpt2) add_ropes(&b, &full, f);
+    lf__buf_puts(&b, "  \"dtype\": \"float32\",\n  \"torch_dtype\": \"float32\",\n  \"use_cache\": true\n}\n");
     int rc = b.failed ? lf_error_set(err, LF_E_MEMORY, "%s: out of memory", path) : lf__write_file(path, b.data, b.len, err);
     lf__buf_release(&b);
     return rc;

@@ -60,8 +60,8 @@ int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
         if (!(switches[i].value >= switches[i].lo && switches[i].value <= switches[i].hi))
             return lf_error_set(err, LF_E_CONFIG, "%s: %s is %g; %g to %g is possible", where, switches[i].key, switches[i].value,
                                 switches[i].lo, switches[i].hi);
-    if (c->use_qk_norm && c->rms_norm_unit_offset)
-        return lf_error_set(err, LF_E_UNSUPPORTED, "%s: use_qk_norm with rms_norm_unit_offset is not implemented", where);
+    if (c->fused_projections && (c->attention_bias || c->qkv_bias || c->mlp_bias || c->ungated_mlp))
+        return lf_error_set(err, LF_E_UNSUPPORTED, "%s: fused_projections with biases or without a gate is not implemented", where);
     if (gpt2 && c->num_key_value_heads && c->num_key_value_heads != c->num_attention_heads)
         return lf_error_set(err, LF_E_CONFIG,
                             "%s: num_key_value_heads is %" PRId64 ", but gpt2 has as many as num_attention_heads (%" PRId64 ")", where,
@@ -70,6 +70,9 @@ int lf__model_check(const lf_model_config *c, const char *where, lf_error *err)
         return lf_error_set(err, LF_E_CONFIG, "%s: rms_norm_eps is %g; a number from 0 to 1 is possible", where, c->rms_norm_eps);
     if (!(c->rope_theta >= 1 && c->rope_theta <= 1e12))
         return lf_error_set(err, LF_E_CONFIG, "%s: rope_theta is %g; 1 to 1e12 is possible", where, c->rope_theta);
+    if (c->rope_local_base_freq != 0 && !(c->rope_local_base_freq >= 1 && c->rope_local_base_freq <= 1e12))
+        return lf_error_set(err, LF_E_CONFIG, "%s: rope_local_base_freq is %g; 0 or 1 to 1e12 is possible", where, c->rope_local_base_freq);
+    if (!gpt2 && lf__rope_check(c, lf__model_rotary(c), where, err)) return -1;
     if (!(c->initializer_range >= 0 && c->initializer_range <= 10))
         return lf_error_set(err, LF_E_CONFIG, "%s: initializer_range is %g; 0 to 10 is possible", where, c->initializer_range);
     return 0;
@@ -186,4 +189,5 @@ void lf__model_ctx_release(lf_model_ctx *c)
     lf__arena_release(&c->meta);
     lf__arena_release(&c->step);
     lf__arena_release(&c->scratch);
+    lf__arena_release(&c->rope);
 }

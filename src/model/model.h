@@ -18,6 +18,7 @@ typedef enum lf_dim {
     LF_DIM_Q,
     LF_DIM_KV,
     LF_DIM_QKV,
+    LF_DIM_GATE_UP,
     LF_DIM_HEAD,
     LF_DIM_CONTEXT
 } lf_dim;
@@ -45,7 +46,9 @@ typedef enum lf_when {
     LF_IF_MLP_BIAS,
     LF_IF_GATE_BIAS,
     LF_IF_SANDWICH,
-    LF_IF_PLAIN_NORM /* not sandwich */
+    LF_IF_PLAIN_NORM, /* not sandwich */
+    LF_IF_FUSED,      /* fused_projections: files hold q|k|v and gate|up as one tensor each */
+    LF_IF_SPLIT
 } lf_when;
 
 typedef struct lf_param_row {
@@ -93,6 +96,7 @@ struct lf_model {
     float *data;           /* first weight: all lie in a row, each on a multiple of 64 bytes */
     size_t n_floats;       /* of weights, padding included */
     float *rope;           /* [max_position_embeddings][rotary / 2][2], NULL without rotary positions */
+    float *rope_local;     /* the same for layers with a window, where these have a base of their own, or NULL */
     int rotary;            /* elements of a head that turn */
     float *slopes;         /* ALiBi: [num_attention_heads], or NULL */
     char dir[LF_PATH_MAX]; /* where it was loaded from, "" when new */
@@ -112,6 +116,7 @@ const lf_arch *lf__arch_find(const char *model_type); /* or NULL */
 /* The weight that turns activations into logits. */
 static inline lf_weight *lf__model_head(lf_model *m) { return m->config.tie_word_embeddings ? &m->embed : &m->head; }
 int lf__model_head_dim(const lf_model_config *c);
+int lf__model_rotary(const lf_model_config *c); /* elements of a head that turn: none with learned positions or ALiBi */
 lf_act lf__model_act(const lf_model_config *c);
 float lf__model_attention_scale(const lf_model_config *c);
 /* Does this layer see only the window; does it have rotary positions? */
@@ -125,6 +130,22 @@ extern const char *const lf__model_switches[];
 
 /* Can a model of these numbers exist at all? where: "model", or the file they came from. 0 or -1 with the key that is wrong. */
 int lf__model_check(const lf_model_config *c, const char *where, lf_error *err);
+
+/* ---- rope.c: rotary tables, plain and stretched ------------------------------------------------------------------------------- */
+enum { LF_ROPE_FACTORS = 512 }; /* pairs of the widest head */
+/* The context that training stretched from, or the whole one. */
+int64_t lf__rope_original(const lf_model_config *c);
+/* What cos and sin are multiplied with (yarn, longrope), or 1. */
+double lf__rope_attention_factor(const lf_model_config *c);
+/* inv [d / 2]: the angle by which pair i turns from one position to the next, in a session of `context` positions. local: of layers with
+ * a window and rope_local_base_freq. Returns the attention factor. */
+double lf__rope_frequencies(double *inv, const lf_model_config *c, int d, bool local, int64_t context);
+/* Do the numbers of rope_scaling say a table for heads of which d elements turn? 0 or -1 with the key that is wrong. */
+int lf__rope_check(const lf_model_config *c, int d, const char *where, lf_error *err);
+/* table [positions][rotary / 2][2]: cos, sin. */
+void lf__rope_fill(const lf_model *m, float *table, bool local, int64_t positions, int64_t context);
+/* The longest context that a session may declare: dynamic scaling has a table for any. */
+int64_t lf__model_longest(const lf_model *m);
 
 /* ---- params.c --------------------------------------------------------------------------------------------------------------------- */
 /* A model of this shape with zero weights. With `training`, gradients and backward panels too. products: LF_F32 or LF_BF16, what panels
@@ -154,12 +175,15 @@ int lf__model_forward(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float **l
  * its arenas by a dry run and reserves them. Release with lf__model_ctx_release. */
 typedef struct lf_model_ctx {
     lf_ctx ctx;
-    lf_arena meta, step, scratch;
+    lf_arena meta, step, scratch, rope;
     lf_tape tape;
 } lf_model_ctx;
 /* The batch's shape is what counts: n_tokens rows in n_seqs equal sequences; targets when scoring; kv when cached. For a dry model the
  * arenas stay measuring: what they would take, and nothing to run in. */
 int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool training, lf_error *err);
 void lf__model_ctx_release(lf_model_ctx *c);
+/* Fixes the rotary positions of a context that was just made to sessions of up to `context` positions (rope.c): with dynamic or longrope
+ * scaling it may get a table of its own. Without a call it is the model's, max_position_embeddings long. 0 or -1 (too long). */
+int lf__model_declare(lf_model_ctx *c, const lf_model *m, int64_t context, lf_error *err);
 
 #endif

@@ -21,6 +21,7 @@ static int dim(const lf_model_config *c, lf_dim d)
     case LF_DIM_Q: return (int)(c->num_attention_heads * c->head_dim);
     case LF_DIM_KV: return (int)(c->num_key_value_heads * c->head_dim);
     case LF_DIM_QKV: return (int)((c->num_attention_heads + 2 * c->num_key_value_heads) * c->head_dim);
+    case LF_DIM_GATE_UP: return (int)(2 * c->intermediate_size);
     case LF_DIM_HEAD: return (int)c->head_dim;
     case LF_DIM_CONTEXT: return (int)c->max_position_embeddings;
     }
@@ -66,11 +67,13 @@ static bool wanted(const lf_model_config *c, lf_when when)
     case LF_IF_QK_NORM: return c->use_qk_norm;
     case LF_IF_QKV_BIAS: return c->qkv_bias || c->attention_bias;
     case LF_IF_OUT_BIAS: return c->attention_bias;
-    case LF_IF_GATED: return !c->ungated_mlp;
+    case LF_IF_GATED: return !c->ungated_mlp && !c->fused_projections;
     case LF_IF_MLP_BIAS: return c->mlp_bias;
     case LF_IF_GATE_BIAS: return c->mlp_bias && !c->ungated_mlp;
     case LF_IF_SANDWICH: return c->sandwich_norm;
     case LF_IF_PLAIN_NORM: return !c->sandwich_norm;
+    case LF_IF_FUSED: return c->fused_projections;
+    case LF_IF_SPLIT: return !c->fused_projections;
     }
     return true;
 }
@@ -167,16 +170,16 @@ static void push_all(lf_model *m, lf_arena *weights, lf_arena *grads)
         w->backward = (lf_panels){.n = in, .k = out, .type = m->products};
         w->backward.data = lf__arena_push(weights, lf__panels_bytes(&w->backward));
     }
-    if (m->rotary) m->rope = lf__arena_push(weights, (size_t)m->config.max_position_embeddings * (size_t)m->rotary * sizeof(float));
+    size_t rope = (size_t)m->config.max_position_embeddings * (size_t)m->rotary * sizeof(float);
+    if (rope) m->rope = lf__arena_push(weights, rope);
+    if (rope && m->config.rope_local_base_freq > 0) m->rope_local = lf__arena_push(weights, rope);
     if (m->config.alibi) m->slopes = lf__arena_push(weights, (size_t)m->config.num_attention_heads * sizeof(float));
 }
 
-/* Elements of a head that turn: none with learned positions or ALiBi. */
-static int rotary_dim(const lf_model *m)
+int lf__model_rotary(const lf_model_config *c)
 {
-    const lf_model_config *c = &m->config;
-    if (m->arch == &lf__arch_gpt2 || c->alibi) return 0;
-    return (int)((double)c->head_dim * (c->partial_rotary_factor > 0 ? c->partial_rotary_factor : 1.0)) / 2 * 2;
+    if (strcmp(c->model_type, lf__arch_gpt2.name) == 0 || c->alibi) return 0;
+    return (int)((double)lf__model_head_dim(c) * (c->partial_rotary_factor > 0 ? c->partial_rotary_factor : 1.0)) / 2 * 2;
 }
 
 /* Press et al. 2022: powers of 2^(-8/n) for a power of two; other heads take every other one of the next power's. */
@@ -185,20 +188,6 @@ static void fill_slopes(lf_model *m)
     int heads = (int)m->config.num_attention_heads, n = 1;
     while (2 * n <= heads) n *= 2;
     for (int h = 0; h < heads; h++) m->slopes[h] = (float)lf__pow(2.0, h < n ? -8.0 * (h + 1) / n : -8.0 * (2 * (h - n) + 1) / (2 * n));
-}
-
-/* cos and sin of position p times theta^(-2i/d), in double, rounded once. */
-static void fill_rope(lf_model *m)
-{
-    int d = m->rotary;
-    for (int i = 0; i < d / 2; i++) {
-        double frequency = lf__pow(m->config.rope_theta, -2.0 * i / d);
-        for (int64_t p = 0; p < m->config.max_position_embeddings; p++) {
-            float *at = m->rope + (size_t)p * (size_t)d + 2 * (size_t)i;
-            at[0] = (float)lf__cos((double)p * frequency);
-            at[1] = (float)lf__sin((double)p * frequency);
-        }
-    }
 }
 
 lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool training, lf_dtype products, bool dry, lf_error *err)
@@ -216,7 +205,7 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
                      config->model_type);
         goto fail;
     }
-    m->rotary = rotary_dim(m);
+    m->rotary = lf__model_rotary(&m->config);
     if (list_params(m, err)) goto fail;
 
     lf_arena weights, grads;
@@ -235,7 +224,9 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
         if (lf__arena_init(&m->weights, "model", need, err)) goto fail;
         if (training && lf__arena_init(&m->grads, "gradient", need_grads, err)) goto fail;
         push_all(m, &m->weights, training ? &m->grads : NULL);
-        fill_rope(m);
+        int64_t context = m->config.max_position_embeddings;
+        if (m->rope) lf__rope_fill(m, m->rope, false, context, context);
+        if (m->rope_local) lf__rope_fill(m, m->rope_local, true, context, context);
         if (m->slopes) fill_slopes(m);
     }
     m->data = m->all[0]->t.data;

@@ -108,14 +108,14 @@ lf_tensor *op_linear(lf_ctx *ctx, lf_linear a)
 }
 
 /* ---- qkv --------------------------------------------------------------------------------------------------------------------------- */
-static lf_head_norm head_norm(const lf_qkv *a, float *x)
+static lf_head_norm head_norm(lf_ctx *ctx, const lf_qkv *a, float *x)
 {
     return (lf_head_norm){.x = x,
                           .ldx = a->y->cols,
                           .raw = a->raw,
                           .rstd = a->rstd,
-                          .w_q = a->q_norm->t.data,
-                          .w_k = a->k_norm->t.data,
+                          .w_q = lf__offset_weight(ctx, a->q_norm, a->offset),
+                          .w_k = lf__offset_weight(ctx, a->k_norm, a->offset),
                           .n = a->y->rows,
                           .n_q = a->n_heads,
                           .n_k = a->n_kv_heads,
@@ -130,12 +130,14 @@ static void op_qkv_backward(lf_ctx *ctx, void *args)
         ctx->device->ops->rope(ctx->device, a->y->grad, a->y->cols, ctx->batch->positions, a->rope, a->y->rows, a->n_heads + a->n_kv_heads,
                                a->head_dim, a->rotary, true);
     if (a->q_norm) {
-        lf_head_norm norm = head_norm(a, a->y->grad);
+        size_t mark = lf__arena_mark(ctx->scratch);
+        lf_head_norm norm = head_norm(ctx, a, a->y->grad);
         if (a->q_norm->t.needs_grad) {
             norm.dw_q = a->q_norm->t.grad, norm.beta_q = lf__tensor_beta(&a->q_norm->t);
             norm.dw_k = a->k_norm->t.grad, norm.beta_k = lf__tensor_beta(&a->k_norm->t);
         }
-        if (!ctx->dry) ctx->device->ops->head_norm_backward(ctx->device, &norm);
+        if (!ctx->dry && !lf__failed(ctx)) ctx->device->ops->head_norm_backward(ctx->device, &norm);
+        lf__arena_rewind(ctx->scratch, mark);
     }
     linear_backward(ctx, a->x, a->weight, a->bias, a->y->grad);
 }
@@ -153,9 +155,11 @@ lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a)
     }
     if (lf__failed(ctx)) return a.x;
     linear_forward(ctx, a.y, a.x, a.weight, a.bias, NULL, NULL);
-    if (a.q_norm && !ctx->dry) {
-        lf_head_norm norm = head_norm(&a, a.y->data);
-        ctx->device->ops->head_norm_forward(ctx->device, &norm);
+    if (a.q_norm) {
+        size_t mark = lf__arena_mark(ctx->scratch);
+        lf_head_norm norm = head_norm(ctx, &a, a.y->data);
+        if (!ctx->dry && !lf__failed(ctx)) ctx->device->ops->head_norm_forward(ctx->device, &norm);
+        lf__arena_rewind(ctx->scratch, mark);
     }
     if (a.rope && !ctx->dry)
         ctx->device->ops->rope(ctx->device, a.y->data, a.y->cols, ctx->batch->positions, a.rope, a.y->rows, a.n_heads + a.n_kv_heads,

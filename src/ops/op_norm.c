@@ -11,13 +11,12 @@
  * About 4 n c FLOPs and 8 n c bytes forward, twice that backward. Saves r (and m): x is an activation that stays anyway. */
 #include "ops/ops.h"
 
-/* w, or w + offset in scratch. */
-static const float *offset_weight(lf_ctx *ctx, const lf_rmsnorm *a)
+const float *lf__offset_weight(lf_ctx *ctx, const lf_weight *weight, float offset)
 {
-    const lf_tensor *w = &a->weight->t;
-    if (a->offset == 0) return w->data;
+    const lf_tensor *w = &weight->t;
+    if (offset == 0) return w->data;
     float *out = lf__ctx_push(ctx, ctx->scratch, (size_t)w->cols * sizeof *out);
-    for (int j = 0; out && !ctx->dry && j < w->cols; j++) out[j] = w->data[j] + a->offset;
+    for (int j = 0; out && !ctx->dry && j < w->cols; j++) out[j] = w->data[j] + offset;
     return out;
 }
 
@@ -29,7 +28,7 @@ static void norm_backward(lf_ctx *ctx, void *args)
     if (!dx || lf__failed(ctx)) return;
     int beta_x = lf__tensor_beta(a->x), beta_w = w->needs_grad ? lf__tensor_beta(w) : 0;
     size_t mark = lf__arena_mark(ctx->scratch);
-    const float *weight = offset_weight(ctx, a);
+    const float *weight = lf__offset_weight(ctx, a->weight, a->offset);
     if (!ctx->dry && !lf__failed(ctx))
         ctx->device->ops->rmsnorm_backward(ctx->device, dx, w->needs_grad ? w->grad : NULL, a->y->grad, a->x->data, weight, a->rstd,
                                            a->x->rows, a->x->cols, beta_x, beta_w);
@@ -45,7 +44,7 @@ lf_tensor *op_rmsnorm(lf_ctx *ctx, lf_rmsnorm a)
     if (ctx->tape) a.rstd = lf__ctx_push(ctx, ctx->step, (size_t)a.x->rows * sizeof(float));
     if (lf__failed(ctx)) return a.x;
     size_t mark = lf__arena_mark(ctx->scratch);
-    const float *weight = offset_weight(ctx, &a);
+    const float *weight = lf__offset_weight(ctx, a.weight, a.offset);
     if (!ctx->dry && !lf__failed(ctx))
         ctx->device->ops->rmsnorm_forward(ctx->device, a.y->data, a.rstd, a.x->data, weight, a.x->rows, a.x->cols, a.eps);
     lf__arena_rewind(ctx->scratch, mark);

@@ -61,6 +61,7 @@ typedef struct lf_ctx {
     lf_dtype products;             /* LF_BF16: attention rounds its operands, too (weights know for themselves)     */
     bool recompute;                /* with a tape: the insides of a block are made again on the way back            */
     bool dry;                      /* allocate and check, compute nothing: how memory is forecast                   */
+    const float *rope;             /* rotary table of a session whose declared context wants its own, or NULL       */
     float *stream[2];              /* two buffers by turns: the residual stream itself, or with a tape its gradient */
     int streams;                   /* stream tensors made since lf__ctx_begin                                       */
     float z_loss, label_smoothing; /* what a training adds to its loss; 0 elsewhere                     */
@@ -126,6 +127,8 @@ typedef struct lf_rmsnorm {
     float *rstd; /* saved: [rows] */
 } lf_rmsnorm;
 lf_tensor *op_rmsnorm(lf_ctx *ctx, lf_rmsnorm a);
+/* What the norms' kernels multiply with: the weight as it lies, or weight + offset in scratch. */
+const float *lf__offset_weight(lf_ctx *ctx, const lf_weight *weight, float offset);
 
 /* y = w * (x - mean) / sqrt(variance + eps) + b, each row by itself (Ba et al. 2016). */
 typedef struct lf_layernorm {
@@ -174,7 +177,7 @@ typedef struct lf_qkv {
     int n_heads, n_kv_heads, head_dim, rotary;
     const float *rope;          /* table as in lf_rope; NULL: not rotated */
     lf_weight *q_norm, *k_norm; /* [head_dim], or NULL: no normalization */
-    float eps;                  /* of the normalization */
+    float eps, offset;          /* of the normalization, as in lf_rmsnorm */
     lf_tensor *y;
     float *raw,
         *rstd; /* saved with norms: q | k before them [n, (n_heads + n_kv_heads) * head_dim], and per head [n, n_heads + n_kv_heads] */

@@ -24,7 +24,7 @@ int lf__evaluator_init(lf_evaluator *e, lf_model *model, int rows, int seq_len, 
         e->seq_start[++shape.n_seqs] = LF_MIN(at + seq_len, rows);
     }
     for (int i = 0; i < rows; i++) e->positions[i] = i % seq_len;
-    return lf__model_ctx_init(&e->ctx, model, &shape, false, err);
+    return lf__model_ctx_init(&e->ctx, model, &shape, false, err) || lf__model_declare(&e->ctx, model, seq_len, err) ? -1 : 0;
 }
 
 void lf__evaluator_release(lf_evaluator *e)

@@ -116,7 +116,7 @@ static int set_up(lf_trainer *t, bool evaluates, bool recompute, bool staged, bo
     for (int w = 0; w < b->windows; w++) b->n_starts[w] = 1;
     for (int i = 0; i < b->windows * b->seq_len; i++) b->positions[i] = i % b->seq_len;
     lf_batch shape = micro_batch(b, 0, 1.0f);
-    if (lf__model_ctx_init(&t->ctx, t->model, &shape, true, err)) return -1;
+    if (lf__model_ctx_init(&t->ctx, t->model, &shape, true, err) || lf__model_declare(&t->ctx, t->model, b->seq_len, err)) return -1;
     t->ctx.ctx.seed = (uint64_t)c->train.seed;
     t->ctx.ctx.z_loss = (float)c->train.z_loss, t->ctx.ctx.label_smoothing = (float)c->train.label_smoothing;
     return evaluates ? lf__evaluator_init(&t->evaluator, t->model, LF_MAX(shape.n_tokens, b->seq_len), b->seq_len, err) : 0;

@@ -86,7 +86,7 @@ cp noise.bin hf-noise/$weights
 rm hf-none/$weights
 sed -i 's/"num_attention_heads": 2/"num_attention_heads": 3/' hf-heads/config.json
 sed -i 's/"hidden_size": 32/"hidden_size": 64/' hf-wide/config.json
-sed -i 's/"rope_scaling": null/"rope_scaling": {"type": "linear", "factor": 2.0}/' hf-rope/config.json
+sed -i 's/"rope_scaling": null/"rope_scaling": {"type": "mrope", "factor": 2.0}/' hf-rope/config.json
 sed -i 's/"model_type": "llama"/"model_type": "mamba"/' hf-type/config.json
 truncate -s 100 hf-json/config.json
 rm hf-noconfig/config.json

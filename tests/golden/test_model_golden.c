@@ -21,10 +21,18 @@ static const variant variants[] = {
     {GOLDEN "qwen3", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "qwen2", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "llama_bias", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "llama_linear", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "llama_dynamic", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "llama_llama3", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "llama_yarn", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "mistral", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "mistral", "packed_io.safetensors", "packed_grads.safetensors", true},
     {GOLDEN "smollm3", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "gemma2", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "gemma3", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "phi3", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "phi3_short", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "phi3_long", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "gpt2", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "gpt2", "packed_io.safetensors", "packed_grads.safetensors", true},
 };
@@ -64,7 +72,7 @@ static void check_variant(const variant *v, const char *isa, int threads)
     golden_batch g = batch_of(&io, v->packed, &b, &t);
 
     lf_model_ctx c;
-    if (lf__model_ctx_init(&c, m, &g.batch, true, &err)) fail_msg("%s", err.message);
+    if (lf__model_ctx_init(&c, m, &g.batch, true, &err) || lf__model_declare(&c, m, t, &err)) fail_msg("%s", err.message);
     float *nll = calloc((size_t)g.batch.n_tokens, sizeof *nll);
     lf__model_clear_grads(m);
     double loss = lf__model_loss(m, &c.ctx, &g.batch, nll) * (double)g.batch.loss_scale;
@@ -87,7 +95,7 @@ static void check_variant(const variant *v, const char *isa, int threads)
     for (int i = 0; i < g.batch.n_tokens; i++) rows[i] = i;
     lf_batch forward = g.batch;
     forward.targets = NULL, forward.out_rows = rows, forward.n_out_rows = g.batch.n_tokens;
-    if (lf__model_ctx_init(&c, m, &forward, false, &err)) fail_msg("%s", err.message);
+    if (lf__model_ctx_init(&c, m, &forward, false, &err) || lf__model_declare(&c, m, t, &err)) fail_msg("%s", err.message);
     float *logits;
     size_t n;
     const float *expected = golden_get(&io, "logits", &n);
@@ -133,7 +141,7 @@ static void test_bf16(void **state)
                 int b, t;
                 golden_batch g = batch_of(&io, v->packed, &b, &t);
                 lf_model_ctx c;
-                if (lf__model_ctx_init(&c, m, &g.batch, true, &err)) fail_msg("%s", err.message);
+                if (lf__model_ctx_init(&c, m, &g.batch, true, &err) || lf__model_declare(&c, m, t, &err)) fail_msg("%s", err.message);
                 double loss = lf__model_loss(m, &c.ctx, &g.batch, NULL) * (double)g.batch.loss_scale, worst = 0;
                 if (lf__failed(&c.ctx)) fail_msg("%s", c.ctx.error.message);
                 for (int p = 0; p < m->n_params; p++) {
@@ -143,7 +151,7 @@ static void test_bf16(void **state)
                     if (!(e <= 1.5e-1)) fail_msg("%s %s: bf16 gradient of %s: relative norm %.3g", v->dir, rungs[r], q->name, e);
                     worst = fmax(worst, e);
                 }
-                if (fabs(loss / (double)wanted - 1) > 1e-3)
+                if (fabs(loss / (double)wanted - 1) > 2e-3)
                     fail_msg("%s %s: bf16 loss %.9g, expected %.9g", v->io, rungs[r], loss, (double)wanted);
                 if (threads == 1) {
                     print_message("%-12s %-22s %s, bf16: loss %.1e, gradients %.1e\n", lf__path_name(v->dir), v->io, rungs[r],

@@ -259,8 +259,13 @@ static void hugging_face(void **state)
               {OTHER("gemma2", ", \"layer_types\": [\"full_attention\", \"chunked_attention\"]"), "layer_types"},
               {HF(", \"alibi\": true"), "alibi: expected nothing, got \"true\": a model of type llama does not have it"},
               {OTHER("gpt2", ", \"scale_attn_weights\": false"), "scale_attn_weights: expected true"},
-              {HF(", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}"), "rope_scaling.type: expected default, got \"linear\""},
-              {HF(", \"rope_parameters\": {\"rope_type\": \"yarn\"}"), "rope_parameters.rope_type"},
+              {HF(", \"rope_scaling\": {\"type\": \"linear\"}"), "\"factor\" is missing"},
+              {HF(", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 0.5}"), "factor: expected a number from 1"},
+              {HF(", \"rope_parameters\": {\"rope_type\": \"mrope\", \"mrope_section\": [1]}"), "rope_type: expected one of default"},
+              {HF(", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"bend\": 3}"), "rope_scaling.bend: this key"},
+              {HF(", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, \"x\"], \"long_factor\": [1]}"), "short_factor"},
+              {HF(", \"rope_local_base_freq\": 1e4"), "a model of type llama does not have it"},
+              {OTHER("gemma3_text", ", \"use_bidirectional_attention\": true"), "attention to later tokens"},
               {HF(", \"quantization_config\": {\"bits\": 4}"), "quantization_config.bits"},
               {HF(", \"sliding_window\": 9"), "sliding_window"},
               {HF(", \"num_key_value_heads\": 0.5"), "num_key_value_heads"},
@@ -317,6 +322,34 @@ static void hugging_face(void **state)
                      (int)m->no_rope_layer_interval);
     }
 
+    /* Stretched positions in both spellings; a plain table may lie beside numbers that mean nothing. */
+    static const struct {
+        const char *text, *type;
+        double factor, theta, local;
+    } ropes[] = {{HF(", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}"), "linear", 2, 1e4, 0},
+                 {HF(", \"rope_parameters\": {\"rope_type\": \"dynamic\", \"factor\": 3, \"rope_theta\": 5e4}"), "dynamic", 3, 5e4, 0},
+                 {HF(", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, \"rope_parameters\": {\"rope_type\": \"default\"}"),
+                  "linear", 2, 1e4, 0},
+                 {HF(", \"rope_scaling\": {\"rope_type\": \"default\", \"factor\": 7}"), "default", 1, 1e4, 0},
+                 {HF(", \"rope_scaling\": {\"rope_type\": \"yarn\", \"original_max_position_embeddings\": 512}"), "yarn", 4, 1e4, 0},
+                 {OTHER("gemma3_text", ", \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8}, \"rope_theta\": 2e6"), "linear", 8,
+                  2e6, 1e4},
+                 {OTHER("gemma3_text",
+                        ", \"rope_parameters\": {\"full_attention\": {\"rope_type\": \"linear\", \"factor\": 8, \"rope_theta\": 3e6}, "
+                        "\"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": 7}}"),
+                  "linear", 8, 3e6, 7},
+                 {OTHER("phi3", ", \"rope_scaling\": {\"type\": \"su\", \"short_factor\": [1, 1.1, 1, 1, 1, 1, 1, 1], \"long_factor\": "
+                                "[2, 2, 2, 2, 2, 2, 2, 2]}"),
+                  "longrope", 1, 1e4, 0}};
+    for (size_t i = 0; i < LF_COUNT(ropes); i++) {
+        lf_config_init(&a);
+        if (lf_config_load(&a, put("config.json", ropes[i].text), &err)) fail_msg("%s", err.message);
+        assert_string_equal(a.model.rope_scaling.rope_type, ropes[i].type);
+        assert_true(a.model.rope_scaling.factor == ropes[i].factor && a.model.rope_theta == ropes[i].theta);
+        assert_true(a.model.rope_local_base_freq == ropes[i].local);
+    }
+    assert_string_equal(a.model.rope_scaling.short_factor, "1|1.1|1|1|1|1|1|1");
+
     char path[300];
     snprintf(path, sizeof path, "%s/config.json", dir);
     lf_config_init(&a);
@@ -337,19 +370,29 @@ static void switches(void **state)
     (void)state;
     static const struct {
         const char *set[10], *type;
-    } rows[] = {{{"attention_bias", "true"}, "llama"},
-                {{"sliding_window", "9"}, "mistral"},
-                {{"sliding_window", "9", "qkv_bias", "true", "max_window_layers", "2"}, "qwen2"},
-                {{"sliding_window", "9", "use_qk_norm", "true", "max_window_layers", "2", "sliding_window_pattern", "2"}, "qwen3"},
-                {{"use_qk_norm", "true"}, "qwen3"},
-                {{"no_rope_layer_interval", "3"}, "smollm3"},
-                {{"hidden_act", "relu2", "ungated_mlp", "true"}, "arcee"},
-                {{"alibi", "true"}, "foundry"},
-                {{"partial_rotary_factor", "0.5", "hidden_act", "relu"}, "foundry"},
-                {{"sliding_window", "9", "sliding_window_pattern", "2", "attn_logit_softcapping", "20"}, "foundry"},
-                {{"model_type", "gpt2", "hidden_act", "gelu_new", "num_key_value_heads", "0", "head_dim", "0"}, "gpt2"}};
+    } rows[] = {
+        {{"attention_bias", "true"}, "llama"},
+        {{"sliding_window", "9"}, "mistral"},
+        {{"sliding_window", "9", "qkv_bias", "true", "max_window_layers", "2"}, "qwen2"},
+        {{"sliding_window", "9", "use_qk_norm", "true", "max_window_layers", "2", "sliding_window_pattern", "2"}, "qwen3"},
+        {{"use_qk_norm", "true"}, "qwen3"},
+        {{"no_rope_layer_interval", "3"}, "smollm3"},
+        {{"hidden_act", "relu2", "ungated_mlp", "true"}, "arcee"},
+        {{"alibi", "true"}, "foundry"},
+        {{"rope_scaling.rope_type", "dynamic", "rope_scaling.factor", "2"}, "llama"},
+        {{"rope_scaling.rope_type", "llama3", "rope_scaling.factor", "8", "rope_scaling.original_max_position_embeddings", "64"}, "llama"},
+        {{"rope_scaling.rope_type", "yarn", "rope_scaling.factor", "4", "rope_scaling.original_max_position_embeddings", "64",
+          "rope_scaling.truncate", "false"},
+         "llama"},
+        {{"fused_projections", "true", "rope_scaling.rope_type", "longrope", "rope_scaling.short_factor", "1|1|1|1|1|1|1|1|1|1|1|1|1|1|1|1",
+          "rope_scaling.long_factor", "2|2|2|2|2|2|2|2|2|2|2|2|2|2|2|1.5", "rope_scaling.original_max_position_embeddings", "64"},
+         "phi3"},
+        {{"rope_local_base_freq", "500"}, "foundry"},
+        {{"partial_rotary_factor", "0.5", "hidden_act", "relu"}, "foundry"},
+        {{"sliding_window", "9", "sliding_window_pattern", "2", "attn_logit_softcapping", "20"}, "foundry"},
+        {{"model_type", "gpt2", "hidden_act", "gelu_new", "num_key_value_heads", "0", "head_dim", "0"}, "gpt2"}};
     lf_error err = {0};
-    char path[300], key[64], want[64];
+    char path[300], key[96], want[64];
     snprintf(path, sizeof path, "%s/config.json", dir);
     lf_log_set_sink(keep_warning, NULL);
     for (size_t i = 0; i < LF_COUNT(rows); i++) {
@@ -386,12 +429,9 @@ static void switches(void **state)
 static void golden(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name, *refused;
-    } variants[] = {{"llama", NULL},          {"llama_tied", NULL},     {"llama_bias", NULL},   {"llama_dynamic", "rope"},
-                    {"llama_linear", "rope"}, {"llama_llama3", "rope"}, {"llama_yarn", "rope"}, {"mistral", NULL},
-                    {"qwen2", NULL},          {"qwen3", NULL},          {"gemma2", NULL},       {"gpt2", NULL},
-                    {"smollm3", NULL}};
+    static const char *const variants[] = {"llama",        "llama_tied", "llama_bias", "llama_dynamic", "llama_linear",
+                                           "llama_llama3", "llama_yarn", "mistral",    "qwen2",         "qwen3",
+                                           "gemma2",       "gpt2",       "smollm3"};
     if (!lf__path_is_dir(SHARED_DIR "/golden")) {
         print_message("no " SHARED_DIR "/golden: skipped\n");
         skip();
@@ -401,12 +441,9 @@ static void golden(void **state)
         char path[512];
         lf_error err = {0};
         warning[0] = '\0';
-        snprintf(path, sizeof path, SHARED_DIR "/golden/%s/config.json", variants[i].name);
+        snprintf(path, sizeof path, SHARED_DIR "/golden/%s/config.json", variants[i]);
         lf_config_init(&a);
-        int rc = lf_config_load(&a, path, &err);
-        if (!variants[i].refused && rc) fail_msg("%s", err.message);
-        if (variants[i].refused && (rc == 0 || !strstr(err.message, variants[i].refused)))
-            fail_msg("%s: %s", variants[i].name, err.message);
+        if (lf_config_load(&a, path, &err)) fail_msg("%s", err.message);
         assert_string_equal(warning, "");
     }
 }

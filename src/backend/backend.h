@@ -140,15 +140,26 @@ typedef struct lf_loss {
     bool grad;
 } lf_loss;
 
-/* One step of AdamW, or of Lion (which has no use for v, eps and bias). */
-typedef struct lf_adamw {
-    float *w, *m, *v; /* [n] updated */
-    const float *g;   /* [n] */
-    int64_t n;
-    float grad_scale; /* g is multiplied by it first (clipping) */
-    float lr, beta1, beta2, eps, weight_decay;
-    float bias1, bias2; /* 1 - beta1^t, 1 - beta2^t */
-} lf_adamw;
+/* How an element of a weight follows its gradient g (g multiplied by grad_scale first; equations in train/optimizer.c). */
+typedef enum lf_step_rule {
+    LF_STEP_ADAMW,
+    LF_STEP_LION,     /* has no use for v, eps and bias                         */
+    LF_STEP_MOMENTUM, /* m <- beta1 m + g, w <- keep w - lr m; m NULL: g for it */
+    LF_STEP_RULES
+} lf_step_rule;
+
+/* One step of some rows of a weight, and of the panels that products read of them: one pass over memory. Rows row0.. of a weight whose
+ * parts are stepped in ascending order; a weight without panels has row0 = 0. Panels hold a packing of the weight already. */
+typedef struct lf_weight_step {
+    lf_step_rule rule;
+    float *w, *m, *v; /* [rows, cols] updated */
+    const float *g;   /* [rows, cols]         */
+    int rows, cols;
+    float grad_scale, lr, keep, beta1, beta2, eps; /* keep: 1 - lr times weight decay */
+    float bias1, bias2;                            /* 1 - beta1^t, 1 - beta2^t        */
+    const lf_panels *forward, *backward;           /* of the whole weight, NULL: none */
+    int row0;
+} lf_weight_step;
 
 /* ---- the table: one struct, every operation ------------------------------------------------------------------------------
  * beta: 0 overwrites the gradient, 1 adds to it. n rows, c columns. Pointers of rows that are not strided are packed ([n, c]). */
@@ -230,8 +241,7 @@ typedef struct lf_backend_ops {
     double (*sum_squares)(lf_device *dev, const float *x, int64_t n);
     /* Index of the first NaN or infinity, -1 when there is none. */
     int64_t (*find_nonfinite)(lf_device *dev, const float *x, int64_t n);
-    void (*adamw)(lf_device *dev, const lf_adamw *args);
-    void (*lion)(lf_device *dev, const lf_adamw *args);
+    void (*step_weight)(lf_device *dev, const lf_weight_step *args);
 } lf_backend_ops;
 
 /* ---- ceilings.c: what this machine can do at most, measured now --------------------------------------------------------------- */

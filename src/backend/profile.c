@@ -153,16 +153,14 @@ static double sum_squares(lf_device *dev, const float *x, int64_t n)
     return INNER(dev)->sum_squares(dev, x, n);
 }
 
-static void adamw(lf_device *dev, const lf_adamw *a)
+static void step_weight(lf_device *dev, const lf_weight_step *a)
 {
-    count(dev, 15.0 * (double)a->n, 28.0 * (double)a->n);
-    INNER(dev)->adamw(dev, a);
-}
-
-static void lion(lf_device *dev, const lf_adamw *a)
-{
-    count(dev, 9.0 * (double)a->n, 20.0 * (double)a->n);
-    INNER(dev)->lion(dev, a);
+    double n = (double)a->rows * a->cols, packed = 0;
+    const lf_panels *panels[] = {a->forward, a->backward};
+    for (size_t i = 0; i < LF_COUNT(panels); i++)
+        if (panels[i]) packed += panels[i]->type == LF_BF16 ? 2 : 4;
+    count(dev, (a->v ? 15.0 : a->m ? 9.0 : 3.0) * n, (12 + (a->m ? 8 : 0) + (a->v ? 8 : 0) + packed) * n);
+    INNER(dev)->step_weight(dev, a);
 }
 
 /* ---- marks ----------------------------------------------------------------------------------------------------------------------- */
@@ -179,7 +177,7 @@ int lf__profile_begin(lf_device *dev, lf_error *err)
     p->ops.act_forward = act_forward, p->ops.act_backward = act_backward;
     p->ops.rope = rope, p->ops.attention_forward = attention_forward, p->ops.attention_backward = attention_backward;
     p->ops.glu_backward = glu_backward, p->ops.cross_entropy = cross_entropy, p->ops.add = add;
-    p->ops.sum_squares = sum_squares, p->ops.adamw = adamw, p->ops.lion = lion;
+    p->ops.sum_squares = sum_squares, p->ops.step_weight = step_weight;
     dev->profile = p;
     dev->ops = &p->ops;
     p->last = lf__now();

@@ -231,19 +231,21 @@ static void lookup(lf_device *dev, void *arg)
 static void update(lf_device *dev, void *arg)
 {
     rows *r = arg;
-    lf_adamw u = {.w = r->a,
-                  .m = r->b,
-                  .v = r->c,
-                  .g = r->d,
-                  .n = (int64_t)r->n * r->cols,
-                  .grad_scale = 1,
-                  .lr = 1e-9f,
-                  .beta1 = 0.9f,
-                  .beta2 = 0.95f,
-                  .eps = 1e-8f,
-                  .bias1 = 0.1f,
-                  .bias2 = 0.05f};
-    dev->ops->adamw(dev, &u);
+    lf_weight_step u = {.w = r->a,
+                        .m = r->b,
+                        .v = r->c,
+                        .g = r->d,
+                        .rows = r->n,
+                        .cols = r->cols,
+                        .grad_scale = 1,
+                        .lr = 1e-9f,
+                        .keep = 1,
+                        .beta1 = 0.9f,
+                        .beta2 = 0.95f,
+                        .eps = 1e-8f,
+                        .bias1 = 0.1f,
+                        .bias2 = 0.05f};
+    dev->ops->step_weight(dev, &u);
 }
 
 int lf__bench_ops(lf_bench *b, lf_error *err)

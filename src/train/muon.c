@@ -86,6 +86,10 @@ void lf__muon_step(const lf_update *u)
     const float *x = orthogonalize(u->device, &w, rows, cols);
     double lr = c->muon_lr > 0 ? lf__scheduled(c, c->muon_lr, u->t) : u->lr;
     double scale = c->muon_lr > 0 ? __builtin_sqrt(LF_MAX(1.0, (double)rows / cols)) : 0.2 * __builtin_sqrt((double)LF_MAX(rows, cols));
-    ops->axpby(u->device, u->w, x, (float)(-lr * scale), (float)(1.0 - lr * u->weight_decay), n);
+    lf_weight_step a = lf__weight_step(u);
+    a.rule = LF_STEP_MOMENTUM;
+    a.m = a.v = NULL, a.g = x, a.grad_scale = 1.0f;
+    a.lr = (float)(lr * scale), a.keep = (float)(1.0 - lr * u->weight_decay);
+    ops->step_weight(u->device, &a);
     lf__arena_rewind(u->scratch, mark);
 }

@@ -10,45 +10,54 @@
 
 #include "train/trainer.h"
 
-static lf_adamw arguments(const lf_update *u)
+lf_weight_step lf__weight_step(const lf_update *u)
 {
     const lf_train_config *c = u->config;
-    return (lf_adamw){.w = u->w,
-                      .m = u->state[0],
-                      .v = u->state[1],
-                      .g = u->g,
-                      .n = (int64_t)u->param->rows * u->param->cols,
-                      .grad_scale = (float)u->grad_scale,
-                      .lr = (float)u->lr,
-                      .beta1 = (float)c->beta1,
-                      .beta2 = (float)c->beta2,
-                      .eps = (float)c->eps,
-                      .weight_decay = (float)u->weight_decay,
-                      .bias1 = (float)(1.0 - lf__pow(c->beta1, (double)u->count)),
-                      .bias2 = (float)(1.0 - lf__pow(c->beta2, (double)u->count))};
+    const lf_param *p = u->param;
+    return (lf_weight_step){.w = u->w,
+                            .m = u->state[0],
+                            .v = u->state[1],
+                            .g = u->g,
+                            .rows = p->rows,
+                            .cols = p->cols,
+                            .grad_scale = (float)u->grad_scale,
+                            .lr = (float)u->lr,
+                            .keep = 1.0f - (float)u->lr * (float)u->weight_decay,
+                            .beta1 = (float)c->beta1,
+                            .beta2 = (float)c->beta2,
+                            .eps = (float)c->eps,
+                            .bias1 = (float)(1.0 - lf__pow(c->beta1, (double)u->count)),
+                            .bias2 = (float)(1.0 - lf__pow(c->beta2, (double)u->count)),
+                            .forward = p->weight->forward.data ? &p->weight->forward : NULL,
+                            .backward = p->weight->backward.data ? &p->weight->backward : NULL,
+                            .row0 = p->row0};
 }
 
 /* m <- b1 m + (1 - b1) g     v <- b2 v + (1 - b2) g^2     w <- w - lr wd w - lr (m / (1 - b1^n)) / (sqrt(v / (1 - b2^n)) + eps)
  * (Loshchilov & Hutter 2019) */
 static void adamw_step(const lf_update *u)
 {
-    lf_adamw a = arguments(u);
-    u->device->ops->adamw(u->device, &a);
+    lf_weight_step a = lf__weight_step(u);
+    a.rule = LF_STEP_ADAMW;
+    u->device->ops->step_weight(u->device, &a);
 }
 
 /* w <- w - lr wd w - lr sign(b1 m + (1 - b1) g)     m <- b2 m + (1 - b2) g          (Chen et al. 2023) */
 static void lion_step(const lf_update *u)
 {
-    lf_adamw a = arguments(u);
-    u->device->ops->lion(u->device, &a);
+    lf_weight_step a = lf__weight_step(u);
+    a.rule = LF_STEP_LION;
+    u->device->ops->step_weight(u->device, &a);
 }
 
 /* m <- mu m + g     w <- w - lr wd w - lr m          (Polyak 1964; the decay: Loshchilov & Hutter 2019) */
 static void sgd_step(const lf_update *u)
 {
-    int64_t n = (int64_t)u->param->rows * u->param->cols;
-    u->device->ops->axpby(u->device, u->state[0], u->g, (float)u->grad_scale, (float)u->config->momentum, n);
-    u->device->ops->axpby(u->device, u->w, u->state[0], (float)-u->lr, (float)(1.0 - u->lr * u->weight_decay), n);
+    lf_weight_step a = lf__weight_step(u);
+    a.rule = LF_STEP_MOMENTUM;
+    a.beta1 = (float)u->config->momentum;
+    a.keep = (float)(1.0 - u->lr * u->weight_decay);
+    u->device->ops->step_weight(u->device, &a);
 }
 
 static bool inside_blocks(const lf_param *p) { return p->row->per_layer && p->n_dims == 2; }
@@ -228,7 +237,6 @@ void lf__optimizer_step(lf_optimizer *o, lf_model *model, const lf_train_config 
                        .t = t,
                        .count = count};
         o->slots[i].rule->step(&u);
-        if (p->row0 + p->rows == w->t.rows) lf__weight_pack(model->device, w); /* its last part */
     }
     if (o->average) { /* begins as the first weights, and in short runs is the mean of about the last tenth */
         double d = LF_MIN(c->ema_decay, (double)(count - 1) / (double)(count + 9));

@@ -81,11 +81,14 @@ void lf__staging_fill(lf_staging *s, const lf_optimizer *o, const lf_model *mode
 void lf__optimizer_swap_average(lf_optimizer *o, lf_model *model);
 /* Global norm of all gradients, before clipping. */
 double lf__gradient_norm(const lf_model *model);
-/* Step t = 1..: clips to c->grad_clip (0 = off) given the norm, updates every weight and the average, packs the panels, clears the
- * gradient marks. */
+/* Step t = 1..: clips to c->grad_clip (0 = off) given the norm, updates every weight, its panels and the average, clears the gradient
+ * marks. */
 void lf__optimizer_step(lf_optimizer *o, lf_model *model, const lf_train_config *c, int64_t t, double norm);
 /* The name of the first parameter whose value (or, failing that, gradient) is not finite; NULL when all are. */
 const char *lf__first_bad_tensor(const lf_model *model);
+
+/* What a rule hands the backend: the step as the configuration has it, onto the weight and its panels. */
+lf_weight_step lf__weight_step(const lf_update *u);
 
 /* ---- schedule.c ---------------------------------------------------------------------------------------------------------------------- */
 /* A learning rate that is `peak` at its highest, at step t = 1..steps, as c->schedule says; it ends in the same proportion to peak as

@@ -352,8 +352,22 @@ static void flat_run(lf_device *dev, const void *params, float *work, float *out
     int64_t n = (int64_t)s->n * s->c;
     float *g = fill(work, n, 1, s->a), *y = fill(out, 4 * n, 2, 1.0f) + 3 * n;
     for (int64_t i = 2 * n; i < 3 * n; i++) out[i] = fabsf(out[i]);
-    lf_adamw a = {out, out + n, out + 2 * n, g, n, 0.5f, 1e-2f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.271f, 0.0297f};
-    dev->ops->adamw(dev, &a);
+    lf_weight_step a = {.rule = LF_STEP_ADAMW,
+                        .w = out,
+                        .m = out + n,
+                        .v = out + 2 * n,
+                        .g = g,
+                        .rows = s->n,
+                        .cols = s->c,
+                        .grad_scale = 0.5f,
+                        .lr = 1e-2f,
+                        .keep = 0.999f,
+                        .beta1 = 0.9f,
+                        .beta2 = 0.99f,
+                        .eps = 1e-8f,
+                        .bias1 = 0.271f,
+                        .bias2 = 0.0297f};
+    dev->ops->step_weight(dev, &a);
     dev->ops->add(dev, y, g, n, s->beta);
     out[4 * n] = (float)dev->ops->sum_squares(dev, y, n);
     out[4 * n + 1] = (float)dev->ops->find_nonfinite(dev, g, n);
@@ -370,7 +384,7 @@ static void flat_oracle(const void *params, float *work, double *out)
     for (int64_t i = 0; i < n; i++) {
         double gi = g[i] * 0.5, m = (double)0.9f * x[n + i] + (1.0 - (double)0.9f) * gi;
         double v = (double)0.99f * fabsf(x[2 * n + i]) + (1.0 - (double)0.99f) * gi * gi;
-        out[i] = x[i] * (1.0 - (double)1e-2f * 0.1f) - (double)1e-2f / (double)0.271f * m / (sqrt(v) / sqrt((double)0.0297f) + 1e-8);
+        out[i] = x[i] * (double)0.999f - (double)1e-2f / (double)0.271f * m / (sqrt(v) / sqrt((double)0.0297f) + 1e-8);
         out[n + i] = m, out[2 * n + i] = v;
         double y = out[3 * n + i] = s->beta ? x[3 * n + i] + g[i] : g[i];
         out[4 * n] += y * y;
@@ -386,10 +400,17 @@ static void lion_run(lf_device *dev, const void *params, float *work, float *out
     float *g = fill(work, n, 1, s->a);
     fill(out, 2 * n, 2, s->a);
     for (int64_t i = 0; i < n; i += 3) g[i] = out[n + i] = 0.0f;
-    dev->ops->lion(
-        dev,
-        &(lf_adamw){
-            .w = out, .m = out + n, .g = g, .n = n, .grad_scale = 0.5f, .lr = 1e-2f, .beta1 = 0.9f, .beta2 = 0.99f, .weight_decay = 0.1f});
+    dev->ops->step_weight(dev, &(lf_weight_step){.rule = LF_STEP_LION,
+                                                 .w = out,
+                                                 .m = out + n,
+                                                 .g = g,
+                                                 .rows = s->n,
+                                                 .cols = s->c,
+                                                 .grad_scale = 0.5f,
+                                                 .lr = 1e-2f,
+                                                 .keep = 0.999f,
+                                                 .beta1 = 0.9f,
+                                                 .beta2 = 0.99f});
 }
 static void lion_oracle(const void *params, float *work, double *out)
 {
@@ -399,7 +420,7 @@ static void lion_oracle(const void *params, float *work, double *out)
     for (int64_t i = 0; i < n; i += 3) g[i] = x[n + i] = 0.0f;
     for (int64_t i = 0; i < n; i++) {
         double m = x[n + i], gi = 0.5 * g[i], c = (double)0.9f * m + (1.0 - (double)0.9f) * gi;
-        out[i] = x[i] * (1.0 - (double)1e-2f * 0.1f) - (double)1e-2f * ((c > 0) - (c < 0));
+        out[i] = x[i] * (double)0.999f - (double)1e-2f * ((c > 0) - (c < 0));
         out[n + i] = (double)0.99f * m + (1.0 - (double)0.99f) * gi;
     }
 }
@@ -566,21 +587,37 @@ static void bench_ce(lf_device *dev, void *arg)
 }
 static void bench_adamw(lf_device *dev, void *arg)
 {
-    lf_adamw a = {mem, mem + P, mem + 2 * P, mem + 3 * P, P, 1.0f, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0.5f};
-    (void)arg, dev->ops->adamw(dev, &a);
+    lf_weight_step a = {.rule = LF_STEP_ADAMW,
+                        .w = mem,
+                        .m = mem + P,
+                        .v = mem + 2 * P,
+                        .g = mem + 3 * P,
+                        .rows = 1,
+                        .cols = P,
+                        .grad_scale = 1.0f,
+                        .lr = 1e-3f,
+                        .keep = 1.0f,
+                        .beta1 = 0.9f,
+                        .beta2 = 0.95f,
+                        .eps = 1e-8f,
+                        .bias1 = 0.5f,
+                        .bias2 = 0.5f};
+    (void)arg, dev->ops->step_weight(dev, &a);
 }
 static void bench_lion(lf_device *dev, void *arg)
 {
-    lf_adamw a = {.w = mem,
-                  .m = mem + P,
-                  .g = mem + 3 * P,
-                  .n = P,
-                  .grad_scale = 1.0f,
-                  .lr = 1e-3f,
-                  .beta1 = 0.9f,
-                  .beta2 = 0.99f,
-                  .weight_decay = 0.1f};
-    (void)arg, dev->ops->lion(dev, &a);
+    lf_weight_step a = {.rule = LF_STEP_LION,
+                        .w = mem,
+                        .m = mem + P,
+                        .g = mem + 3 * P,
+                        .rows = 1,
+                        .cols = P,
+                        .grad_scale = 1.0f,
+                        .lr = 1e-3f,
+                        .keep = 1.0f,
+                        .beta1 = 0.9f,
+                        .beta2 = 0.99f};
+    (void)arg, dev->ops->step_weight(dev, &a);
 }
 static void bench_pack(lf_device *dev, void *arg)
 {

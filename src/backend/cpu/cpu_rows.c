@@ -400,14 +400,13 @@ static void cross_entropy(lf_device *dev, float *logits, ptrdiff_t ld, float *nl
     lf__cpu_run(dev, cross_entropy_worker, &job, 8.0 * n * v);
 }
 
-/* ---- flat ranges: add, sums, checks, the optimizer ------------------------------------------------------------------------- */
+/* ---- flat ranges: add, sums, checks --------------------------------------------------------------------------------------- */
 typedef struct range_job {
     const lf_kernels *k;
     float *y, *slope;
     const float *x, *dy;
     float scalar;
     lf_act act;
-    const lf_adamw *adamw;
     double *sums;   /* one per chunk of this pass */
     int64_t *found; /* one per worker */
     int64_t n;
@@ -590,34 +589,6 @@ static int64_t find_nonfinite(lf_device *dev, const float *x, int64_t n)
     return first;
 }
 
-static void adamw_worker(void *arg, int tid, int n_threads)
-{
-    const range_job *j = arg;
-    int64_t lo, hi;
-    lf__split(j->n, LF_HALF, tid, n_threads, &lo, &hi);
-    j->k->adamw(j->adamw, lo, hi);
-}
-
-static void adamw(lf_device *dev, const lf_adamw *args)
-{
-    range_job job = {.k = dev->kernels, .adamw = args, .n = args->n};
-    lf__cpu_run(dev, adamw_worker, &job, 4.0 * (double)args->n);
-}
-
-static void lion_worker(void *arg, int tid, int n_threads)
-{
-    const range_job *j = arg;
-    int64_t lo, hi;
-    lf__split(j->n, LF_HALF, tid, n_threads, &lo, &hi);
-    j->k->lion(j->adamw, lo, hi);
-}
-
-static void lion(lf_device *dev, const lf_adamw *args)
-{
-    range_job job = {.k = dev->kernels, .adamw = args, .n = args->n};
-    lf__cpu_run(dev, lion_worker, &job, 2.0 * (double)args->n);
-}
-
 void lf__cpu_ops_rows(lf_backend_ops *ops)
 {
     ops->embed_forward = embed_forward;
@@ -650,6 +621,4 @@ void lf__cpu_ops_rows(lf_backend_ops *ops)
     ops->add_diagonal = add_diagonal;
     ops->sum_squares = sum_squares;
     ops->find_nonfinite = find_nonfinite;
-    ops->adamw = adamw;
-    ops->lion = lion;
 }

@@ -84,6 +84,7 @@ lf_device *lf_device_open(const lf_device_options *options, lf_error *err)
     fill_kernels(&dev->kernels, isa);
     lf__cpu_ops_gemm(&dev->ops);
     lf__cpu_ops_rows(&dev->ops);
+    lf__cpu_ops_update(&dev->ops);
     lf__cpu_ops_attention(&dev->ops);
     dev->base.ops = &dev->ops;
     dev->base.kernels = &dev->kernels;

@@ -70,8 +70,7 @@ typedef struct lf_kernels {
     void (*axpby)(float *y, const float *x, float a, float b, int64_t n);
     double (*sum_squares)(const float *x, int n); /* one chunk */
     bool (*all_finite)(const float *x, int64_t n);
-    void (*adamw)(const lf_adamw *a, int64_t lo, int64_t hi);
-    void (*lion)(const lf_adamw *a, int64_t lo, int64_t hi);
+    void (*step[LF_STEP_RULES])(const lf_weight_step *a, int64_t lo, int64_t hi); /* elements lo.. of the rows, in their order */
 
     float (*dot)(const float *x, const float *y, int n);
     void (*scale)(float *y, const float *x, float a, int n); /* y = a * x */
@@ -147,8 +146,9 @@ typedef struct lf_cpu_device {
     double *sums; /* [LF_SUM_CHUNKS], owned */
 } lf_cpu_device;
 
-/* cpu_gemm.c, cpu_rows.c, cpu_attention.c: each fills its operations. */
+/* cpu_gemm.c, cpu_rows.c, cpu_update.c, cpu_attention.c: each fills its operations. */
 void lf__cpu_ops_gemm(lf_backend_ops *ops);
+void lf__cpu_ops_update(lf_backend_ops *ops);
 void lf__cpu_ops_rows(lf_backend_ops *ops);
 void lf__cpu_ops_attention(lf_backend_ops *ops);
 

@@ -103,12 +103,26 @@ static void run_adamw(lf_device *dev, float *work, float *out)
     float *g = work;
     fill(g, N, 1), fill(out, 3 * N, 2);
     for (int i = 2 * N; i < 3 * N; i++) out[i] = fabsf(out[i]);
-    lf_adamw a = {out, out + N, out + 2 * N, g, N, 0.5f, 1e-2f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.1f, 0.01f};
-    dev->ops->adamw(dev, &a);
+    lf_weight_step a = {.w = out,
+                        .m = out + N,
+                        .v = out + 2 * N,
+                        .g = g,
+                        .rows = 1,
+                        .cols = N,
+                        .grad_scale = 0.5f,
+                        .lr = 1e-2f,
+                        .keep = 0.999f,
+                        .beta1 = 0.9f,
+                        .beta2 = 0.99f,
+                        .eps = 1e-8f,
+                        .bias1 = 0.1f,
+                        .bias2 = 0.01f};
+    dev->ops->step_weight(dev, &a);
     out[3 * N] = (float)dev->ops->sum_squares(dev, g, N);
     dev->ops->add(dev, out + N, g, N, 1);
     dev->ops->axpby(dev, out, g, -0.3f, 0.7f, N);
-    dev->ops->lion(dev, &a);
+    a.rule = LF_STEP_LION;
+    dev->ops->step_weight(dev, &a);
 }
 
 /* Two sequences (70 and 9 positions), 4 query heads on 2 kv heads, forward and backward. */

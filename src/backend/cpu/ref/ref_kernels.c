@@ -211,27 +211,36 @@ static bool all_finite(const float *x, int64_t n)
 }
 
 /* Loshchilov and Hutter 2019, in PyTorch's order: decay first, then the bias-corrected step. */
-static void adamw(const lf_adamw *a, int64_t lo, int64_t hi)
+static void adamw(const lf_weight_step *a, int64_t lo, int64_t hi)
 {
-    float keep = 1.0f - a->lr * a->weight_decay, step = a->lr / a->bias1, root = sqrtf(a->bias2);
+    float step = a->lr / a->bias1, root = sqrtf(a->bias2);
     for (int64_t i = lo; i < hi; i++) {
         float g = a->g[i] * a->grad_scale;
         float m = a->beta1 * a->m[i] + (1.0f - a->beta1) * g;
         float v = a->beta2 * a->v[i] + (1.0f - a->beta2) * g * g;
         a->m[i] = m, a->v[i] = v;
-        a->w[i] = a->w[i] * keep - step * (m / (sqrtf(v) / root + a->eps));
+        a->w[i] = a->w[i] * a->keep - step * (m / (sqrtf(v) / root + a->eps));
     }
 }
 
 /* Chen et al. 2023: the sign of one mean of gradients is the step, another mean is remembered. */
-static void lion(const lf_adamw *a, int64_t lo, int64_t hi)
+static void lion(const lf_weight_step *a, int64_t lo, int64_t hi)
 {
-    float keep = 1.0f - a->lr * a->weight_decay;
     for (int64_t i = lo; i < hi; i++) {
         float g = a->g[i] * a->grad_scale, c = a->beta1 * a->m[i] + (1.0f - a->beta1) * g;
         float sign = c > 0.0f ? 1.0f : c < 0.0f ? -1.0f : c; /* NaN stays NaN */
         a->m[i] = a->beta2 * a->m[i] + (1.0f - a->beta2) * g;
-        a->w[i] = a->w[i] * keep - a->lr * sign;
+        a->w[i] = a->w[i] * a->keep - a->lr * sign;
+    }
+}
+
+/* Polyak 1964. */
+static void momentum(const lf_weight_step *a, int64_t lo, int64_t hi)
+{
+    for (int64_t i = lo; i < hi; i++) {
+        float step = a->g[i] * a->grad_scale;
+        if (a->m) step = a->m[i] = a->beta1 * a->m[i] + step;
+        a->w[i] = a->w[i] * a->keep - a->lr * step;
     }
 }
 
@@ -340,8 +349,7 @@ void lf__kernels_scalar(lf_kernels *k)
                       .axpby = axpby,
                       .sum_squares = sum_squares,
                       .all_finite = all_finite,
-                      .adamw = adamw,
-                      .lion = lion,
+                      .step = {[LF_STEP_ADAMW] = adamw, [LF_STEP_LION] = lion, [LF_STEP_MOMENTUM] = momentum},
                       .dot = dot,
                       .scale = scale,
                       .axpy = axpy,

@@ -313,14 +313,14 @@ static bool all_finite(const float *x, int64_t n)
 }
 
 /* Loshchilov and Hutter 2019, in PyTorch's order: decay first, then the bias-corrected step. True division and square root. */
-static void adamw(const lf_adamw *a, int64_t lo, int64_t hi)
+static void adamw(const lf_weight_step *a, int64_t lo, int64_t hi)
 {
     v16 gs = v_set1(a->grad_scale);
     v16 b1 = v_set1(a->beta1);
     v16 b2 = v_set1(a->beta2);
     v16 c1 = v_set1(1.0f - a->beta1);
     v16 c2 = v_set1(1.0f - a->beta2);
-    v16 keep = v_set1(1.0f - a->lr * a->weight_decay);
+    v16 keep = v_set1(a->keep);
     v16 step = v_set1(a->lr / a->bias1);
     v16 root = v_set1(sqrtf(a->bias2));
     v16 eps = v_set1(a->eps);
@@ -338,14 +338,14 @@ static void adamw(const lf_adamw *a, int64_t lo, int64_t hi)
 }
 
 /* Chen et al. 2023. sign(c) is c times 2^200 (in two factors: denormals become whole numbers too) held within -1 and 1; NaN stays NaN. */
-static void lion(const lf_adamw *a, int64_t lo, int64_t hi)
+static void lion(const lf_weight_step *a, int64_t lo, int64_t hi)
 {
     v16 gs = v_set1(a->grad_scale);
     v16 b1 = v_set1(a->beta1);
     v16 b2 = v_set1(a->beta2);
     v16 c1 = v_set1(1.0f - a->beta1);
     v16 c2 = v_set1(1.0f - a->beta2);
-    v16 keep = v_set1(1.0f - a->lr * a->weight_decay);
+    v16 keep = v_set1(a->keep);
     v16 step = v_set1(a->lr);
     v16 huge = v_set1(0x1p100f);
     float *w = a->w + lo, *m = a->m + lo;
@@ -357,6 +357,22 @@ static void lion(const lf_adamw *a, int64_t lo, int64_t hi)
         v16 sign = v_min(v_set1(1.0f), v_max(v_set1(-1.0f), v_mul(v_mul(c, huge), huge)));
         v_store(m + i, v_fma(mi, b2, v_mul(c2, g)), lanes);
         v_store(w + i, v_fnma(step, sign, v_mul(v_load(w + i, lanes), keep)), lanes);
+    });
+}
+
+static void momentum(const lf_weight_step *a, int64_t lo, int64_t hi)
+{
+    v16 gs = v_set1(a->grad_scale);
+    v16 mu = v_set1(a->beta1);
+    v16 keep = v_set1(a->keep);
+    v16 lr = v_set1(a->lr);
+    float *w = a->w + lo, *m = a->m ? a->m + lo : NULL;
+    const float *grad = a->g + lo;
+    EACH16(i, hi - lo, {
+        v16 g = v_load(grad + i, lanes);
+        v16 step = m ? v_fma(gs, g, v_mul(mu, v_load(m + i, lanes))) : v_mul(gs, g);
+        if (m) v_store(m + i, step, lanes);
+        v_store(w + i, v_fnma(lr, step, v_mul(keep, v_load(w + i, lanes))), lanes);
     });
 }
 
@@ -480,8 +496,9 @@ static void fill_row_kernels(lf_kernels *k)
     k->axpby = axpby;
     k->sum_squares = sum_squares;
     k->all_finite = all_finite;
-    k->adamw = adamw;
-    k->lion = lion;
+    k->step[LF_STEP_ADAMW] = adamw;
+    k->step[LF_STEP_LION] = lion;
+    k->step[LF_STEP_MOMENTUM] = momentum;
     k->dot = dot;
     k->scale = scale;
     k->axpy = axpy;

@@ -13,7 +13,6 @@
  * Blocks lie at absolute positions, so a row's arithmetic is the same whole, in chunks, token by token, alone or in a batch. What is
  * skipped (keys past the last position that a tile sees, blocks before its window) has P = 0 and would leave every sum as it is. */
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "backend/cpu/kernels.h"
@@ -139,7 +138,7 @@ typedef struct att_job {
     float *scratch;
     size_t scratch_floats; /* per worker */
     int longest;           /* rows of the longest sequence: sizes the backward's scratch */
-    atomic_int next;       /* tasks are handed out in order; who takes one changes nothing in it */
+    lf_tasks tasks;
 } att_job;
 
 /* A worker's buffers for one tile of rows. */
@@ -202,23 +201,26 @@ static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_t
     }
 }
 
+static int tiles_of(const lf_attention *a, int seq)
+{
+    int rows = (a->seq_start[seq + 1] - a->seq_start[seq]) * (a->n_heads / a->n_kv_heads);
+    return (rows + ATT_ROWS - 1) / ATT_ROWS;
+}
+
 /* Tasks in order: sequences, their kv heads, their tiles from the last (the longest) to the first. */
 static void forward_worker(void *arg, int tid, int n_threads)
 {
     att_job *j = arg;
     const lf_attention *a = j->a;
     att_tile t = carve_tile(j->scratch + (size_t)tid * j->scratch_floats, a);
-    int group = a->n_heads / a->n_kv_heads, seq = 0, base = 0;
-    LF_UNUSED(n_threads);
-    for (int task = atomic_fetch_add(&j->next, 1);; task = atomic_fetch_add(&j->next, 1)) {
-        int rows, tiles;
-        for (;; seq++, base += tiles * a->n_kv_heads) {
-            if (seq == a->n_seqs) return;
-            rows = (a->seq_start[seq + 1] - a->seq_start[seq]) * group;
-            tiles = (rows + ATT_ROWS - 1) / ATT_ROWS;
-            if (task - base < tiles * a->n_kv_heads) break;
-        }
+    int seq = 0, base = 0, all = 0; /* base: first task of seq */
+    for (int s = 0; s < a->n_seqs; s++) all += tiles_of(a, s) * a->n_kv_heads;
+    for (int task; (task = lf__task_take(&j->tasks, all, tid, n_threads)) >= 0;) {
+        if (task < base) seq = base = 0;
+        int tiles = tiles_of(a, seq);
+        for (; task - base >= tiles * a->n_kv_heads; tiles = tiles_of(a, seq)) base += tiles * a->n_kv_heads, seq++;
         int kv_head = (task - base) / tiles, first = (tiles - 1 - (task - base) % tiles) * ATT_ROWS;
+        int rows = (a->seq_start[seq + 1] - a->seq_start[seq]) * (a->n_heads / a->n_kv_heads);
         forward_tile(j->k, a, &t, seq, kv_head, first, LF_MIN(ATT_ROWS, rows - first));
     }
 }
@@ -382,8 +384,7 @@ static void backward_worker(void *arg, int tid, int n_threads)
     grad_task w = carve_task(j->scratch + (size_t)tid * j->scratch_floats, a, j->longest);
     int d = a->head_dim, group = a->n_heads / a->n_kv_heads;
     ptrdiff_t p = (ptrdiff_t)padded_dim(a);
-    LF_UNUSED(n_threads);
-    for (int task = atomic_fetch_add(&j->next, 1); task < a->n_seqs * a->n_kv_heads; task = atomic_fetch_add(&j->next, 1)) {
+    for (int task; (task = lf__task_take(&j->tasks, a->n_seqs * a->n_kv_heads, tid, n_threads)) >= 0;) {
         int seq = task / a->n_kv_heads, kv_head = task % a->n_kv_heads;
         int start = a->seq_start[seq], n = a->seq_start[seq + 1] - start;
         begin_task(j->k, g, &w, seq, kv_head);

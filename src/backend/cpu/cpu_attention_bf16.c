@@ -11,7 +11,6 @@
  * S, P, dP, dS, the sums and the softmax are float; operands are rounded once, as they are packed. Memory is O(T): packed keys and values
  * and the sums of one task per worker. Strips of 12 rows skip the keys that none of them sees. */
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "backend/cpu/kernels.h"
@@ -31,7 +30,7 @@ typedef struct att_job {
     char *scratch;
     size_t bytes;    /* per worker */
     int longest;     /* rows of the longest sequence: sizes the scratch */
-    atomic_int next; /* tasks are handed out in order; who takes one changes nothing in it */
+    lf_tasks tasks;
 } att_job;
 
 /* A worker's memory. Panels hold what stands on the right of a product: [panels of 32 columns][pairs of the summed index][32]. */
@@ -304,9 +303,8 @@ static void worker(void *arg, int tid, int n_threads)
     att_job *j = arg;
     const lf_attention *a = j->a;
     att_work w;
-    LF_UNUSED(n_threads);
     carve(&w, j->scratch + (size_t)tid * j->bytes, a, j->longest, j->g != NULL);
-    for (int task = atomic_fetch_add(&j->next, 1); task < a->n_seqs * a->n_kv_heads; task = atomic_fetch_add(&j->next, 1))
+    for (int task; (task = lf__task_take(&j->tasks, a->n_seqs * a->n_kv_heads, tid, n_threads)) >= 0;)
         (j->g ? backward_task : forward_task)(j, &w, task / a->n_kv_heads, task % a->n_kv_heads);
 }
 

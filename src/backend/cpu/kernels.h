@@ -6,6 +6,8 @@
 #ifndef LF_CPU_KERNELS_H
 #define LF_CPU_KERNELS_H
 
+#include <stdatomic.h>
+
 #include "backend/backend.h"
 
 /* One micro-tile: C[mr, 32] = init + A[mr, kc] B[kc, 32], every element one chain with k ascending. The two 16-column halves of C
@@ -199,6 +201,25 @@ void lf__cpu_attention_bf16(lf_device *dev, const lf_attention *a, void *scratch
 void lf__cpu_attention_grad_bf16(lf_device *dev, const lf_attention_grad *g, void *scratch);
 size_t lf__cpu_attention_bf16_scratch(lf_device *dev, const lf_attention *a);
 size_t lf__cpu_attention_grad_bf16_scratch(lf_device *dev, const lf_attention *a);
+
+/* Tasks of unequal length, numbered so that neighbours touch the same rows. A worker takes those of its own stretch first, whose rows it made
+ * and will read (where two threads share no cache, half of them lay with the other otherwise), then what others have left; who takes a
+ * task changes nothing in it. */
+typedef struct lf_tasks {
+    atomic_int taken[256]; /* of each worker's stretch; a pool has at most 256 workers */
+} lf_tasks;
+static inline int lf__task_take(lf_tasks *tasks, int n, int tid, int n_threads)
+{
+    for (int i = 0; i < n_threads; i++) {
+        int64_t lo, hi;
+        int whose = (tid + i) % n_threads;
+        lf__split(n, 1, whose, n_threads, &lo, &hi);
+        if (atomic_load_explicit(&tasks->taken[whose], memory_order_relaxed) >= hi - lo) continue;
+        int64_t task = lo + atomic_fetch_add(&tasks->taken[whose], 1);
+        if (task < hi) return (int)task;
+    }
+    return -1;
+}
 
 /* Runs fn on all workers, or on the caller alone when `work` (multiply-adds, or bytes) is too little to share. */
 static inline void lf__cpu_run(lf_device *dev, lf_pool_fn fn, void *arg, double work)

@@ -65,17 +65,21 @@ typedef struct lf_kv {
 typedef enum lf_act { LF_ACT_SILU, LF_ACT_GELU /* by tanh */, LF_ACT_RELU, LF_ACT_RELU2 /* squared */ } lf_act;
 
 /* ---- argument structs ---------------------------------------------------------------------------------------------------- */
+#define LF_WHOLE_K 8192
 typedef struct lf_gemm {
     float *c; /* [m, n] out */
     ptrdiff_t ldc;
     const float *init; /* C starts from these rows [m, n] (the residual, or c itself to accumulate); NULL = 0 */
     ptrdiff_t ldinit;
-    const float *a; /* A[i, k] = a[i * a_rs + k * a_cs]; one of the strides is 1 */
+    const float *a;     /* A[i, k] = a[i * a_rs + k * a_cs]; one of the strides is 1 */
+    const lf_bf16 *a16; /* the same rounded already, in place of a; needs panels of bfloat16 */
     ptrdiff_t a_rs, a_cs;
     const lf_panels *b; /* [k, n] */
     int m;
     float *swiglu; /* [m, pair] = silu(gate) * up, written per tile; needs b->pair; NULL = plain */
     ptrdiff_t ldswiglu;
+    /* Both rounded, in place of c and swiglu; needs paired panels of bfloat16, no init and k <= LF_WHOLE_K. */
+    lf_bf16 *c16, *swiglu16;
 } lf_gemm;
 
 /* Dropout keyed by place: whether an element stays depends on (seed, stream, row, column) alone. */
@@ -120,6 +124,18 @@ typedef struct lf_attention_grad {
     const float *k, *v; /* the same keys and values as plain rows, ldq apart, whatever the products */
     bool accumulate;    /* add to dq, dk, dv instead of overwriting          */
 } lf_attention_grad;
+
+/* Rotary positions, forward or back. With half the whole rows are rounded into it too; forward their floats become the rounded ones, so
+ * that whoever reads them sees what the backward will find. */
+typedef struct lf_rotation {
+    float *x; /* rows ldx apart, n_heads heads first */
+    ptrdiff_t ldx;
+    lf_bf16 *half;            /* [n, ldx], or NULL */
+    const int32_t *positions; /* [n] */
+    const float *table;       /* [n_positions][rotary / 2][2] = cos, sin */
+    int n, n_heads, head_dim, rotary;
+    bool inverse;
+} lf_rotation;
 
 /* RMSNorm over each head of q and of k, in place: rows of x hold n_q heads of d, then n_k heads. */
 typedef struct lf_head_norm {
@@ -167,6 +183,8 @@ typedef struct lf_backend_ops {
     /* B[k][j] = src[j * stride_n + k * stride_k], one of the strides 1 (of paired bfloat16: stride_k); dst->n, k, pair, type and data are
      * set by the caller. */
     void (*pack)(lf_device *dev, const lf_panels *dst, const float *src, ptrdiff_t stride_n, ptrdiff_t stride_k);
+    /* The same from rows rounded already: B[k][j] = src[k * stride_k + j]. */
+    void (*pack16)(lf_device *dev, const lf_panels *dst, const lf_bf16 *src, ptrdiff_t stride_k);
     /* Panels of bfloat16: A is rounded to bfloat16 too, products and sums stay in float. */
     void (*gemm)(lf_device *dev, const lf_gemm *args);
 
@@ -174,8 +192,9 @@ typedef struct lf_backend_ops {
     /* dtable [rows, c] = beta * dtable + sum over i with tokens[i] == row of dy[i], i ascending. */
     void (*embed_backward)(lf_device *dev, float *dtable, const float *dy, const int32_t *tokens, int n, int c, int rows, int beta);
 
-    void (*rmsnorm_forward)(lf_device *dev, float *y, float *rstd /* [n] or NULL */, const float *x, const float *w, int n, int c,
-                            float eps);
+    /* half, here and below: y rounded, or NULL. */
+    void (*rmsnorm_forward)(lf_device *dev, float *y, lf_bf16 *half, float *rstd /* [n] or NULL */, const float *x, const float *w, int n,
+                            int c, float eps);
     void (*rmsnorm_backward)(lf_device *dev, float *dx, float *dw /* or NULL */, const float *dy, const float *x, const float *w,
                              const float *rstd, int n, int c, int beta_dx, int beta_dw);
 
@@ -183,15 +202,13 @@ typedef struct lf_backend_ops {
     void (*head_norm_backward)(lf_device *dev, const lf_head_norm *args);
 
     /* y = (x - mean) rstd w + b; stat [2][n] mean and rstd of each row, or NULL. */
-    void (*layernorm_forward)(lf_device *dev, float *y, float *stat, const float *x, const float *w, const float *b, int n, int c,
-                              float eps);
+    void (*layernorm_forward)(lf_device *dev, float *y, lf_bf16 *half, float *stat, const float *x, const float *w, const float *b, int n,
+                              int c, float eps);
     void (*layernorm_backward)(lf_device *dev, float *dx, float *dw /* or NULL, db with it */, float *db, const float *dy, const float *x,
                                const float *w, const float *stat, int n, int c, int beta_dx, int beta_dw);
 
-    /* Rotates pairs (i, i + r/2) of the first r elements of every head in place by +angle (inverse: -angle).
-     * table [n_positions][r/2][2] = cos, sin. */
-    void (*rope)(lf_device *dev, float *x, ptrdiff_t ldx, const int32_t *positions, const float *table, int n, int n_heads, int head_dim,
-                 int rotary, bool inverse);
+    /* Pairs (i, i + rotary/2) of the first `rotary` elements of every head turn in place by +angle (inverse: -angle). */
+    void (*rope)(lf_device *dev, const lf_rotation *args);
 
     /* Writes rows of k and v (ldkv apart) into their blocks; same block addressing as lf_attention. New blocks are zeroed by the caller. */
     void (*kv_write)(lf_device *dev, const float *k, const float *v, ptrdiff_t ldkv, int n_kv_heads, int head_dim, int n_seqs,
@@ -204,13 +221,14 @@ typedef struct lf_backend_ops {
     /* gu [n, 2f]: gate | up. h = act(gate) * up. Backward writes dgu from dh (always overwrites), and h again when h is not NULL. */
     void (*glu_forward)(lf_device *dev, float *h, const float *gu, int n, int f, lf_act act);
     void (*glu_backward)(lf_device *dev, float *dgu, float *h, const float *dh, const float *gu, int n, int f, lf_act act);
+    void (*glu_backward16)(lf_device *dev, lf_bf16 *dgu, const float *dh, const lf_bf16 *gu, int n, int f, lf_act act);
     /* y = act(x); dx = dy act'(x) */
     void (*act_forward)(lf_device *dev, float *y, const float *x, int64_t n, lf_act act);
     void (*act_backward)(lf_device *dev, float *dx, const float *dy, const float *x, int64_t n, lf_act act);
 
     /* nll[i] = -log softmax[target], with what `loss` adds; logits [n, v] (ld apart) become scale times its gradient in place when grad is
-     * set. Targets are in range. */
-    void (*cross_entropy)(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v,
+     * set, and half [n, v] the same rounded (NULL: not wanted). Targets are in range. */
+    void (*cross_entropy)(lf_device *dev, float *logits, ptrdiff_t ld, lf_bf16 *half, float *nll, const int32_t *targets, int n, int v,
                           const lf_loss *loss);
     /* x = cap tanh(x / cap); slope [n] = what gradients are multiplied by, or NULL. */
     void (*softcap)(lf_device *dev, float *x, float *slope, float cap, int64_t n);

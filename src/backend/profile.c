@@ -31,10 +31,17 @@ static void pack(lf_device *dev, const lf_panels *dst, const float *src, ptrdiff
     INNER(dev)->pack(dev, dst, src, stride_n, stride_k);
 }
 
+static void pack16(lf_device *dev, const lf_panels *dst, const lf_bf16 *src, ptrdiff_t stride_k)
+{
+    count(dev, 0, 2.0 * dst->n * dst->k + (double)lf__panels_bytes(dst));
+    INNER(dev)->pack16(dev, dst, src, stride_k);
+}
+
 static void gemm(lf_device *dev, const lf_gemm *g)
 {
     double m = g->m, n = g->b->n, k = g->b->k, flops = 2 * m * n * k;
-    count(dev, g->b->type == LF_BF16 ? 0 : flops, 4 * m * k + (double)lf__panels_bytes(g->b) + 4 * m * n * (g->init ? 2 : 1));
+    double c = (g->c16 ? 2 : 4) * m * n * (g->init ? 2 : 1);
+    count(dev, g->b->type == LF_BF16 ? 0 : flops, (g->a16 ? 2 : 4) * m * k + (double)lf__panels_bytes(g->b) + c);
     if (g->b->type == LF_BF16) dev->profile->pending.flops_bf16 += flops;
     INNER(dev)->gemm(dev, g);
 }
@@ -51,10 +58,10 @@ static void embed_backward(lf_device *dev, float *dtable, const float *dy, const
     INNER(dev)->embed_backward(dev, dtable, dy, tokens, n, c, rows, beta);
 }
 
-static void rmsnorm_forward(lf_device *dev, float *y, float *rstd, const float *x, const float *w, int n, int c, float eps)
+static void rmsnorm_forward(lf_device *dev, float *y, lf_bf16 *half, float *rstd, const float *x, const float *w, int n, int c, float eps)
 {
-    count(dev, 4.0 * n * c, 8.0 * n * c);
-    INNER(dev)->rmsnorm_forward(dev, y, rstd, x, w, n, c, eps);
+    count(dev, 4.0 * n * c, (half ? 10.0 : 8.0) * n * c);
+    INNER(dev)->rmsnorm_forward(dev, y, half, rstd, x, w, n, c, eps);
 }
 
 static void rmsnorm_backward(lf_device *dev, float *dx, float *dw, const float *dy, const float *x, const float *w, const float *rstd,
@@ -64,11 +71,11 @@ static void rmsnorm_backward(lf_device *dev, float *dx, float *dw, const float *
     INNER(dev)->rmsnorm_backward(dev, dx, dw, dy, x, w, rstd, n, c, beta_dx, beta_dw);
 }
 
-static void layernorm_forward(lf_device *dev, float *y, float *stat, const float *x, const float *w, const float *b, int n, int c,
-                              float eps)
+static void layernorm_forward(lf_device *dev, float *y, lf_bf16 *half, float *stat, const float *x, const float *w, const float *b, int n,
+                              int c, float eps)
 {
-    count(dev, 7.0 * n * c, 8.0 * n * c);
-    INNER(dev)->layernorm_forward(dev, y, stat, x, w, b, n, c, eps);
+    count(dev, 7.0 * n * c, (half ? 10.0 : 8.0) * n * c);
+    INNER(dev)->layernorm_forward(dev, y, half, stat, x, w, b, n, c, eps);
 }
 
 static void layernorm_backward(lf_device *dev, float *dx, float *dw, float *db, const float *dy, const float *x, const float *w,
@@ -90,11 +97,11 @@ static void act_backward(lf_device *dev, float *dx, const float *dy, const float
     INNER(dev)->act_backward(dev, dx, dy, x, n, act);
 }
 
-static void rope(lf_device *dev, float *x, ptrdiff_t ldx, const int32_t *positions, const float *table, int n, int n_heads, int head_dim,
-                 int rotary, bool inverse)
+static void rope(lf_device *dev, const lf_rotation *r)
 {
-    count(dev, 3.0 * n * n_heads * rotary, 8.0 * n * n_heads * rotary);
-    INNER(dev)->rope(dev, x, ldx, positions, table, n, n_heads, head_dim, rotary, inverse);
+    double turned = (double)r->n * r->n_heads * r->rotary;
+    count(dev, 3.0 * turned, 8.0 * turned + (r->half ? 2.0 * r->n * (double)r->ldx : 0));
+    INNER(dev)->rope(dev, r);
 }
 
 /* Pairs of a row and a key that it sees, all heads. */
@@ -134,11 +141,17 @@ static void glu_backward(lf_device *dev, float *dgu, float *h, const float *dh, 
     INNER(dev)->glu_backward(dev, dgu, h, dh, gu, n, f, act);
 }
 
-static void cross_entropy(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v,
+static void glu_backward16(lf_device *dev, lf_bf16 *dgu, const float *dh, const lf_bf16 *gu, int n, int f, lf_act act)
+{
+    count(dev, 12.0 * n * f, 12.0 * n * f);
+    INNER(dev)->glu_backward16(dev, dgu, dh, gu, n, f, act);
+}
+
+static void cross_entropy(lf_device *dev, float *logits, ptrdiff_t ld, lf_bf16 *half, float *nll, const int32_t *targets, int n, int v,
                           const lf_loss *loss)
 {
-    count(dev, 6.0 * n * v, (loss->grad ? 8.0 : 4.0) * n * v);
-    INNER(dev)->cross_entropy(dev, logits, ld, nll, targets, n, v, loss);
+    count(dev, 6.0 * n * v, (half ? 6.0 : loss->grad ? 8.0 : 4.0) * n * v);
+    INNER(dev)->cross_entropy(dev, logits, ld, half, nll, targets, n, v, loss);
 }
 
 static void add(lf_device *dev, float *y, const float *x, int64_t n, int beta)
@@ -170,13 +183,13 @@ int lf__profile_begin(lf_device *dev, lf_error *err)
     if (!p) return -1;
     p->inner = dev->ops;
     p->ops = *dev->ops;
-    p->ops.pack = pack, p->ops.gemm = gemm;
+    p->ops.pack = pack, p->ops.pack16 = pack16, p->ops.gemm = gemm;
     p->ops.embed_forward = embed_forward, p->ops.embed_backward = embed_backward;
     p->ops.rmsnorm_forward = rmsnorm_forward, p->ops.rmsnorm_backward = rmsnorm_backward;
     p->ops.layernorm_forward = layernorm_forward, p->ops.layernorm_backward = layernorm_backward;
     p->ops.act_forward = act_forward, p->ops.act_backward = act_backward;
     p->ops.rope = rope, p->ops.attention_forward = attention_forward, p->ops.attention_backward = attention_backward;
-    p->ops.glu_backward = glu_backward, p->ops.cross_entropy = cross_entropy, p->ops.add = add;
+    p->ops.glu_backward = glu_backward, p->ops.glu_backward16 = glu_backward16, p->ops.cross_entropy = cross_entropy, p->ops.add = add;
     p->ops.sum_squares = sum_squares, p->ops.step_weight = step_weight;
     dev->profile = p;
     dev->ops = &p->ops;

@@ -191,7 +191,7 @@ typedef struct rows {
 static void norm(lf_device *dev, void *arg)
 {
     rows *r = arg;
-    dev->ops->rmsnorm_forward(dev, r->b, r->w, r->a, r->w, r->n, r->cols, 1e-5f);
+    dev->ops->rmsnorm_forward(dev, r->b, NULL, r->w, r->a, r->w, r->n, r->cols, 1e-5f);
 }
 static void norm_back(lf_device *dev, void *arg)
 {
@@ -201,7 +201,14 @@ static void norm_back(lf_device *dev, void *arg)
 static void rotate(lf_device *dev, void *arg)
 {
     rows *r = arg;
-    dev->ops->rope(dev, r->a, r->cols, r->index, r->w, r->n, r->cols / 64, 64, 64, false);
+    dev->ops->rope(dev, &(lf_rotation){.x = r->a,
+                                       .ldx = r->cols,
+                                       .positions = r->index,
+                                       .table = r->w,
+                                       .n = r->n,
+                                       .n_heads = r->cols / 64,
+                                       .head_dim = 64,
+                                       .rotary = 64});
 }
 static void glu_back(lf_device *dev, void *arg)
 {
@@ -211,7 +218,7 @@ static void glu_back(lf_device *dev, void *arg)
 static void softmax(lf_device *dev, void *arg)
 {
     rows *r = arg;
-    dev->ops->cross_entropy(dev, r->a, r->cols, r->w, r->index, r->n, r->cols, &(lf_loss){.scale = 1e-3f, .grad = true});
+    dev->ops->cross_entropy(dev, r->a, r->cols, NULL, r->w, r->index, r->n, r->cols, &(lf_loss){.scale = 1e-3f, .grad = true});
 }
 static void sum(lf_device *dev, void *arg)
 {

@@ -11,34 +11,54 @@
 
 #include "ops/ops.h"
 
-/* Rows of logits at a time. dW is read and written once per chunk, the logits five times: 8 MiB of logits stay in the L3, but where dW does
- * not (32,000 x 512: 64 MiB) chunks of 48 rows would move more bytes than the product can hide (a quarter of its time). */
-static int chunk_rows(int vocab, int width)
+/* Rows whose dz exist at a time. dW is read and written once per chunk and dz twice: 8 MiB of it stay in the L3, but where dW does not
+ * (32,000 x 512: 64 MiB) chunks of 48 rows would move more bytes than the product can hide (a quarter of its time). */
+static int chunk_rows(int vocab, int width, size_t element)
 {
     size_t bytes = LF_MIN((size_t)32 << 20, LF_MAX((size_t)8 << 20, (size_t)vocab * (size_t)width * sizeof(float) / 2));
-    int rows = (int)(bytes / sizeof(float)) / vocab;
+    int rows = (int)(bytes / element) / vocab;
     return LF_MAX(rows / 48 * 48, 48); /* whole GEMM tiles */
 }
 
-/* One chunk: m rows of x (packed, width c). dx and dW only with a tape. */
+/* z of m rows of x, their nll, and with a tape dz: in place of z, or rounded into dz16. */
+static void score(lf_ctx *ctx, const lf_classifier *a, float *z, lf_bf16 *dz16, const float *x, const int32_t *targets, float *nll, int m)
+{
+    const lf_backend_ops *ops = ctx->device->ops;
+    int c = a->weight->t.cols, v = a->weight->t.rows;
+    size_t mark = lf__arena_mark(ctx->scratch);
+    float *slope = a->cap > 0 && ctx->tape ? lf__ctx_push(ctx, ctx->scratch, (size_t)m * (size_t)v * sizeof *slope) : NULL;
+    lf_loss loss = {.scale = ctx->batch->loss_scale, .z = ctx->z_loss, .label_smoothing = ctx->label_smoothing, .grad = ctx->tape != NULL};
+    lf_gemm g = {.c = z, .ldc = v, .a = x, .a_rs = c, .a_cs = 1, .b = &a->weight->forward, .m = m};
+    if (!lf__failed(ctx) && !ctx->dry) {
+        ops->gemm(ctx->device, &g);
+        if (a->cap > 0) ops->softcap(ctx->device, z, slope, a->cap, (int64_t)m * v);
+        ops->cross_entropy(ctx->device, z, v, slope ? NULL : dz16, nll, targets, m, v, &loss);
+        if (slope) ops->mul(ctx->device, z, slope, (int64_t)m * v);
+        if (slope && dz16) ops->to_bf16(ctx->device, dz16, z, (int64_t)m * v);
+    }
+    lf__arena_rewind(ctx->scratch, mark);
+}
+
+/* One chunk: m rows of x (packed, width c). dx and dW only with a tape. Where products round, logits are float for a few rows at a time
+ * (`some`, their 12 MiB stay in the L3) and dz is rounded once for both products. */
 static void run_chunk(lf_ctx *ctx, const lf_classifier *a, const float *x, float *dx, const int32_t *targets, float *nll, int m)
 {
     const lf_backend_ops *ops = ctx->device->ops;
     lf_tensor *w = &a->weight->t;
-    int c = w->cols, v = w->rows;
-    float *logits = lf__ctx_push(ctx, ctx->scratch, (size_t)m * (size_t)v * sizeof *logits);
-    float *slope = a->cap > 0 && ctx->tape ? lf__ctx_push(ctx, ctx->scratch, (size_t)m * (size_t)v * sizeof *slope) : NULL;
-    lf_loss loss = {.scale = ctx->batch->loss_scale, .z = ctx->z_loss, .label_smoothing = ctx->label_smoothing, .grad = ctx->tape != NULL};
+    int c = w->cols, v = w->rows, some = m;
+    lf_bf16 *dz16 = NULL;
+    if (ctx->tape && a->weight->backward.type == LF_BF16) {
+        dz16 = lf__ctx_push(ctx, ctx->scratch, lf__round_up((size_t)m * (size_t)v, 2) * sizeof *dz16);
+        some = LF_MIN(m, LF_MAX(48, (12 << 20) / (int)sizeof(float) / v / 48 * 48));
+    }
+    float *z = lf__ctx_push(ctx, ctx->scratch, (size_t)some * (size_t)v * sizeof *z);
     if (lf__failed(ctx)) return;
-    lf_gemm z = {.c = logits, .ldc = v, .a = x, .a_rs = c, .a_cs = 1, .b = &a->weight->forward, .m = m};
-    if (!ctx->dry) {
-        ops->gemm(ctx->device, &z);
-        if (a->cap > 0) ops->softcap(ctx->device, logits, slope, a->cap, (int64_t)m * v);
-        ops->cross_entropy(ctx->device, logits, v, nll, targets, m, v, &loss);
-        if (slope) ops->mul(ctx->device, logits, slope, (int64_t)m * v);
+    for (int i = 0; i < m; i += some) {
+        lf_bf16 *dz = dz16 ? dz16 + (size_t)i * (size_t)v : NULL;
+        score(ctx, a, z, dz, x + (size_t)i * (size_t)c, targets + i, nll + i, LF_MIN(some, m - i));
     }
     if (!ctx->tape) return;
-    lf_gemm back = {.c = dx, .ldc = c, .a = logits, .a_rs = v, .a_cs = 1, .b = &a->weight->backward, .m = m};
+    lf_gemm back = {.c = dx, .ldc = c, .a = z, .a16 = dz16, .a_rs = v, .a_cs = 1, .b = &a->weight->backward, .m = m};
     if (!ctx->dry) ops->gemm(ctx->device, &back);
     if (!w->needs_grad) return;
     lf_panels rows = {.n = c, .k = m, .type = a->weight->backward.type};
@@ -47,7 +67,7 @@ static void run_chunk(lf_ctx *ctx, const lf_classifier *a, const float *x, float
     if (lf__failed(ctx) || ctx->dry) return;
     ops->pack(ctx->device, &rows, x, 1, c);
     lf_gemm dw = {
-        .c = w->grad, .ldc = c, .init = beta ? w->grad : NULL, .ldinit = c, .a = logits, .a_rs = 1, .a_cs = v, .b = &rows, .m = v};
+        .c = w->grad, .ldc = c, .init = beta ? w->grad : NULL, .ldinit = c, .a = z, .a16 = dz16, .a_rs = 1, .a_cs = v, .b = &rows, .m = v};
     ops->gemm(ctx->device, &dw);
 }
 
@@ -67,7 +87,8 @@ double op_classifier(lf_ctx *ctx, lf_classifier a)
         if (batch->targets[i] >= 0) rows[m] = i, targets[m++] = batch->targets[i];
 
     /* Room for gathered rows is taken even when every row is scored: the forecast must not depend on the data. */
-    int step = chunk_rows(a.weight->t.rows, c);
+    bool rounds = ctx->tape && a.weight->backward.type == LF_BF16;
+    int step = chunk_rows(a.weight->t.rows, c, rounds ? sizeof(lf_bf16) : sizeof(float));
     size_t room = (size_t)LF_MIN(step, n) * (size_t)c * sizeof(float);
     float *gathered = lf__ctx_push(ctx, ctx->scratch, room), *d_gathered = ctx->tape ? lf__ctx_push(ctx, ctx->scratch, room) : NULL;
     if (lf__failed(ctx)) return 0;

@@ -6,12 +6,13 @@
  *   qkv          = op_linear, then (optional) RMSNorm over each head of q and k, then op_rope on them
  *   gated_mlp_in = op_linear, then op_glu: gate and up sit in the two halves of a panel, so the tile that holds both makes h
  *
- * 2 n in out FLOPs forward, 4 n in out backward. W is read as panels packed once per optimizer step; x is packed per call for dW.
+ * 2 n in out FLOPs forward, 4 n in out backward. W is read as panels packed once per optimizer step; x is packed per call for dW. What lies
+ * there rounded to bfloat16 (x, the gradient of gate | up and of q | k | v) is an operand as it is: nothing is rounded twice.
  * Saved: x, q | k before their norms, and gate | up for the derivative of SwiGLU (h is made again: no FLOPs worth saving). */
 #include "ops/ops.h"
 
-/* dx (+)= dy W, dW (+)= dy^T x and d bias, for whoever has dy. */
-static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, lf_weight *bias, const float *dy)
+/* dx (+)= dy W, dW (+)= dy^T x and d bias, for whoever has dy; or dy16, rounded, where there is no bias. */
+static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, lf_weight *bias, const float *dy, const lf_bf16 *dy16)
 {
     const lf_backend_ops *ops = ctx->device->ops;
     lf_tensor *w = &weight->t;
@@ -24,21 +25,39 @@ static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, lf_wei
         float *dx = lf__grad(ctx, x);
         int beta = lf__tensor_beta(x);
         if (lf__failed(ctx)) return;
-        lf_gemm g = {
-            .c = dx, .ldc = in, .init = beta ? dx : NULL, .ldinit = in, .a = dy, .a_rs = out, .a_cs = 1, .b = &weight->backward, .m = n};
+        lf_gemm g = {.c = dx,
+                     .ldc = in,
+                     .init = beta ? dx : NULL,
+                     .ldinit = in,
+                     .a = dy,
+                     .a16 = dy16,
+                     .a_rs = out,
+                     .a_cs = 1,
+                     .b = &weight->backward,
+                     .m = n};
         if (!ctx->dry) ops->gemm(ctx->device, &g);
     }
     if (w->needs_grad) {
         size_t mark = lf__arena_mark(ctx->scratch);
-        const float *x_rows = lf__rows(ctx, x);
         lf_panels rows = {.n = in, .k = n, .type = weight->backward.type};
         rows.data = lf__ctx_push(ctx, ctx->scratch, lf__panels_bytes(&rows));
         int beta = lf__tensor_beta(w);
         if (lf__failed(ctx)) return;
-        lf_gemm g = {
-            .c = w->grad, .ldc = in, .init = beta ? w->grad : NULL, .ldinit = in, .a = dy, .a_rs = 1, .a_cs = out, .b = &rows, .m = out};
+        lf_gemm g = {.c = w->grad,
+                     .ldc = in,
+                     .init = beta ? w->grad : NULL,
+                     .ldinit = in,
+                     .a = dy,
+                     .a16 = dy16,
+                     .a_rs = 1,
+                     .a_cs = out,
+                     .b = &rows,
+                     .m = out};
         if (!ctx->dry) {
-            ops->pack(ctx->device, &rows, x_rows, 1, x->cols);
+            if (x->half)
+                ops->pack16(ctx->device, &rows, x->half, x->cols);
+            else
+                ops->pack(ctx->device, &rows, x->data, 1, x->cols);
             ops->gemm(ctx->device, &g);
         }
         lf__arena_rewind(ctx->scratch, mark);
@@ -47,7 +66,7 @@ static void linear_backward(lf_ctx *ctx, lf_tensor *x, lf_weight *weight, lf_wei
 
 /* y = x W^T + bias + residual into y. Sums start from what is added: a bias is a row that every row starts from. */
 static void linear_forward(lf_ctx *ctx, lf_tensor *y, const lf_tensor *x, const lf_weight *weight, const lf_weight *bias,
-                           const lf_tensor *residual, float *swiglu)
+                           const lf_tensor *residual, lf_tensor *swiglu)
 {
     if (ctx->dry) return;
     const float *init = residual ? residual->data : bias ? bias->t.data : NULL;
@@ -60,12 +79,14 @@ static void linear_forward(lf_ctx *ctx, lf_tensor *y, const lf_tensor *x, const 
                  .init = init,
                  .ldinit = residual ? y->cols : 0,
                  .a = x->data,
+                 .a16 = x->half,
                  .a_rs = x->cols,
                  .a_cs = 1,
                  .b = &weight->forward,
                  .m = x->rows,
-                 .swiglu = swiglu,
+                 .swiglu = swiglu ? swiglu->data : NULL,
                  .ldswiglu = weight->forward.pair};
+    if (!y->data) g.c16 = y->half, g.swiglu16 = swiglu->half;
     ctx->device->ops->gemm(ctx->device, &g);
 }
 
@@ -88,7 +109,7 @@ static void op_linear_backward(lf_ctx *ctx, void *args)
         if (lf__failed(ctx)) return;
         if (!ctx->dry) ctx->device->ops->add(ctx->device, dr, a->y->grad, (int64_t)lf__tensor_count(a->y), beta);
     }
-    linear_backward(ctx, a->x, a->weight, a->bias, a->y->grad);
+    linear_backward(ctx, a->x, a->weight, a->bias, a->y->grad, NULL);
 }
 
 static const lf_op linear = {"linear", op_linear_backward};
@@ -123,12 +144,28 @@ static lf_head_norm head_norm(lf_ctx *ctx, const lf_qkv *a, float *x)
                           .eps = a->eps};
 }
 
+static void rotate(lf_ctx *ctx, const lf_qkv *a, float *x, lf_bf16 *half, bool inverse)
+{
+    lf_rotation r = {.x = x,
+                     .ldx = a->y->cols,
+                     .half = half,
+                     .positions = ctx->batch->positions,
+                     .table = a->rope,
+                     .n = a->y->rows,
+                     .n_heads = a->n_heads + a->n_kv_heads,
+                     .head_dim = a->head_dim,
+                     .rotary = a->rotary,
+                     .inverse = inverse};
+    if (!ctx->dry) ctx->device->ops->rope(ctx->device, &r);
+}
+
 static void op_qkv_backward(lf_ctx *ctx, void *args)
 {
     lf_qkv *a = args;
-    if (a->rope && !ctx->dry)
-        ctx->device->ops->rope(ctx->device, a->y->grad, a->y->cols, ctx->batch->positions, a->rope, a->y->rows, a->n_heads + a->n_kv_heads,
-                               a->head_dim, a->rotary, true);
+    lf_bf16 *half = NULL;
+    if (a->y->half && a->rope && !a->q_norm && !a->bias) half = lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(a->y) * sizeof *half);
+    if (lf__failed(ctx)) return;
+    if (a->rope) rotate(ctx, a, a->y->grad, half, true);
     if (a->q_norm) {
         size_t mark = lf__arena_mark(ctx->scratch);
         lf_head_norm norm = head_norm(ctx, a, a->y->grad);
@@ -139,7 +176,7 @@ static void op_qkv_backward(lf_ctx *ctx, void *args)
         if (!ctx->dry && !lf__failed(ctx)) ctx->device->ops->head_norm_backward(ctx->device, &norm);
         lf__arena_rewind(ctx->scratch, mark);
     }
-    linear_backward(ctx, a->x, a->weight, a->bias, a->y->grad);
+    linear_backward(ctx, a->x, a->weight, a->bias, a->y->grad, half);
 }
 
 static const lf_op qkv = {"qkv", op_qkv_backward};
@@ -161,12 +198,13 @@ lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a)
         if (!ctx->dry && !lf__failed(ctx)) ctx->device->ops->head_norm_forward(ctx->device, &norm);
         lf__arena_rewind(ctx->scratch, mark);
     }
-    if (a.rope && !ctx->dry)
-        ctx->device->ops->rope(ctx->device, a.y->data, a.y->cols, ctx->batch->positions, a.rope, a.y->rows, a.n_heads + a.n_kv_heads,
-                               a.head_dim, a.rotary, false);
-    lf__keep(ctx, a.y);
-    if (a.y->half && !ctx->dry) /* attention sees now what it will see in its backward: the same softmax */
-        ctx->device->ops->from_bf16(ctx->device, a.y->data, a.y->half, (int64_t)lf__tensor_count(a.y));
+    /* With bfloat16 attention sees now what it will see in its backward: the same softmax. */
+    if (a.rope)
+        rotate(ctx, &a, a.y->data, a.y->half, false);
+    else {
+        lf__keep(ctx, a.y);
+        if (a.y->half && !ctx->dry) ctx->device->ops->from_bf16(ctx->device, a.y->data, a.y->half, (int64_t)lf__tensor_count(a.y));
+    }
     lf__record(ctx, &qkv, &a, sizeof a);
     return a.y;
 }
@@ -175,14 +213,22 @@ lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a)
 static void op_gated_backward(lf_ctx *ctx, void *args)
 {
     lf_gated *a = args;
-    float *dgu = lf__ctx_push(ctx, ctx->scratch, lf__tensor_count(a->gate_up) * sizeof *dgu);
+    size_t count = lf__tensor_count(a->gate_up);
+    if (a->gate_up->half && !a->bias) {
+        lf_bf16 *half = lf__ctx_push(ctx, ctx->scratch, count * sizeof *half);
+        if (lf__failed(ctx)) return;
+        if (!ctx->dry) ctx->device->ops->glu_backward16(ctx->device, half, a->y->grad, a->gate_up->half, a->y->rows, a->y->cols, a->act);
+        linear_backward(ctx, a->x, a->weight, NULL, NULL, half);
+        return;
+    }
+    float *dgu = lf__ctx_push(ctx, ctx->scratch, count * sizeof *dgu);
     if (lf__failed(ctx)) return;
     size_t mark = lf__arena_mark(ctx->scratch);
     const float *gate_up = lf__rows(ctx, a->gate_up);
     if (lf__failed(ctx)) return;
     if (!ctx->dry) ctx->device->ops->glu_backward(ctx->device, dgu, NULL, a->y->grad, gate_up, a->y->rows, a->y->cols, a->act);
     lf__arena_rewind(ctx->scratch, mark);
-    linear_backward(ctx, a->x, a->weight, a->bias, dgu);
+    linear_backward(ctx, a->x, a->weight, a->bias, dgu, NULL);
 }
 
 static const lf_op gated = {"gated_mlp_in", op_gated_backward};
@@ -191,13 +237,13 @@ lf_tensor *op_gated_mlp_in(lf_ctx *ctx, lf_gated a)
 {
     if (!shapes_fit(ctx, a.x, a.weight, NULL)) return a.x;
     int n = a.x->rows, f = a.weight->t.rows / 2;
-    a.y = lf__saved(ctx, "mlp", n, f);
-    a.gate_up = lf__saved(ctx, "gate_up", n, 2 * f);
+    bool alone = a.act == LF_ACT_SILU && !a.bias && a.x->cols <= LF_WHOLE_K;
+    a.y = (alone ? lf__saved_half : lf__saved)(ctx, "mlp", n, f);
+    a.gate_up = (alone ? lf__saved_half : lf__saved)(ctx, "gate_up", n, 2 * f);
     if (lf__failed(ctx)) return a.x;
-    linear_forward(ctx, a.gate_up, a.x, a.weight, a.bias, NULL, a.act == LF_ACT_SILU ? a.y->data : NULL);
+    linear_forward(ctx, a.gate_up, a.x, a.weight, a.bias, NULL, a.act == LF_ACT_SILU ? a.y : NULL);
     if (a.act != LF_ACT_SILU && !ctx->dry) ctx->device->ops->glu_forward(ctx->device, a.y->data, a.gate_up->data, n, f, a.act);
-    lf__keep(ctx, a.y);
-    lf__keep(ctx, a.gate_up);
+    if (!alone) lf__keep(ctx, a.y), lf__keep(ctx, a.gate_up);
     lf__record(ctx, &gated, &a, sizeof a);
     return a.y;
 }

@@ -46,9 +46,8 @@ lf_tensor *op_rmsnorm(lf_ctx *ctx, lf_rmsnorm a)
     size_t mark = lf__arena_mark(ctx->scratch);
     const float *weight = lf__offset_weight(ctx, a.weight, a.offset);
     if (!ctx->dry && !lf__failed(ctx))
-        ctx->device->ops->rmsnorm_forward(ctx->device, a.y->data, a.rstd, a.x->data, weight, a.x->rows, a.x->cols, a.eps);
+        ctx->device->ops->rmsnorm_forward(ctx->device, a.y->data, a.y->half, a.rstd, a.x->data, weight, a.x->rows, a.x->cols, a.eps);
     lf__arena_rewind(ctx->scratch, mark);
-    lf__keep(ctx, a.y);
     lf__record(ctx, &op, &a, sizeof a);
     return a.y;
 }
@@ -75,9 +74,8 @@ lf_tensor *op_layernorm(lf_ctx *ctx, lf_layernorm a)
     if (ctx->tape) a.stat = lf__ctx_push(ctx, ctx->step, 2 * (size_t)a.x->rows * sizeof(float));
     if (lf__failed(ctx)) return a.x;
     if (!ctx->dry)
-        ctx->device->ops->layernorm_forward(ctx->device, a.y->data, a.stat, a.x->data, a.weight->t.data, a.bias->t.data, a.x->rows,
-                                            a.x->cols, a.eps);
-    lf__keep(ctx, a.y);
+        ctx->device->ops->layernorm_forward(ctx->device, a.y->data, a.y->half, a.stat, a.x->data, a.weight->t.data, a.bias->t.data,
+                                            a.x->rows, a.x->cols, a.eps);
     lf__record(ctx, &layernorm, &a, sizeof a);
     return a.y;
 }

@@ -10,8 +10,15 @@
 static void rotate(lf_ctx *ctx, const lf_rope *a, float *x, bool inverse)
 {
     if (!ctx->dry)
-        ctx->device->ops->rope(ctx->device, x, a->x->cols, ctx->batch->positions, a->table, a->x->rows, a->n_heads, a->head_dim, a->rotary,
-                               inverse);
+        ctx->device->ops->rope(ctx->device, &(lf_rotation){.x = x,
+                                                           .ldx = a->x->cols,
+                                                           .positions = ctx->batch->positions,
+                                                           .table = a->table,
+                                                           .n = a->x->rows,
+                                                           .n_heads = a->n_heads,
+                                                           .head_dim = a->head_dim,
+                                                           .rotary = a->rotary,
+                                                           .inverse = inverse});
 }
 
 static void rope_backward(lf_ctx *ctx, void *args)

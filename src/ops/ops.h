@@ -79,6 +79,8 @@ lf_tensor *lf__activation(lf_ctx *ctx, const char *name, int rows, int cols);
  * backward finds is lf__rows, rounded: no loss where only products read it. The op that makes it calls lf__keep when it is whole. */
 lf_tensor *lf__saved(lf_ctx *ctx, const char *name, int rows, int cols);
 void lf__keep(lf_ctx *ctx, const lf_tensor *t);
+/* The same of a tensor that nothing reads but products and its maker's backward: with bfloat16 its floats (data) never exist. */
+lf_tensor *lf__saved_half(lf_ctx *ctx, const char *name, int rows, int cols);
 /* In a backward: the values of t, in scratch where they must be widened first. NULL after a failure. */
 float *lf__rows(lf_ctx *ctx, const lf_tensor *t);
 /* The same for the residual stream, the only thing that lives from block to block. While a block reads one, nobody looks at

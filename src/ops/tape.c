@@ -58,6 +58,16 @@ lf_tensor *lf__saved(lf_ctx *ctx, const char *name, int rows, int cols)
     return lf__failed(ctx) ? NULL : t;
 }
 
+lf_tensor *lf__saved_half(lf_ctx *ctx, const char *name, int rows, int cols)
+{
+    size_t mark = lf__arena_mark(ctx->scratch);
+    lf_tensor *t = lf__saved(ctx, name, rows, cols);
+    if (!t || !t->half) return t;
+    lf__arena_rewind(ctx->scratch, mark);
+    t->data = NULL;
+    return t;
+}
+
 void lf__keep(lf_ctx *ctx, const lf_tensor *t)
 {
     if (t->half && !ctx->dry) ctx->device->ops->to_bf16(ctx->device, t->half, t->data, (int64_t)lf__tensor_count(t));

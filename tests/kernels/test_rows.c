@@ -34,7 +34,7 @@ static void norm_run(lf_device *dev, const void *params, float *work, float *out
     float *x, *w, *dy, *start, *rstd = out + cells, *dx = rstd + s->n;
     norm_inputs(s, work, &x, &w, &dy, &start);
     memcpy(dx, start, (cells + s->c) * sizeof *dx);
-    dev->ops->rmsnorm_forward(dev, out, rstd, x, w, s->n, s->c, 1e-5f);
+    dev->ops->rmsnorm_forward(dev, out, NULL, rstd, x, w, s->n, s->c, 1e-5f);
     dev->ops->rmsnorm_backward(dev, dx, dx + cells, dy, x, w, rstd, s->n, s->c, s->beta, s->beta);
 }
 static void norm_oracle(const void *params, float *work, double *out)
@@ -78,9 +78,18 @@ static void rope_run(lf_device *dev, const void *params, float *work, float *out
     size_t ld = (size_t)s->heads * s->dim + 3, n = s->n * ld; /* three columns behind each row stay as they are */
     rope_table(s, work);
     fill(out, n, 1, 2.0f);
-    dev->ops->rope(dev, out, ld, rope_positions, work, s->n, s->heads, s->dim, s->rotary, false);
+    lf_rotation r = {.x = out,
+                     .ldx = (ptrdiff_t)ld,
+                     .positions = rope_positions,
+                     .table = work,
+                     .n = s->n,
+                     .n_heads = s->heads,
+                     .head_dim = s->dim,
+                     .rotary = s->rotary};
+    dev->ops->rope(dev, &r);
     memcpy(out + n, out, n * sizeof *out);
-    dev->ops->rope(dev, out + n, ld, rope_positions, work, s->n, s->heads, s->dim, s->rotary, true);
+    r.x = out + n, r.inverse = true;
+    dev->ops->rope(dev, &r);
 }
 static void rope_oracle(const void *params, float *work, double *out)
 {
@@ -188,9 +197,9 @@ static void ce_run(lf_device *dev, const void *params, float *work, float *out)
     LF_UNUSED(work);
     ce_inputs(s, x, target);
     lf_loss loss = ce_loss(s);
-    dev->ops->cross_entropy(dev, x, s->c + 3, out, target, s->n, s->c, &loss);
+    dev->ops->cross_entropy(dev, x, s->c + 3, NULL, out, target, s->n, s->c, &loss);
     loss.grad = true;
-    dev->ops->cross_entropy(dev, x, s->c + 3, out + s->n, target, s->n, s->c, &loss);
+    dev->ops->cross_entropy(dev, x, s->c + 3, NULL, out + s->n, target, s->n, s->c, &loss);
 }
 static void ce_oracle(const void *params, float *work, double *out)
 {
@@ -221,7 +230,7 @@ static void layernorm_run(lf_device *dev, const void *params, float *work, float
     float *x, *w, *dy, *start, *stat = out + cells, *dx = stat + 2 * s->n;
     norm_inputs(s, work, &x, &w, &dy, &start);
     memcpy(dx, start, (cells + s->c) * sizeof *dx), memcpy(dx + cells + s->c, w, s->c * sizeof *dx);
-    dev->ops->layernorm_forward(dev, out, stat, x, w, start, s->n, s->c, 1e-5f);
+    dev->ops->layernorm_forward(dev, out, NULL, stat, x, w, start, s->n, s->c, 1e-5f);
     dev->ops->layernorm_backward(dev, dx, dx + cells, dx + cells + s->c, dy, x, w, stat, s->n, s->c, s->beta, s->beta);
 }
 static void layernorm_oracle(const void *params, float *work, double *out)
@@ -570,7 +579,7 @@ static float *mem;
 static int32_t index_list[N];
 static void bench_norm(lf_device *dev, void *arg)
 {
-    (void)arg, dev->ops->rmsnorm_forward(dev, mem, mem + 2 * N * C, mem + N * C, mem, N, C, 1e-5f);
+    (void)arg, dev->ops->rmsnorm_forward(dev, mem, NULL, mem + 2 * N * C, mem + N * C, mem, N, C, 1e-5f);
 }
 static void bench_norm_grad(lf_device *dev, void *arg)
 {
@@ -583,7 +592,7 @@ static void bench_swiglu_grad(lf_device *dev, void *arg)
 }
 static void bench_ce(lf_device *dev, void *arg)
 {
-    (void)arg, dev->ops->cross_entropy(dev, mem, 4096, mem + N * C, index_list, 128, 4096, &(lf_loss){.scale = 1.0f, .grad = true});
+    (void)arg, dev->ops->cross_entropy(dev, mem, 4096, NULL, mem + N * C, index_list, 128, 4096, &(lf_loss){.scale = 1.0f, .grad = true});
 }
 static void bench_adamw(lf_device *dev, void *arg)
 {

@@ -28,8 +28,8 @@ typedef struct att_job {
     const lf_attention *a;
     const lf_attention_grad *g; /* NULL: forward */
     char *scratch;
-    size_t bytes;    /* per worker */
-    int longest;     /* rows of the longest sequence: sizes the scratch */
+    size_t bytes; /* per worker */
+    int longest;  /* rows of the longest sequence: sizes the scratch */
     lf_tasks tasks;
 } att_job;
 

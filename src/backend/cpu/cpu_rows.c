@@ -8,10 +8,12 @@
 typedef struct rows_job {
     const lf_kernels *k;
     float *y, *y2, *stat_out;
+    lf_bf16 *half;
+    const lf_bf16 *x16;
     const float *x, *x2, *w, *stat;
     const int32_t *index; /* tokens, rows, positions or targets */
     ptrdiff_t ld;
-    int n, c, heads, dim, beta;
+    int n, c, dim, beta;
     float scalar;
     lf_act act;
     const lf_loss *loss;
@@ -109,12 +111,13 @@ static void rmsnorm_worker(void *arg, int tid, int n_threads)
     for (int64_t i = lo; i < hi; i++) {
         float rstd = j->k->rmsnorm(ROW(j->y, i, j->c), ROW(j->x, i, j->c), j->w, j->c, j->scalar);
         if (j->stat_out) j->stat_out[i] = rstd;
+        if (j->half) lf__narrow(j->k, ROW(j->half, i, j->c), ROW(j->y, i, j->c), j->c);
     }
 }
 
-static void rmsnorm_forward(lf_device *dev, float *y, float *rstd, const float *x, const float *w, int n, int c, float eps)
+static void rmsnorm_forward(lf_device *dev, float *y, lf_bf16 *half, float *rstd, const float *x, const float *w, int n, int c, float eps)
 {
-    rows_job job = {.k = dev->kernels, .y = y, .stat_out = rstd, .x = x, .w = w, .n = n, .c = c, .scalar = eps};
+    rows_job job = {.k = dev->kernels, .y = y, .half = half, .stat_out = rstd, .x = x, .w = w, .n = n, .c = c, .scalar = eps};
     lf__cpu_run(dev, rmsnorm_worker, &job, (double)n * c);
 }
 
@@ -158,13 +161,14 @@ static void layernorm_worker(void *arg, int tid, int n_threads)
     for (int64_t i = lo; i < hi; i++) {
         float rstd = j->k->layernorm(ROW(j->y, i, j->c), ROW(j->x, i, j->c), j->w, j->x2, j->c, j->scalar, &mean);
         if (j->stat_out) j->stat_out[i] = mean, j->stat_out[j->n + i] = rstd;
+        if (j->half) lf__narrow(j->k, ROW(j->half, i, j->c), ROW(j->y, i, j->c), j->c);
     }
 }
 
-static void layernorm_forward(lf_device *dev, float *y, float *stat, const float *x, const float *w, const float *b, int n, int c,
-                              float eps)
+static void layernorm_forward(lf_device *dev, float *y, lf_bf16 *half, float *stat, const float *x, const float *w, const float *b, int n,
+                              int c, float eps)
 {
-    rows_job job = {.k = dev->kernels, .y = y, .stat_out = stat, .x = x, .w = w, .x2 = b, .n = n, .c = c, .scalar = eps};
+    rows_job job = {.k = dev->kernels, .y = y, .half = half, .stat_out = stat, .x = x, .w = w, .x2 = b, .n = n, .c = c, .scalar = eps};
     lf__cpu_run(dev, layernorm_worker, &job, (double)n * c);
 }
 
@@ -287,21 +291,29 @@ static void head_norm_backward(lf_device *dev, const lf_head_norm *args)
 }
 
 /* ---- rope ---------------------------------------------------------------------------------------------------------------- */
+typedef struct rope_job {
+    const lf_kernels *k;
+    const lf_rotation *r;
+} rope_job;
+
 static void rope_worker(void *arg, int tid, int n_threads)
 {
-    const rows_job *j = arg;
+    const rope_job *j = arg;
+    const lf_rotation *r = j->r;
     int64_t lo, hi;
-    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++) j->k->rope(j->y + i * j->ld, ROW(j->x, j->index[i], j->c), j->heads, j->dim, j->c, j->scalar);
+    lf__split(r->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++) {
+        float *x = r->x + i * r->ldx;
+        j->k->rope(x, ROW(r->table, r->positions[i], r->rotary), r->n_heads, r->head_dim, r->rotary, r->inverse ? -1.0f : 1.0f);
+        if (r->half) lf__narrow(j->k, r->half + i * r->ldx, x, (int)r->ldx);
+        if (r->half && !r->inverse) j->k->widen(x, r->half + i * r->ldx, r->ldx);
+    }
 }
 
-static void rope(lf_device *dev, float *x, ptrdiff_t ldx, const int32_t *positions, const float *table, int n, int n_heads, int head_dim,
-                 int rotary, bool inverse)
+static void rope(lf_device *dev, const lf_rotation *args)
 {
-    rows_job job = {.k = dev->kernels, .y = x, .ld = ldx, .x = table, .index = positions, .n = n, .heads = n_heads, .dim = head_dim};
-    job.c = rotary;
-    job.scalar = inverse ? -1.0f : 1.0f;
-    lf__cpu_run(dev, rope_worker, &job, (double)n * n_heads * head_dim);
+    rope_job job = {dev->kernels, args};
+    lf__cpu_run(dev, rope_worker, &job, (double)args->n * args->n_heads * args->head_dim);
 }
 
 /* ---- gated units and activations ------------------------------------------------------------------------------------------ */
@@ -354,6 +366,38 @@ static void glu_backward(lf_device *dev, float *dgu, float *h, const float *dh, 
     lf__cpu_run(dev, glu_backward_worker, &job, 8.0 * n * f);
 }
 
+/* The same with rounded operands, a stretch of columns at a time through floats in L1. */
+static void glu_backward16_worker(void *arg, int tid, int n_threads)
+{
+    enum { SOME = 512 };
+    const rows_job *j = arg;
+    const lf_kernels *k = j->k;
+    float gate[SOME], up[SOME], dgate[SOME], dup[SOME];
+    int64_t lo, hi;
+    lf__split(j->n, 1, tid, n_threads, &lo, &hi);
+    for (int64_t i = lo; i < hi; i++)
+        for (int at = 0, n; at < j->c; at += n) {
+            n = LF_MIN(SOME, j->c - at);
+            const lf_bf16 *gu = ROW(j->x16, i, 2 * j->c) + at;
+            const float *dh = ROW(j->x2, i, j->c) + at;
+            lf_bf16 *dgu = ROW(j->half, i, 2 * j->c) + at;
+            k->widen(gate, gu, n), k->widen(up, gu + j->c, n);
+            if (j->act == LF_ACT_SILU)
+                k->swiglu_grad(dgate, dup, NULL, dh, gate, up, n);
+            else {
+                k->act(j->act, dup, gate, n), k->mul(dup, dh, n);
+                k->act_grad(j->act, dgate, dh, gate, n), k->mul(dgate, up, n);
+            }
+            lf__narrow(k, dgu, dgate, n), lf__narrow(k, dgu + j->c, dup, n);
+        }
+}
+
+static void glu_backward16(lf_device *dev, lf_bf16 *dgu, const float *dh, const lf_bf16 *gu, int n, int f, lf_act act)
+{
+    rows_job job = {.k = dev->kernels, .half = dgu, .x16 = gu, .x2 = dh, .n = n, .c = f, .act = act};
+    lf__cpu_run(dev, glu_backward16_worker, &job, 8.0 * n * f);
+}
+
 /* ---- dropout ------------------------------------------------------------------------------------------------------------- */
 /* Four columns share a draw of 64 bits, 16 each: a rate is a multiple of 2^-16. */
 static void dropout_worker(void *arg, int tid, int n_threads)
@@ -390,13 +434,17 @@ static void cross_entropy_worker(void *arg, int tid, int n_threads)
     const rows_job *j = arg;
     int64_t lo, hi;
     lf__split(j->n, 1, tid, n_threads, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++) j->stat_out[i] = j->k->cross_entropy(j->y + i * j->ld, j->index[i], j->c, j->loss);
+    for (int64_t i = lo; i < hi; i++) {
+        j->stat_out[i] = j->k->cross_entropy(j->y + i * j->ld, j->index[i], j->c, j->loss);
+        if (j->half) lf__narrow(j->k, ROW(j->half, i, j->c), j->y + i * j->ld, j->c);
+    }
 }
 
-static void cross_entropy(lf_device *dev, float *logits, ptrdiff_t ld, float *nll, const int32_t *targets, int n, int v,
+static void cross_entropy(lf_device *dev, float *logits, ptrdiff_t ld, lf_bf16 *half, float *nll, const int32_t *targets, int n, int v,
                           const lf_loss *loss)
 {
-    rows_job job = {.k = dev->kernels, .y = logits, .ld = ld, .stat_out = nll, .index = targets, .n = n, .c = v, .loss = loss};
+    rows_job job = {
+        .k = dev->kernels, .y = logits, .half = half, .ld = ld, .stat_out = nll, .index = targets, .n = n, .c = v, .loss = loss};
     lf__cpu_run(dev, cross_entropy_worker, &job, 8.0 * n * v);
 }
 
@@ -607,6 +655,7 @@ void lf__cpu_ops_rows(lf_backend_ops *ops)
     ops->add_bias = add_bias;
     ops->glu_forward = glu_forward;
     ops->glu_backward = glu_backward;
+    ops->glu_backward16 = glu_backward16;
     ops->act_forward = act_forward;
     ops->act_backward = act_backward;
     ops->dropout = dropout;

@@ -98,6 +98,12 @@ typedef struct lf_kernels {
     void (*pack_rows16)(lf_pair *dst, ptrdiff_t distance, const float *src, ptrdiff_t ld, int n, int k);
     /* As pack_strips and pack_transposed; strips [lf__pairs(kc)][LF_MR16] are lf__strip_pairs apart. */
     void (*pack_strips16)(lf_pair *dst, const float *a, ptrdiff_t a_cs, int rows, int kc);
+    /* pack_rows16 and pack_strips16 of what is rounded already. */
+    void (*pair_rows)(lf_pair *dst, ptrdiff_t distance, const lf_bf16 *src, ptrdiff_t ld, int n, int k);
+    void (*pair_strips)(lf_pair *dst, const lf_bf16 *a, ptrdiff_t a_cs, int rows, int kc);
+    /* A finished tile c [rows][LF_PANEL], gates in its first half, up in the second, n columns each: both rounded, and silu(gate) up. NULL:
+     * row by row out of swiglu and pairs, the same bits. */
+    void (*swiglu_tile)(lf_bf16 *h, ptrdiff_t ldh, lf_bf16 *gate, lf_bf16 *up, ptrdiff_t ld, const float *c, int rows, int n);
     void (*pack_transposed16)(lf_pair *panel, const float *src, ptrdiff_t ld, int cols, int k);
 
     /* Rows of scores s [rows][wide], wide a multiple of 32: p = pairs of exp(s - m), zeros from visible[r] on. m, l and carry as in
@@ -168,6 +174,16 @@ static inline int lf__half_column(const lf_panels *b, int p, int h, int *count)
     return b->pair && h ? b->pair + at : at;
 }
 
+/* y [n] = x rounded, nothing behind it. */
+static inline void lf__narrow(const lf_kernels *k, lf_bf16 *y, const float *x, int n)
+{
+    lf_pair last;
+    k->pairs((lf_pair *)(void *)y, x, n - n % 2);
+    if (n % 2 == 0) return;
+    k->pairs(&last, x + n - 1, 1);
+    y[n - 1] = (lf_bf16)last;
+}
+
 /* cpu_gemm_bf16.c: panels of bfloat16. */
 #define LF_PACK_PAIRS (128 * 528) /* of A per worker: what is packed together, in L2 beside a panel */
 void lf__cpu_gemm_bf16(lf_device *dev, const lf_gemm *g);
@@ -202,8 +218,8 @@ void lf__cpu_attention_grad_bf16(lf_device *dev, const lf_attention_grad *g, voi
 size_t lf__cpu_attention_bf16_scratch(lf_device *dev, const lf_attention *a);
 size_t lf__cpu_attention_grad_bf16_scratch(lf_device *dev, const lf_attention *a);
 
-/* Tasks of unequal length, numbered so that neighbours touch the same rows. A worker takes those of its own stretch first, whose rows it made
- * and will read (where two threads share no cache, half of them lay with the other otherwise), then what others have left; who takes a
+/* Tasks of unequal length, numbered so that neighbours touch the same rows. A worker takes those of its own stretch first, whose rows it
+ * made and will read (where two threads share no cache, half of them lay with the other otherwise), then what others have left; who takes a
  * task changes nothing in it. */
 typedef struct lf_tasks {
     atomic_int taken[256]; /* of each worker's stretch; a pool has at most 256 workers */

@@ -42,7 +42,7 @@ static void run_rmsnorm(lf_device *dev, float *work, float *out)
     enum { N = 5, C = 77 };
     float *x = work, *w = x + N * C, *dy = w + C, *rstd = out + 2 * N * C + C;
     fill(x, N * C, 1), fill(w, C, 2), fill(dy, N * C, 3);
-    dev->ops->rmsnorm_forward(dev, out, rstd, x, w, N, C, 1e-5f);
+    dev->ops->rmsnorm_forward(dev, out, NULL, rstd, x, w, N, C, 1e-5f);
     dev->ops->rmsnorm_backward(dev, out + N * C, out + 2 * N * C, dy, x, w, rstd, N, C, 0, 0);
 }
 
@@ -51,7 +51,9 @@ static void run_rope(lf_device *dev, float *work, float *out)
     enum { N = 3, H = 3, D = 22 };
     static const int32_t positions[N] = {0, 2, 4};
     fill(work, 5 * D, 1), fill(out, N * H * D, 2);
-    dev->ops->rope(dev, out, H * D, positions, work, N, H, D, D, false);
+    dev->ops->rope(
+        dev,
+        &(lf_rotation){.x = out, .ldx = H * D, .positions = positions, .table = work, .n = N, .n_heads = H, .head_dim = D, .rotary = D});
 }
 
 static void run_swiglu(lf_device *dev, float *work, float *out)
@@ -69,7 +71,7 @@ static void run_layernorm(lf_device *dev, float *work, float *out)
     enum { N = 5, C = 77 };
     float *x = work, *w = x + N * C, *b = w + C, *dy = b + C, *stat = out + 2 * N * C + 2 * C;
     fill(x, N * C, 1), fill(w, 2 * C, 2), fill(dy, N * C, 3);
-    dev->ops->layernorm_forward(dev, out, stat, x, w, b, N, C, 1e-5f);
+    dev->ops->layernorm_forward(dev, out, NULL, stat, x, w, b, N, C, 1e-5f);
     dev->ops->layernorm_backward(dev, out + N * C, out + 2 * N * C, out + 2 * N * C + C, dy, x, w, stat, N, C, 0, 0);
 }
 
@@ -94,7 +96,7 @@ static void run_cross_entropy(lf_device *dev, float *work, float *out)
     LF_UNUSED(work);
     fill(out, N * V, 1);
     for (int i = 0; i < N * V; i++) out[i] *= 10.0f;
-    dev->ops->cross_entropy(dev, out, V, out + N * V, targets, N, V, &(lf_loss){.scale = 1.0f, .grad = true});
+    dev->ops->cross_entropy(dev, out, V, NULL, out + N * V, targets, N, V, &(lf_loss){.scale = 1.0f, .grad = true});
 }
 
 static void run_adamw(lf_device *dev, float *work, float *out)

@@ -46,7 +46,10 @@ static void tile16(const lf_tile16 *t)
 
 static void pairs(lf_pair *y, const float *x, int n)
 {
-    for (int i = 0; i < n; i += 2) y[i / 2] = pair(x[i], i + 1 < n ? x[i + 1] : 0.0f);
+    for (int i = 0; i < n; i += 2) {
+        lf_pair p = pair(x[i], i + 1 < n ? x[i + 1] : 0.0f);
+        memcpy(y + i / 2, &p, sizeof p); /* rows of odd width begin between two words */
+    }
 }
 
 static void widen_all(float *y, const lf_bf16 *x, int64_t n)
@@ -74,6 +77,22 @@ static void pack_transposed16(lf_pair *panel, const float *src, ptrdiff_t ld, in
 {
     for (int j = 0; j < cols; j++)
         for (int i = 0; i < k; i += 2) panel[i / 2 * LF_PANEL + j] = pair(src[j * ld + i], i + 1 < k ? src[j * ld + i + 1] : 0.0f);
+}
+
+static void pair_rows(lf_pair *dst, ptrdiff_t distance, const lf_bf16 *src, ptrdiff_t ld, int n, int k)
+{
+    for (int i = 0; i < k; i += 2)
+        for (int j = 0; j < (int)lf__round_up((size_t)n, LF_PANEL); j++)
+            dst[j / LF_PANEL * distance + i / 2 * LF_PANEL + j % LF_PANEL] =
+                j < n ? src[i * ld + j] | (i + 1 < k ? (lf_pair)src[(i + 1) * ld + j] << 16 : 0) : 0;
+}
+
+static void pair_strips(lf_pair *dst, const lf_bf16 *a, ptrdiff_t a_cs, int rows, int kc)
+{
+    for (int i = 0; i < rows; i++)
+        for (int k = 0; k < kc; k += 2)
+            dst[i / LF_MR16 * lf__strip_pairs(kc) + k / 2 * LF_MR16 + i % LF_MR16] =
+                a[i + k * a_cs] | (k + 1 < kc ? (lf_pair)a[i + (k + 1) * a_cs] << 16 : 0);
 }
 
 static void softmax16(lf_pair *p, ptrdiff_t ldp, const float *s, ptrdiff_t lds, const int *visible, int rows, int wide, float *m, float *l,
@@ -124,6 +143,8 @@ void lf__kernels_scalar_bf16(lf_kernels *k)
     k->pack_rows16 = pack_rows16;
     k->pack_strips16 = pack_strips16;
     k->pack_transposed16 = pack_transposed16;
+    k->pair_rows = pair_rows;
+    k->pair_strips = pair_strips;
     k->softmax16 = softmax16;
     k->softmax_grad16 = softmax_grad16;
     k->dot_loop = dot_loop;

@@ -147,6 +147,70 @@ static void pack_strips16(lf_pair *dst, const float *a, ptrdiff_t a_cs, int rows
     }
 }
 
+/* Lane j: even[j], odd[j] of what is rounded already. */
+LF_INLINE __m512i zip_halves(__m256i even, __m256i odd)
+{
+    return _mm512_or_si512(_mm512_cvtepu16_epi32(even), _mm512_slli_epi32(_mm512_cvtepu16_epi32(odd), 16));
+}
+
+static void pair_rows(lf_pair *dst, ptrdiff_t distance, const lf_bf16 *src, ptrdiff_t ld, int n, int k)
+{
+    for (int i = 0; i < k; i += 2, src += 2 * ld, dst += LF_PANEL) {
+        const lf_bf16 *odd = i + 1 < k ? src + ld : src;
+        __mmask16 has_odd = i + 1 < k ? 0xffff : 0;
+        ptrdiff_t ahead = i + 9 < k ? 8 * ld : 0;
+        lf_pair *to = dst;
+        for (int j = 0; j < n; j += LF_PANEL, to += distance) {
+            __builtin_prefetch(src + ahead + j);
+            __builtin_prefetch(odd + ahead + j);
+            for (int h = j; h < j + LF_PANEL; h += 16) {
+                __mmask16 lanes = h < n ? v_lanes(n - h) : 0;
+                _mm512_storeu_si512(
+                    to + h - j, zip_halves(_mm256_maskz_loadu_epi16(lanes, src + h), _mm256_maskz_loadu_epi16(lanes & has_odd, odd + h)));
+            }
+        }
+    }
+}
+
+/* As pack_strips16: a store of 16 runs into the next pair, all but the last. */
+static void pair_strips(lf_pair *dst, const lf_bf16 *a, ptrdiff_t a_cs, int rows, int kc)
+{
+    ptrdiff_t strip = lf__strip_pairs(kc);
+    for (int k = 0; k < kc; k += 2, a += 2 * a_cs, dst += MR) {
+        const lf_bf16 *odd = k + 1 < kc ? a + a_cs : a;
+        __mmask16 has_odd = k + 1 < kc ? 0xffff : 0;
+        lf_pair *to = dst;
+        int i = 0;
+        for (; i < rows && k + 9 < kc; i += 32) {
+            __builtin_prefetch(a + 8 * a_cs + i);
+            __builtin_prefetch(a + 9 * a_cs + i);
+        }
+        for (i = 0; i + 16 <= rows && k + 2 < kc; i += MR, to += strip)
+            _mm512_storeu_si512(to,
+                                zip_halves(_mm256_loadu_si256((const __m256i *)(a + i)), _mm256_loadu_si256((const __m256i *)(odd + i))));
+        for (; i < rows; i += MR, to += strip) {
+            __mmask16 lanes = v_lanes(LF_MIN(MR, rows - i));
+            _mm512_mask_storeu_epi32(
+                to, v_lanes(MR), zip_halves(_mm256_maskz_loadu_epi16(lanes, a + i), _mm256_maskz_loadu_epi16(lanes & has_odd, odd + i)));
+        }
+    }
+}
+
+/* silu(g) u as rows_tmpl.c has it. */
+static void swiglu_tile(lf_bf16 *h, ptrdiff_t ldh, lf_bf16 *gate, lf_bf16 *up, ptrdiff_t ld, const float *c, int rows, int n)
+{
+    __mmask16 lanes = v_lanes(n);
+    v16 one = v_set1(1.0f);
+    for (int i = 0; i < rows; i++, c += LF_PANEL) {
+        v16 g = v_load(c, 16), u = v_load(c + LF_HALF, 16);
+        v16 s = v_div(one, v_add(one, v_exp(v_sub(v_set1(0.0f), g))));
+        __m512i both = neighbours(g, u);
+        _mm256_mask_storeu_epi16(gate + i * ld, lanes, _mm512_castsi512_si256(both));
+        _mm256_mask_storeu_epi16(up + i * ld, lanes, _mm512_extracti64x4_epi64(both, 1));
+        _mm256_mask_storeu_epi16(h + i * ldh, lanes, (__m256i)_mm512_cvtneps_pbh(v_mul(v_mul(g, s), u)));
+    }
+}
+
 /* 16 rows of 16 pairs -> 16 lines of a panel: the transpose of a 16 x 16 matrix of 32-bit words in four rounds. */
 LF_INLINE void transpose16(lf_pair *dst, __m512i r[16])
 {
@@ -271,6 +335,9 @@ void lf__kernels_avx512_bf16(lf_kernels *k)
     k->pack_rows16 = pack_rows16;
     k->pack_strips16 = pack_strips16;
     k->pack_transposed16 = pack_transposed16;
+    k->pair_rows = pair_rows;
+    k->pair_strips = pair_strips;
+    k->swiglu_tile = swiglu_tile;
     k->softmax16 = softmax16;
     k->softmax_grad16 = softmax_grad16;
     k->dot_loop = dot_loop;

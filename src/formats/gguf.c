@@ -17,6 +17,7 @@ enum {
     TENSORS_MAX = 1 << 18,
     NAME_MAX_BYTES = 65535,
     NAMES_MAX = 16 << 20, /* bytes of all keys and names: what is copied */
+    ITEMS_MAX = 1 << 22,  /* texts and arrays in arrays, in all: each is visited */
     DEPTH_MAX = 4,        /* arrays in arrays */
     DIMS_MAX = 4,
     ALIGNMENT_MAX = 1 << 20,
@@ -47,6 +48,7 @@ typedef struct reader {
     const lf_file *file;
     size_t at;      /* next byte                                              */
     char what[160]; /* what is being read, for messages: key "a.b"            */
+    size_t items;   /* texts and arrays seen in arrays                        */
     char *names;    /* where the next key or name is copied to                */
     size_t names_left;
     lf_error *err;
@@ -117,10 +119,10 @@ static int take_type(reader *r, lf_gguf_type *out)
 
 static int take_value(reader *r, lf_gguf_type type, int depth, lf_gguf_value *v);
 
-/* An item of the types that have no fixed size; there may be billions of numbers, and they are skipped at once. */
+/* Numbers are skipped at once, there may be billions; texts and arrays are visited one by one. */
 static int take_array(reader *r, int depth, lf_gguf_value *v)
 {
-    size_t at = r->at, bytes;
+    size_t at = r->at;
     if (depth >= DEPTH_MAX) return bad(r, at, "arrays nested more than %d deep", DEPTH_MAX);
     if (take_type(r, &v->items) || take(r, 8, &v->count)) return -1;
     v->data = r->file->map.data + r->at;
@@ -128,10 +130,11 @@ static int take_array(reader *r, int depth, lf_gguf_value *v)
     if (v->count > left(r) / (size_t)smallest)
         return bad(r, at, "an array of %" PRIu64 " items of type %s, but only %zu bytes follow", v->count, types[v->items].name, left(r));
     if (item) {
-        bytes = (size_t)v->count * (size_t)item;
-        r->at += bytes;
+        r->at += (size_t)v->count * (size_t)item;
         return 0;
     }
+    if (v->count > ITEMS_MAX - r->items) return bad(r, at, "more than %d texts and arrays in arrays", ITEMS_MAX);
+    r->items += (size_t)v->count;
     for (uint64_t i = 0; i < v->count; i++) {
         lf_gguf_value inner;
         if (take_value(r, v->items, depth + 1, &inner)) return -1;

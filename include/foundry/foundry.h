@@ -3,6 +3,7 @@
 #define FOUNDRY_FOUNDRY_H
 
 #include "foundry/bench.h"
+#include "foundry/chat.h"
 #include "foundry/config.h"
 #include "foundry/data.h"
 #include "foundry/device.h"

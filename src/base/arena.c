@@ -29,10 +29,10 @@ static void *reserve(size_t size, int protection)
 }
 
 /* Refused above the machine's memory: reserving more would succeed, and the work die by the kernel's hand halfway through. */
-int lf__arena_init(lf_arena *arena, const char *name, size_t size, lf_error *err)
+static int init(lf_arena *arena, const char *name, size_t size, bool huge_pages, lf_error *err)
 {
     *arena = (lf_arena){.name = name};
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), total, align = size >= HUGE_PAGE ? HUGE_PAGE : page;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), total, align = huge_pages && size >= HUGE_PAGE ? HUGE_PAGE : page;
     uint64_t memory = lf__memory_total();
     char *p = NULL;
     bool fits = lf__add_size(&total, size, 2 * align) && size <= memory;
@@ -53,12 +53,15 @@ int lf__arena_init(lf_arena *arena, const char *name, size_t size, lf_error *err
     if (before) munmap(p, before);
     if (behind) munmap(aligned + size, behind);
 #ifdef MADV_HUGEPAGE
-    if (align == HUGE_PAGE) madvise(aligned, size, MADV_HUGEPAGE);
+    madvise(aligned, size, align == HUGE_PAGE ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 #endif
     arena->base = aligned;
     arena->size = size;
     return 0;
 }
+
+int lf__arena_init(lf_arena *arena, const char *name, size_t size, lf_error *err) { return init(arena, name, size, true, err); }
+int lf__arena_init_sparse(lf_arena *arena, const char *name, size_t size, lf_error *err) { return init(arena, name, size, false, err); }
 
 int lf__arena_init_as(lf_arena *arena, const lf_arena *like, const char *name, size_t size, lf_error *err)
 {

@@ -47,6 +47,8 @@ typedef struct lf_arena {
 
 /* Reserves `size` bytes (rounded up to pages, zero-filled on first touch). 0 or -1 (LF_E_MEMORY with both numbers). */
 int lf__arena_init(lf_arena *arena, const char *name, size_t size, lf_error *err);
+/* The same for short lives that use little of a large limit: no huge pages, which would be 2 MiB of zeros at the first touch. */
+int lf__arena_init_sparse(lf_arena *arena, const char *name, size_t size, lf_error *err);
 int lf__arena_init_measuring(lf_arena *arena, const char *name, lf_error *err);
 /* Real where `like` is real; where `like` measures, a measuring one whose peak is already `size`. */
 int lf__arena_init_as(lf_arena *arena, const lf_arena *like, const char *name, size_t size, lf_error *err);

@@ -12,16 +12,17 @@
 
 #include "foundry/foundry.h"
 
-/* X(name, summary in English, summary in Chinese), in the order in which a newcomer meets them. */
+/* X(name, summary in English, summary in Chinese), in the order in which a newcomer meets them; chat_template is typed chat-template. */
 #define CLI_COMMANDS(X)                                                                                                                    \
     X(doctor, "look at this machine and test the kernels", "检查这台机器，测试计算内核")                                                   \
     X(data, "text to train on: make it, prepare it, look at it", "训练数据：生成、准备、查看")                                             \
     X(tokenizer, "text to tokens and back: learn a vocabulary, use it, look at it", "文本与词元互换：学习词表、使用、查看")                \
-    X(plan, "what a recipe needs, before it is trained: size, memory, speed, time", "训练之前先看：参数、内存、速度、时间")                \
+    X(plan, "what a recipe needs before it is trained: size, memory, time", "训练之前先看：参数、内存、速度、时间")                        \
     X(train, "train a model as a recipe says; resumes by itself", "按配方训练模型；中断后自动续训")                                        \
     X(runs, "past runs side by side: list, show, compare, draw", "历次训练并排看：列出、查看、比较、画曲线")                               \
     X(verify, "train a golden run: is every loss what it should be?", "跑一次标准训练：每个损失都对吗？")                                  \
     X(generate, "continue a text with a trained model", "用训练好的模型续写文本")                                                          \
+    X(chat_template, "conversations through a model's template: render, show", "用模型的模板处理对话：渲染、查看")                         \
     X(bench, "how fast this machine is, and how much of it the kernels use", "这台机器有多快，内核用到了几成")                             \
     X(config, "write, show and check configurations", "写出、查看和检查配置")                                                              \
     X(help, "explain a command, or list all options", "解释一个命令，或列出全部选项")
@@ -91,6 +92,14 @@ void cli_catch_signals(void);
 bool cli_interrupted(void);
 double cli_now(void); /* monotonic seconds */
 
+/* ---- files (cli_read.c) ----------------------------------------------------------------------------------------------------- */
+typedef struct cli_bytes {
+    char *data; /* [n], and a NUL behind it; freed by the caller */
+    size_t n;
+} cli_bytes;
+/* All of a file, or of standard input for "-"; LF_E_LIMIT above max bytes. */
+int cli_read(cli_bytes *out, const char *path, size_t max, lf_error *err);
+
 /* ---- flags as data (cli_args.c) -------------------------------------------------------------------------------------------- */
 typedef enum cli_type {
     CLI_SWITCH, /* bool: no value                                                        */
@@ -157,7 +166,7 @@ int cli_plan(lf_device *device, const lf_config *config, double seconds, bool js
 
 /* Commands inside a command: argv[1] picks the row; without one, or with --help, lists them. Ends with a row of NULLs. */
 typedef struct cli_command {
-    const char *name;
+    const char *name; /* '_' is typed '-' */
     int (*run)(int argc, char **argv);
     const char *summary, *summary_zh;
 } cli_command;

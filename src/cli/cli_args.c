@@ -395,13 +395,23 @@ bool cli_parse(const cli_spec *spec, int argc, char **argv, cli_args *args)
 }
 
 /* ---- commands inside a command ------------------------------------------------------------------------------------------------------- */
+/* A command's name as it is typed. */
+static const char *typed(char out[32], const char *name)
+{
+    snprintf(out, 32, "%s", name);
+    for (char *p = out; *p; p++)
+        if (*p == '_') *p = '-';
+    return out;
+}
+
 void cli_print_commands(FILE *f, const cli_command *table)
 {
+    char name[32];
     int width = 0;
     for (const cli_command *c = table; c->name; c++) width = cli_columns(c->name) > width ? cli_columns(c->name) : width;
     for (const cli_command *c = table; c->name; c++) {
         fprintf(f, "  %s", cli_color(f, CLI_CYAN));
-        cli_pad(f, c->name, width);
+        cli_pad(f, typed(name, c->name), width);
         fprintf(f, "%s  ", cli_color(f, CLI_PLAIN));
         cli_wrap(f, cli_say(c->summary, c->summary_zh), width + 4, width + 4);
     }
@@ -429,15 +439,16 @@ int cli_dispatch(const cli_command *table, const cli_spec *spec, int argc, char 
                         parent ? " 命令" : "命令  （另有：--lang en、--version）"));
         return help ? CLI_OK : CLI_USAGE;
     }
+    char name[32], near_name[32];
     int n = 0;
     for (const cli_command *c = table; c->name && n < 64; c++) {
-        if (strcmp(c->name, argv[1]) == 0) return c->run(argc - 1, argv + 1);
+        if (strcmp(typed(name, c->name), argv[1]) == 0) return c->run(argc - 1, argv + 1);
         names[n++] = c->name;
     }
     const char *near = cli_nearest(argv[1], names, n);
     char hint[256];
     snprintf(hint, sizeof hint, near ? cli_say("did you mean `foundry %s%s%s`?", "是不是想用 `foundry %s%s%s`？") : "foundry %s%s%s",
-             parent ? parent : "", parent ? " " : "", near ? near : "--help");
+             parent ? parent : "", parent ? " " : "", near ? typed(near_name, near) : "--help");
     bool flag = argv[1][0] == '-';
     if (parent)
         return cli_usage_error(hint,

@@ -144,7 +144,7 @@ int cmd_plan(int argc, char **argv)
         {0}};
     /* clang-format on */
     const cli_spec spec = {.name = "plan",
-                           .summary = "what a recipe needs, before it is trained: size, memory, speed, time",
+                           .summary = "what a recipe needs before it is trained: size, memory, time",
                            .summary_zh = "训练之前先看：参数、内存、速度、时间",
                            .example = "foundry plan configs/stories-3m.yaml\n"
                                       "foundry plan stories-3m --model.vocab_size 4096 --model.hidden_size 768 --seconds 0 --json",

@@ -352,11 +352,10 @@ void learn(tokenizer *t, const char *text, size_t n, int vocab_size, on_merge *t
     tokenizer_init(t, vocab_size);
     int n_words = collect_words(&words, t, text, n);
     size_t V = (size_t)vocab_size;
-    int *count = malloc(V * V * sizeof *count); /* [left, right] */
-    while (t->size < vocab_size - 1) {          /* the last id is for the end token */
+    int *count = calloc(V * V, sizeof *count); /* [left, right] */
+    while (t->size < vocab_size - 1) {         /* the last id is for the end token */
         int left = -1, right = -1;
         int64_t tokens = 0;
-        memset(count, 0, V * V * sizeof *count);
         for (int w = 0; w < n_words; w++) {
             tokens += (int64_t)words[w].count * words[w].n;
             for (int i = 0; i + 1 < words[w].n; i++) {
@@ -369,7 +368,10 @@ void learn(tokenizer *t, const char *text, size_t n, int vocab_size, on_merge *t
         int64_t most = left < 0 ? 0 : count[(size_t)left * V + (size_t)right];
         if (most < 2) break; /* nothing occurs twice any more */
         int id = add_merge(t, left, right);
-        for (int w = 0; w < n_words; w++) words[w].n = replace_pair(words[w].symbols, words[w].n, left, right, id);
+        for (int w = 0; w < n_words; w++) {
+            for (int i = 0; i + 1 < words[w].n; i++) count[(size_t)words[w].symbols[i] * V + (size_t)words[w].symbols[i + 1]] = 0;
+            words[w].n = replace_pair(words[w].symbols, words[w].n, left, right, id);
+        }
         if (tell) tell(t, t->n_merges - 1, most, tokens - most);
     }
     add_end_token(t);

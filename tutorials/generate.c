@@ -275,13 +275,11 @@ void show_choice(const weights *w, const config *c, const tokenizer *t, const in
     for (int i = 0; i < c->vocab_size; i++) sharp += pow(list[i].p, 2), flat += pow(list[i].p, 0.5); /* T = 0.5 and T = 2: p^(1/T) */
     printf("  %-16s %9s   T = 0.5   T = 2.0   top_p 0.9   top_k 5   min_p 0.1\n", "token", "p");
     for (int i = 0; i < 10 && i < c->vocab_size; i++) {
-        const token *k = &t->tokens[list[i].id];
-        int width = 0, wide = 0;
-        for (int b = 0; b < k->n; b++) width += (k->bytes[b] & 0xC0) != 0x80, wide += (k->bytes[b] & 0xE0) == 0xE0;
-        printf("  \"%.*s\"%*s %8.4f   %7.4f   %7.4f   %9s   %7s   %9s   %.*s\n", k->n, k->bytes,
-               14 - width - wide > 0 ? 14 - width - wide : 0, "", list[i].p, pow(list[i].p, 2) / sharp, pow(list[i].p, 0.5) / flat,
-               sum < 0.9 ? "in" : "-", i < 5 ? "in" : "-", list[i].p >= 0.1 * list[0].p ? "in" : "-", (int)(list[i].p * 40 + 0.5),
-               "########################################");
+        printf("  ");
+        int columns = show(&t->tokens[list[i].id]);
+        printf("%*s %8.4f   %7.4f   %7.4f   %9s   %7s   %9s   %.*s\n", 17 - columns > 0 ? 17 - columns : 0, "", list[i].p,
+               pow(list[i].p, 2) / sharp, pow(list[i].p, 0.5) / flat, sum < 0.9 ? "in" : "-", i < 5 ? "in" : "-",
+               list[i].p >= 0.1 * list[0].p ? "in" : "-", (int)(list[i].p * 40 + 0.5), "########################################");
         sum += list[i].p;
     }
     printf("  all %d others: p = %.4f together\n", c->vocab_size - 10, 1 - sum);

@@ -513,24 +513,30 @@ void load_tokenizer(tokenizer *t, const char *path)
     free(json);
 }
 
+/* A token for the eye: a space as _, half a character as its bytes. Returns how many columns it took; a Chinese character takes two. */
+int show(const token *k)
+{
+    int columns = 0;
+    for (int i = 0, length; i < k->n; i += length) {
+        int32_t c;
+        length = decode_utf8(&c, k->bytes + i, (size_t)(k->n - i));
+        if (c < 0)
+            columns += printf("\\x%02X", (unsigned char)k->bytes[i]);
+        else
+            printf("%.*s", c == '\n' ? 2 : length,
+                   c == '\n'  ? "\\n"
+                   : c == ' ' ? "_"
+                              : k->bytes + i),
+                columns += c > 0x1100 || c == '\n' ? 2 : 1;
+    }
+    return columns;
+}
+
 #endif
 
 /* ---- 8. What it prints
  * -------------------------------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
-/* A token for the eye: a space as _, half a character as its bytes. */
-void show(const token *k)
-{
-    for (int i = 0, length; i < k->n; i += length) {
-        int32_t c;
-        length = decode_utf8(&c, k->bytes + i, (size_t)(k->n - i));
-        if (c < 0)
-            printf("\\x%02X", (unsigned char)k->bytes[i]);
-        else
-            printf("%.*s", c == '\n' ? 2 : length, c == '\n' ? "\\n" : c == ' ' ? "_" : k->bytes + i);
-    }
-}
-
 void tell_all(const tokenizer *t, int number, int64_t count, int64_t left)
 {
     const merge *m = &t->merges[number];

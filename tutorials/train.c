@@ -19,8 +19,8 @@
  *      0.55|. . . . . . . . . . . . .  the floor: the dice of the program that wrote these stories. On new text nobody can be below it.
  *          +-------------------------- steps
  *
- * What is missing at the end is memory: who had the kite, Lily or Lucy? Keeping a name is learned late and suddenly; `make demo` shows it, with
- * fifty times the text and the same model twice as large.
+ * What is missing at the end is memory: who had the kite, Lily or Lucy? Keeping a name is learned late and suddenly; `make demo` shows it,
+ * with fifty times the text and the same model twice as large.
  *
  * A real text has a floor, too; only nobody knows where. Ours come from `foundry data synth`, which adds up the bits of its dice.
  * Where the library does this: src/train/ (step.c, optimizer.c, schedule.c, checkpoint.c). */

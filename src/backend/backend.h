@@ -113,6 +113,9 @@ typedef struct lf_attention {
      * without blocks: keys and values are the rows below. */
     lf_dtype products;
     const float *k, *v; /* [n, n_kv_heads * head_dim] rows ldq apart */
+    /* With bfloat16 products: q, k, v and o rounded, in place of the floats. o16 is what the forward writes and the backward reads. */
+    const lf_bf16 *q16, *k16, *v16;
+    lf_bf16 *o16;
 } lf_attention;
 
 typedef struct lf_attention_grad {
@@ -125,8 +128,7 @@ typedef struct lf_attention_grad {
     bool accumulate;    /* add to dq, dk, dv instead of overwriting          */
 } lf_attention_grad;
 
-/* Rotary positions, forward or back. With half the whole rows are rounded into it too; forward their floats become the rounded ones, so
- * that whoever reads them sees what the backward will find. */
+/* Rotary positions, forward or back. With half the whole rows are rounded into it, too. */
 typedef struct lf_rotation {
     float *x; /* rows ldx apart, n_heads heads first */
     ptrdiff_t ldx;

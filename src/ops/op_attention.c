@@ -75,8 +75,13 @@ static float *own_blocks(lf_ctx *ctx, const lf_attend *a)
     return lf__ctx_push(ctx, ctx->scratch, (size_t)max_blocks(ctx->batch->n_tokens) * block * sizeof(float));
 }
 
+/* Rows that lie rounded are read as they lie, forward too: it sees what its backward will see, the same softmax. */
+static bool rounded(const lf_ctx *ctx, const lf_attend *a) { return products_of(ctx) == LF_BF16 && a->qkv->half; }
+
 static lf_attention describe(const lf_ctx *ctx, const lf_attend *a, group g)
 {
+    bool half = rounded(ctx, a);
+    int q = a->n_heads * a->head_dim, kv = a->n_kv_heads * a->head_dim;
     return (lf_attention){.o = a->y->data,
                           .ldo = a->y->cols,
                           .lse = a->lse,
@@ -94,8 +99,12 @@ static lf_attention describe(const lf_ctx *ctx, const lf_attend *a, group g)
                           .seq_start = ctx->batch->seq_start + g.first,
                           .positions = ctx->batch->positions,
                           .products = products_of(ctx),
-                          .k = a->qkv->data + a->n_heads * a->head_dim,
-                          .v = a->qkv->data + (a->n_heads + a->n_kv_heads) * a->head_dim,
+                          .k = a->qkv->data + q,
+                          .v = a->qkv->data + q + kv,
+                          .q16 = half ? a->qkv->half : NULL,
+                          .k16 = half ? a->qkv->half + q : NULL,
+                          .v16 = half ? a->qkv->half + q + kv : NULL,
+                          .o16 = half ? a->y->half : NULL,
                           .kv_blocks = g.blocks,
                           .seq_block = g.seq_block};
 }
@@ -108,7 +117,7 @@ static void attention_backward(lf_ctx *ctx, void *args)
     lf__tensor_beta(saved->qkv); /* q | k | v has one reader: always the first to write */
     size_t mark = lf__arena_mark(ctx->scratch);
     lf_tensor rows = *saved->qkv, out = *saved->y;
-    rows.data = lf__rows(ctx, saved->qkv), out.data = lf__rows(ctx, saved->y);
+    if (!rounded(ctx, saved)) rows.data = lf__rows(ctx, saved->qkv), out.data = lf__rows(ctx, saved->y);
     lf_attend all = *saved, *a = &all;
     all.qkv = &rows, all.y = &out;
     if (lf__failed(ctx)) return;
@@ -143,7 +152,7 @@ lf_tensor *op_attention(lf_ctx *ctx, lf_attend a)
 {
     if (lf__failed(ctx)) return a.qkv;
     int n = a.qkv->rows;
-    a.y = lf__saved(ctx, "attention", n, a.n_heads * a.head_dim);
+    a.y = (rounded(ctx, &a) ? lf__saved_half : lf__saved)(ctx, "attention", n, a.n_heads * a.head_dim);
     if (ctx->tape) a.lse = lf__ctx_push(ctx, ctx->step, (size_t)n * (size_t)a.n_heads * sizeof(float));
     if (lf__failed(ctx)) return a.qkv;
     size_t mark = lf__arena_mark(ctx->scratch);
@@ -159,7 +168,7 @@ lf_tensor *op_attention(lf_ctx *ctx, lf_attend a)
         s = part.last;
     }
     lf__arena_rewind(ctx->scratch, mark);
-    lf__keep(ctx, a.y);
+    if (!rounded(ctx, &a)) lf__keep(ctx, a.y);
     lf__record(ctx, &op, &a, sizeof a);
     return a.y;
 }

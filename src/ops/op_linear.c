@@ -198,13 +198,10 @@ lf_tensor *op_qkv(lf_ctx *ctx, lf_qkv a)
         if (!ctx->dry && !lf__failed(ctx)) ctx->device->ops->head_norm_forward(ctx->device, &norm);
         lf__arena_rewind(ctx->scratch, mark);
     }
-    /* With bfloat16 attention sees now what it will see in its backward: the same softmax. */
     if (a.rope)
         rotate(ctx, &a, a.y->data, a.y->half, false);
-    else {
+    else
         lf__keep(ctx, a.y);
-        if (a.y->half && !ctx->dry) ctx->device->ops->from_bf16(ctx->device, a.y->data, a.y->half, (int64_t)lf__tensor_count(a.y));
-    }
     lf__record(ctx, &qkv, &a, sizeof a);
     return a.y;
 }

@@ -1,6 +1,6 @@
 /* test_rounded.c - operations on what is rounded to bfloat16 already, or that leave it rounded, give the bits of the same operations on
  * floats with the rounding done apart: products (rows and strips of A, panels, gate | up), gated units backward, norms, rotations,
- * cross-entropy; widths odd and even, any number of workers. (What the bits are worth: test_gemm_bf16.c, test_rows.c.) */
+ * cross-entropy, attention; widths odd and even, any number of workers. (What the bits are worth: test_gemm_bf16.c, test_rows.c.) */
 #include "kernel_test.h"
 
 enum { ROOM = 1 << 20 };
@@ -102,7 +102,6 @@ static void rows(lf_device *dev)
             r.x = y, r.half = hy;
             ops->rope(dev, &r);
             same_rounded(dev, "rotation", c, inverse, 0, hy, z, n);
-            if (!inverse) ops->from_bf16(dev, z, hy, (int64_t)n);
             same(dev, "rotated floats", c, inverse, 0, y, z, n * sizeof *z);
         }
 
@@ -116,6 +115,43 @@ static void rows(lf_device *dev)
     }
 }
 
+/* Two sequences, forward and backward: q | k | v and o rounded against floats that rounding does not change. */
+static void attention(lf_device *dev)
+{
+    enum { N = 150, H = 4, KV = 2 };
+    static const int32_t seq_start[3] = {0, 131, N};
+    int32_t positions[N];
+    for (int i = 0; i < N; i++) positions[i] = i < 131 ? i : i - 131;
+    for (int d = 8; d < 40; d += 13) {
+        int q = H * d, ld = (H + 2 * KV) * d;
+        size_t n_o = (size_t)N * (size_t)q, n = (size_t)N * (size_t)ld;
+        float *o = y, *lse = y + n_o, *o_back = lse + N * H, *d_o = w, *grads[2] = {w + n_o, w + n_o + n};
+        inputs(dev, n);
+        lf_attention a = {.o = o, .lse = lse, .q = z, .ldq = ld, .ldo = q, .n_seqs = 2, .n_heads = H, .n_kv_heads = KV, .head_dim = d};
+        a.scale = 0.3f, a.seq_start = seq_start, a.positions = positions, a.products = LF_BF16, a.k = z + q, a.v = a.k + KV * d;
+        for (int half = 0; half < 2; half++) {
+            if (half) {
+                a.q16 = hx, a.k16 = hx + q, a.v16 = a.k16 + KV * d, a.o16 = hy, a.lse = o_back;
+                a.o = NULL, a.q = a.k = a.v = NULL;
+            }
+            void *scratch =
+                aligned_alloc(64, LF_MAX(dev->ops->attention_forward_scratch(dev, &a), dev->ops->attention_backward_scratch(dev, &a)));
+            dev->ops->attention_forward(dev, &a, scratch);
+            if (half) {
+                same_rounded(dev, "attention", d, 0, 0, hy, o, n_o);
+                same(dev, "log-sum-exp", d, 0, 0, lse, o_back, N * H * sizeof *lse);
+            }
+            if (!half) dev->ops->to_bf16(dev, hy, o, (int64_t)n_o), dev->ops->from_bf16(dev, o_back + N * H, hy, (int64_t)n_o);
+            lf_attention_grad g = {.forward = a, .lddqkv = ld, .d_o = d_o, .lddo = q, .k = a.k, .v = a.v};
+            if (!half) g.forward.o = o_back + N * H;
+            g.dq = grads[half], g.dk = g.dq + q, g.dv = g.dk + KV * d;
+            dev->ops->attention_backward(dev, &g, scratch);
+            free(scratch);
+        }
+        same(dev, "attention backward", d, 0, 0, grads[0], grads[1], n * sizeof *z);
+    }
+}
+
 static void same_bits_rounded(void **state)
 {
     (void)state;
@@ -126,7 +162,7 @@ static void same_bits_rounded(void **state)
     for (const char *const *isa = lf_isa_list(); *isa; isa++)
         for (int threads = 1; threads <= 3 && lf_isa_supported(*isa); threads++) {
             lf_device *dev = open_device(*isa, threads);
-            products(dev), gated(dev), rows(dev);
+            products(dev), gated(dev), rows(dev), attention(dev);
             lf_device_close(&dev);
         }
     free(x), free(hx), free(indices);

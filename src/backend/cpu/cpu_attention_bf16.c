@@ -39,6 +39,7 @@ typedef struct att_work {
     float *s, *o;                /* [ROWS][SD] scores; [ROWS][p] O, in the backward dQ                       */
     lf_pair *q, *p;              /* [ROWS][pairs of d] scale q; [ROWS][PD] P, in the backward dS             */
     float *row, *m, *l;          /* [d]; [ROWS] running maximum or lse; [ROWS] running sum or delta          */
+    float *rows;                 /* [keys][d] of what comes rounded                                          */
     /* backward */
     lf_pair *k_rows, *v_columns;      /* K and V^T                          */
     float *dk, *dv;                   /* [positions][p] sums                */
@@ -66,6 +67,7 @@ static size_t carve(att_work *w, char *at, const lf_attention *a, int longest, b
         {&w->row, p},
         {&w->m, ROWS},
         {&w->l, ROWS},
+        {&w->rows, a->k16 ? keys * (size_t)a->head_dim : 0},
         {&w->k_rows, backward ? keys / 2 * p : 0},
         {&w->v_columns, backward ? keys * half : 0},
         {&w->dk, backward ? keys * p : 0},
@@ -93,6 +95,23 @@ static int longest_sequence(const lf_attention *a)
     int longest = 1;
     for (int s = 0; s < a->n_seqs; s++) longest = LF_MAX(longest, a->seq_start[s + 1] - a->seq_start[s]);
     return longest;
+}
+
+/* ---- inputs: floats where they lie, or rounded rows widened into a buffer of this worker ----------------------------------------- */
+static const float *row_at(const lf_kernels *k, float *buffer, const float *x, const lf_bf16 *x16, ptrdiff_t at, int d)
+{
+    if (!x16) return x + at;
+    k->widen(buffer, x16 + at, d);
+    return buffer;
+}
+
+static const float *rows_at(const lf_kernels *k, float *buffer, const float *x, const lf_bf16 *x16, ptrdiff_t at, ptrdiff_t *ld, int n,
+                            int d)
+{
+    if (!x16) return x + at;
+    for (int i = 0; i < n; i++) k->widen(buffer + (ptrdiff_t)i * d, x16 + at + i * *ld, d);
+    *ld = d;
+    return buffer;
 }
 
 /* ---- packing ------------------------------------------------------------------------------------------------------------------- */
@@ -162,7 +181,7 @@ static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_w
     float carry[ROWS], keep = a->drop.rate > 0 ? lf__drop_keep(a->drop.rate) : 1.0f;
     for (int r = 0; r < rows; r++) {
         int row = lf__task_row(a, seq, kv_head, first + r, &column);
-        k->scale(w->row, a->q + row * a->ldq + column, a->scale, d);
+        k->scale(w->row, row_at(k, w->row, a->q, a->q16, row * a->ldq + column, d), a->scale, d);
         k->pairs(w->q + r * half, w->row, d);
         w->m[r] = -INFINITY, w->l[r] = 0.0f;
     }
@@ -187,7 +206,8 @@ static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_w
     }
     for (int r = 0; r < rows; r++) {
         int row = lf__task_row(a, seq, kv_head, first + r, &column);
-        k->scale(a->o + row * a->ldo + column, w->o + r * p, keep / w->l[r], d);
+        k->scale(a->o16 ? w->row : a->o + row * a->ldo + column, w->o + r * p, keep / w->l[r], d);
+        if (a->o16) lf__narrow(k, a->o16 + row * a->ldo + column, w->row, d);
         if (a->lse) a->lse[(ptrdiff_t)row * a->n_heads + column / d] = w->m[r] + (float)lf__ln((double)w->l[r]);
     }
 }
@@ -196,8 +216,11 @@ static void forward_task(const att_job *j, const att_work *w, int seq, int kv_he
 {
     const lf_attention *a = j->a;
     int d = a->head_dim, start = a->seq_start[seq], n = a->seq_start[seq + 1] - start, rows = n * (a->n_heads / a->n_kv_heads);
-    pack_columns(j->k, w->k_columns, a->k + start * a->ldq + kv_head * d, a->ldq, n, d);
-    j->k->pack_rows16(w->v_rows, (ptrdiff_t)lf__pairs(n) * LF_PANEL, a->v + start * a->ldq + kv_head * d, a->ldq, d, n);
+    ptrdiff_t at = start * a->ldq + kv_head * d, ldk = a->ldq, ldv = a->ldq;
+    const float *key = rows_at(j->k, w->rows, a->k, a->k16, at, &ldk, n, d);
+    pack_columns(j->k, w->k_columns, key, ldk, n, d);
+    const float *value = rows_at(j->k, w->rows, a->v, a->v16, at, &ldv, n, d);
+    j->k->pack_rows16(w->v_rows, (ptrdiff_t)lf__pairs(n) * LF_PANEL, value, ldv, d, n);
     for (int first = 0; first < rows; first += ROWS) forward_tile(j->k, a, w, seq, kv_head, first, LF_MIN(ROWS, rows - first));
 }
 
@@ -226,11 +249,12 @@ static void backward_tile(const att_job *j, const att_work *w, int seq, int kv_h
     for (int r = 0; r < rows; r++) {
         int row = lf__task_row(a, seq, kv_head, first + r, &column);
         const float *x = g->d_o + row * g->lddo + column;
-        k->scale(w->o + r * p, a->q + row * a->ldq + column, a->scale, d); /* dQ's place is free until the first product */
+        /* dQ's place is free until the first product */
+        k->scale(w->o + r * p, row_at(k, w->row, a->q, a->q16, row * a->ldq + column, d), a->scale, d);
         k->pairs(w->q + r * half, w->o + r * p, d);
         k->pairs(w->d_o + r * half, x, d);
         w->m[r] = a->lse[(ptrdiff_t)row * a->n_heads + column / d];
-        w->l[r] = k->dot(x, a->o + row * a->ldo + column, d);
+        w->l[r] = k->dot(x, row_at(k, w->row, a->o, a->o16, row * a->ldo + column, d), d);
     }
     k->pack_rows16(w->q_rows, (ptrdiff_t)ROWS / 2 * LF_PANEL, w->o, p, d, rows);
     for (int r = 0; r < rows; r++) {
@@ -283,10 +307,12 @@ static void backward_task(const att_job *j, const att_work *w, int seq, int kv_h
     const lf_attention_grad *g = j->g;
     int d = a->head_dim, p = padded(d, LF_PANEL), start = a->seq_start[seq], n = a->seq_start[seq + 1] - start;
     int rows = n * (a->n_heads / a->n_kv_heads);
-    const float *key = g->k + start * a->ldq + kv_head * d, *value = g->v + start * a->ldq + kv_head * d;
-    pack_columns(j->k, w->k_columns, key, a->ldq, n, d);
-    pack_columns(j->k, w->v_columns, value, a->ldq, n, d);
-    j->k->pack_rows16(w->k_rows, (ptrdiff_t)lf__pairs(n) * LF_PANEL, key, a->ldq, d, n);
+    ptrdiff_t at = start * a->ldq + kv_head * d, ldk = a->ldq, ldv = a->ldq;
+    const float *key = rows_at(j->k, w->rows, g->k, a->k16, at, &ldk, n, d);
+    pack_columns(j->k, w->k_columns, key, ldk, n, d);
+    j->k->pack_rows16(w->k_rows, (ptrdiff_t)lf__pairs(n) * LF_PANEL, key, ldk, d, n);
+    const float *value = rows_at(j->k, w->rows, g->v, a->v16, at, &ldv, n, d);
+    pack_columns(j->k, w->v_columns, value, ldv, n, d);
     memset(w->dk, 0, (size_t)n * (size_t)p * sizeof *w->dk);
     memset(w->dv, 0, (size_t)n * (size_t)p * sizeof *w->dv);
     for (int first = 0; first < rows; first += ROWS) backward_tile(j, w, seq, kv_head, first, LF_MIN(ROWS, rows - first));

@@ -306,7 +306,6 @@ static void rope_worker(void *arg, int tid, int n_threads)
         float *x = r->x + i * r->ldx;
         j->k->rope(x, ROW(r->table, r->positions[i], r->rotary), r->n_heads, r->head_dim, r->rotary, r->inverse ? -1.0f : 1.0f);
         if (r->half) lf__narrow(j->k, r->half + i * r->ldx, x, (int)r->ldx);
-        if (r->half && !r->inverse) j->k->widen(x, r->half + i * r->ldx, r->ldx);
     }
 }
 

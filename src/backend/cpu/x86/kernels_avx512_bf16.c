@@ -98,11 +98,12 @@ static void pairs(lf_pair *y, const float *x, int n)
 
 static void widen(float *y, const lf_bf16 *x, int64_t n)
 {
-    for (int64_t i = 0; i < n; i += 16) {
-        __mmask16 lanes = v_lanes((int)LF_MIN(16, n - i));
-        __m512i bits = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, x + i)), 16);
-        _mm512_mask_storeu_epi32(y + i, lanes, bits);
-    }
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        _mm512_storeu_si512(y + i, _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(x + i))), 16));
+    if (i == n) return;
+    __mmask16 lanes = v_lanes((int)(n - i));
+    _mm512_mask_storeu_epi32(y + i, lanes, _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, x + i)), 16));
 }
 
 /* A few lines ahead: rows lie far apart, so nobody else fetches them. */

@@ -5,6 +5,7 @@
 #include "foundry/bench.h"
 #include "foundry/chat.h"
 #include "foundry/config.h"
+#include "foundry/convert.h"
 #include "foundry/data.h"
 #include "foundry/device.h"
 #include "foundry/error.h"

@@ -7,24 +7,24 @@
 
 /* clang-format off */
 static const lf_param_row rows[] = {
-    /* name                                 where                  rows            cols          init            decay  product           when          transposed */
-    {"transformer.wte.weight",              MODEL(embed),          LF_DIM_VOCAB,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_TIED,  LF_ALWAYS,    false},
-    {"transformer.wpe.weight",              MODEL(positions),      LF_DIM_CONTEXT, LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"transformer.h.%d.ln_1.weight",        LAYER(attn_norm),      LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"transformer.h.%d.ln_1.bias",          LAYER(attn_norm_bias), LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"transformer.h.%d.attn.c_attn.weight", LAYER(qkv),            LF_DIM_QKV,     LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN, LF_ALWAYS,    true},
-    {"transformer.h.%d.attn.c_attn.bias",   LAYER(qkv_bias),       LF_DIM_ONE,     LF_DIM_QKV,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"transformer.h.%d.attn.c_proj.weight", LAYER(attn_out),       LF_DIM_WIDTH,   LF_DIM_Q,     LF_INIT_OUTPUT, true,  LF_PRODUCT_PLAIN, LF_ALWAYS,    true},
-    {"transformer.h.%d.attn.c_proj.bias",   LAYER(attn_out_bias),  LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"transformer.h.%d.ln_2.weight",        LAYER(mlp_norm),       LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"transformer.h.%d.ln_2.bias",          LAYER(mlp_norm_bias),  LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"transformer.h.%d.mlp.c_fc.weight",    LAYER(mlp_in),         LF_DIM_FFN,     LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN, LF_ALWAYS,    true},
-    {"transformer.h.%d.mlp.c_fc.bias",      LAYER(mlp_in_bias),    LF_DIM_ONE,     LF_DIM_FFN,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"transformer.h.%d.mlp.c_proj.weight",  LAYER(mlp_down),       LF_DIM_WIDTH,   LF_DIM_FFN,   LF_INIT_OUTPUT, true,  LF_PRODUCT_PLAIN, LF_ALWAYS,    true},
-    {"transformer.h.%d.mlp.c_proj.bias",    LAYER(mlp_down_bias),  LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"transformer.ln_f.weight",             MODEL(norm),           LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"transformer.ln_f.bias",               MODEL(norm_bias),      LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false},
-    {"lm_head.weight",                      MODEL(head),           LF_DIM_VOCAB,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN, LF_IF_UNTIED, false},
+    /* name                                 gguf                         where                  rows            cols          init            decay  product           when          transposedturns */
+    {"transformer.wte.weight",              "token_embd.weight",         MODEL(embed),          LF_DIM_VOCAB,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_TIED,  LF_ALWAYS,    false, false},
+    {"transformer.wpe.weight",              "position_embd.weight",      MODEL(positions),      LF_DIM_CONTEXT, LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"transformer.h.%d.ln_1.weight",        "blk.%d.attn_norm.weight",   LAYER(attn_norm),      LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"transformer.h.%d.ln_1.bias",          "blk.%d.attn_norm.bias",     LAYER(attn_norm_bias), LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"transformer.h.%d.attn.c_attn.weight", "blk.%d.attn_qkv.weight",    LAYER(qkv),            LF_DIM_QKV,     LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN, LF_ALWAYS,    true,  false},
+    {"transformer.h.%d.attn.c_attn.bias",   "blk.%d.attn_qkv.bias",      LAYER(qkv_bias),       LF_DIM_ONE,     LF_DIM_QKV,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"transformer.h.%d.attn.c_proj.weight", "blk.%d.attn_output.weight", LAYER(attn_out),       LF_DIM_WIDTH,   LF_DIM_Q,     LF_INIT_OUTPUT, true,  LF_PRODUCT_PLAIN, LF_ALWAYS,    true,  false},
+    {"transformer.h.%d.attn.c_proj.bias",   "blk.%d.attn_output.bias",   LAYER(attn_out_bias),  LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"transformer.h.%d.ln_2.weight",        "blk.%d.ffn_norm.weight",    LAYER(mlp_norm),       LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"transformer.h.%d.ln_2.bias",          "blk.%d.ffn_norm.bias",      LAYER(mlp_norm_bias),  LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"transformer.h.%d.mlp.c_fc.weight",    "blk.%d.ffn_up.weight",      LAYER(mlp_in),         LF_DIM_FFN,     LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN, LF_ALWAYS,    true,  false},
+    {"transformer.h.%d.mlp.c_fc.bias",      "blk.%d.ffn_up.bias",        LAYER(mlp_in_bias),    LF_DIM_ONE,     LF_DIM_FFN,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"transformer.h.%d.mlp.c_proj.weight",  "blk.%d.ffn_down.weight",    LAYER(mlp_down),       LF_DIM_WIDTH,   LF_DIM_FFN,   LF_INIT_OUTPUT, true,  LF_PRODUCT_PLAIN, LF_ALWAYS,    true,  false},
+    {"transformer.h.%d.mlp.c_proj.bias",    "blk.%d.ffn_down.bias",      LAYER(mlp_down_bias),  LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"transformer.ln_f.weight",             "output_norm.weight",        MODEL(norm),           LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"transformer.ln_f.bias",               "output_norm.bias",          MODEL(norm_bias),      LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ZERO,   false, LF_PRODUCT_NONE,  LF_ALWAYS,    false, false},
+    {"lm_head.weight",                      "output.weight",             MODEL(head),           LF_DIM_VOCAB,   LF_DIM_WIDTH, LF_INIT_NORMAL, true,  LF_PRODUCT_PLAIN, LF_IF_UNTIED, false, false},
 };
 /* clang-format on */
 

@@ -6,86 +6,6 @@
 
 #include <string.h>
 
-/* What a model type means in our switches (model.<key>): those it sets, and those its config.json may hold. The first row that can say
- * everything a model does is the type it is saved as; no program but ours knows the last, so none computes something else. */
-typedef struct family {
-    const char *type, *architecture, *arch;
-    const char *sets;  /* "key=value key=value": what holds when the file says nothing */
-    const char *reads; /* "key key": which switches the file may hold */
-    bool asks;         /* a window counts only with use_sliding_window */
-} family;
-
-/* clang-format off */
-static const family families[] = {
-    {"llama", "LlamaForCausalLM", "llama", "", "hidden_act attention_bias mlp_bias", false},
-    {"mistral", "MistralForCausalLM", "llama", "sliding_window=4096", "hidden_act sliding_window", false},
-    {"qwen2", "Qwen2ForCausalLM", "llama", "qkv_bias=true sliding_window=4096 max_window_layers=28",
-        "hidden_act sliding_window sliding_window_pattern max_window_layers", true},
-    {"qwen3", "Qwen3ForCausalLM", "llama", "use_qk_norm=true sliding_window=4096 max_window_layers=28",
-        "hidden_act attention_bias sliding_window sliding_window_pattern max_window_layers", true},
-    {"gemma2", "Gemma2ForCausalLM", "llama",
-        "tie_word_embeddings=true hidden_act=gelu_pytorch_tanh sliding_window=4096 sliding_window_pattern=2 attn_logit_softcapping=50 "
-        "final_logit_softcapping=30 query_pre_attn_scalar=256 head_dim=256 rms_norm_unit_offset=true sandwich_norm=true "
-        "scale_embedding=true",
-        "hidden_act attention_bias sliding_window sliding_window_pattern max_window_layers attn_logit_softcapping final_logit_softcapping "
-        "query_pre_attn_scalar", false},
-    {"gemma3_text", "Gemma3ForCausalLM", "llama",
-        "tie_word_embeddings=true hidden_act=gelu_pytorch_tanh sliding_window=4096 sliding_window_pattern=6 query_pre_attn_scalar=256 "
-        "head_dim=256 rope_theta=1000000 rope_local_base_freq=10000 max_position_embeddings=131072 rms_norm_unit_offset=true "
-        "sandwich_norm=true scale_embedding=true use_qk_norm=true",
-        "hidden_act attention_bias sliding_window sliding_window_pattern max_window_layers final_logit_softcapping query_pre_attn_scalar "
-        "rope_local_base_freq", false},
-    {"phi3", "Phi3ForCausalLM", "llama", "fused_projections=true rms_norm_eps=1e-5 max_position_embeddings=4096 eos_token_id=32000",
-        "hidden_act partial_rotary_factor sliding_window", false},
-    {"smollm3", "SmolLM3ForCausalLM", "llama", "tie_word_embeddings=true no_rope_layer_interval=4",
-        "hidden_act attention_bias mlp_bias no_rope_layer_interval", true},
-    {"arcee", "ArceeForCausalLM", "llama", "hidden_act=relu2 ungated_mlp=true", "hidden_act attention_bias mlp_bias", false},
-    {"gpt2", "GPT2LMHeadModel", "gpt2", "tie_word_embeddings=true hidden_act=gelu_new rms_norm_eps=1e-5", "hidden_act", false},
-    {"foundry", "FoundryForCausalLM", "llama", "",
-        "hidden_act ungated_mlp attention_bias qkv_bias mlp_bias sliding_window sliding_window_pattern max_window_layers "
-        "no_rope_layer_interval partial_rotary_factor rope_local_base_freq fused_projections alibi attn_logit_softcapping "
-        "final_logit_softcapping query_pre_attn_scalar rms_norm_unit_offset sandwich_norm scale_embedding use_qk_norm", false},
-};
-/* clang-format on */
-
-#define ROPE "rope_scaling." /* begins the names of one group of switches */
-
-/* Every switch away from the plain architecture. */
-const char *const lf__model_switches[] = {"hidden_act",
-                                          "ungated_mlp",
-                                          "attention_bias",
-                                          "qkv_bias",
-                                          "mlp_bias",
-                                          "sliding_window",
-                                          "sliding_window_pattern",
-                                          "max_window_layers",
-                                          "no_rope_layer_interval",
-                                          "partial_rotary_factor",
-                                          "rope_local_base_freq",
-                                          "fused_projections",
-                                          "alibi",
-                                          "attn_logit_softcapping",
-                                          "final_logit_softcapping",
-                                          "query_pre_attn_scalar",
-                                          "rms_norm_unit_offset",
-                                          "sandwich_norm",
-                                          "scale_embedding",
-                                          "use_qk_norm",
-                                          "rope_scaling.rope_type",
-                                          "rope_scaling.factor",
-                                          "rope_scaling.original_max_position_embeddings",
-                                          "rope_scaling.low_freq_factor",
-                                          "rope_scaling.high_freq_factor",
-                                          "rope_scaling.beta_fast",
-                                          "rope_scaling.beta_slow",
-                                          "rope_scaling.truncate",
-                                          "rope_scaling.attention_factor",
-                                          "rope_scaling.mscale",
-                                          "rope_scaling.mscale_all_dim",
-                                          "rope_scaling.short_factor",
-                                          "rope_scaling.long_factor",
-                                          NULL};
-
 /* Other names of our keys, with the type that uses them. */
 static const struct {
     const char *type, *ours, *theirs;
@@ -232,7 +152,7 @@ static const lf_doc_entry *find(const lf_doc *doc, const char *key)
 }
 
 /* The entry of our key under the name that the family uses; gemma2 has both, theirs wins. */
-static const lf_doc_entry *find_key(const lf_doc *doc, const family *f, const char *key)
+static const lf_doc_entry *find_key(const lf_doc *doc, const lf_family *f, const char *key)
 {
     for (size_t i = 0; i < LF_COUNT(aliases); i++) {
         if (strcmp(aliases[i].type, f->type) != 0 || strcmp(aliases[i].ours, key) != 0) continue;
@@ -245,15 +165,6 @@ static const lf_doc_entry *find_key(const lf_doc *doc, const family *f, const ch
     return e;
 }
 
-/* Is key one of the words? */
-static bool says(const char *words, const char *key)
-{
-    size_t n = strlen(key);
-    for (const char *p = words; *p; p += strcspn(p, " "), p += *p == ' ')
-        if (strcspn(p, " ") == n && strncmp(p, key, n) == 0) return true;
-    return false;
-}
-
 /* key without the prefix, where it has it. */
 static const char *after(const char *key, const char *prefix)
 {
@@ -261,19 +172,7 @@ static const char *after(const char *key, const char *prefix)
     return strncmp(key, prefix, n) == 0 ? key + n : key;
 }
 
-/* The value that the family gives to key, or NULL. */
-static const char *set_by(const family *f, const char *key, char *out, size_t size)
-{
-    size_t n = strlen(key);
-    for (const char *p = f->sets; *p; p += strcspn(p, " "), p += *p == ' ') {
-        if (strncmp(p, key, n) != 0 || p[n] != '=') continue;
-        snprintf(out, size, "%.*s", (int)(strcspn(p, " ") - n - 1), p + n + 1);
-        return out;
-    }
-    return NULL;
-}
-
-static const family *find_family(const lf_doc *doc, const char *path, lf_error *err)
+static const lf_family *find_family(const lf_doc *doc, const char *path, lf_error *err)
 {
     const lf_doc_entry *type = find(doc, "model_type");
     if (!type) {
@@ -281,24 +180,22 @@ static const family *find_family(const lf_doc *doc, const char *path, lf_error *
         lf_error_hint(err, "our own configurations put these keys below \"model:\"; see foundry config init");
         return NULL;
     }
-    char list[256] = "";
-    for (size_t i = 0; i < LF_COUNT(families); i++) {
-        if (strcmp(type->value, families[i].type) == 0) return &families[i];
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", families[i].type);
-    }
+    char list[256];
+    const lf_family *f = lf__family_find(type->value, offsetof(lf_family, type));
+    if (f) return f;
     lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: model_type: expected one of %s, got \"%.64s\": this architecture is not implemented", path,
-                 type->line, list, type->value);
+                 type->line, lf__family_list(list, offsetof(lf_family, type)), type->value);
     lf_error_hint(err, "what a model of ours can be: foundry help options");
     return NULL;
 }
 
-static int refuse_unsupported(const lf_doc *doc, const family *f, const char *path, lf_error *err)
+static int refuse_unsupported(const lf_doc *doc, const lf_family *f, const char *path, lf_error *err)
 {
     for (size_t i = 0; i < doc->n; i++) {
         const lf_doc_entry *e = &doc->entries[i];
         for (size_t row = 0; row < LF_COUNT(must_be); row++) {
             if (!covers(must_be[row].key, e->key) || e->is_null || one_of(must_be[row].values, e->value)) continue;
-            if (says(f->reads, e->key) || says(f->reads, after(e->key, "rope_parameters."))) continue;
+            if (lf__says(f->reads, e->key) || lf__says(f->reads, after(e->key, "rope_parameters."))) continue;
             const char *values = must_be[row].values;
             return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: %s: expected %s, got \"%.64s\": %s", path, e->line, e->key,
                                 *values ? values : "null or nothing", e->value, must_be[row].what);
@@ -310,8 +207,8 @@ static int refuse_unsupported(const lf_doc *doc, const family *f, const char *pa
         "fused_projections", "use_qk_norm", "query_pre_attn_scalar", "rope_local_base_freq"};
     for (size_t i = 0; i < LF_COUNT(foreign); i++) {
         char set[LF_TEXT_MAX];
-        const lf_doc_entry *e = says(f->reads, foreign[i]) ? NULL : find(doc, foreign[i]);
-        const char *meant = set_by(f, foreign[i], set, sizeof set);
+        const lf_doc_entry *e = lf__says(f->reads, foreign[i]) ? NULL : find(doc, foreign[i]);
+        const char *meant = lf__family_sets(f, foreign[i], set, sizeof set);
         if (!e || e->is_null || strcmp(e->value, meant ? meant : "false") == 0) continue;
         return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: %s: expected %s, got \"%.64s\": a model of type %s does not have it", path,
                             e->line, e->key, meant ? meant : "nothing", e->value, f->type);
@@ -319,7 +216,7 @@ static int refuse_unsupported(const lf_doc *doc, const family *f, const char *pa
     return 0;
 }
 
-static void warn_unknown(const lf_doc *doc, const family *f, const char *path)
+static void warn_unknown(const lf_doc *doc, const lf_family *f, const char *path)
 {
     char list[400] = "";
     size_t at = 0;
@@ -327,7 +224,7 @@ static void warn_unknown(const lf_doc *doc, const family *f, const char *path)
     for (size_t i = 0; i < doc->n; i++) {
         const char *key = doc->entries[i].key;
         bool known = strncmp(key, "eos_token_id.", 13) == 0 || strncmp(key, "rope_scaling.", 13) == 0 ||
-                     strncmp(key, "rope_parameters.", 16) == 0 || says(f->reads, key);
+                     strncmp(key, "rope_parameters.", 16) == 0 || lf__says(f->reads, key);
         for (size_t row = 0; row < LF_COUNT(read_keys); row++) known |= strcmp(read_keys[row].name, key) == 0;
         for (size_t row = 0; row < LF_COUNT(aliases); row++)
             known |= strcmp(aliases[row].type, f->type) == 0 && strcmp(aliases[row].theirs, key) == 0;
@@ -341,13 +238,13 @@ static void warn_unknown(const lf_doc *doc, const family *f, const char *path)
 }
 
 /* The switches: as the file has them, else as the type sets them, else off. null is off. */
-static int read_switches(lf_config *c, const lf_doc *doc, const family *f, const char *path, lf_error *err)
+static int read_switches(lf_config *c, const lf_doc *doc, const lf_family *f, const char *path, lf_error *err)
 {
     char key[LF_TEXT_MAX], origin[LF_CONFIG_PATH_MAX + 32], value[LF_TEXT_MAX];
     for (const char *const *name = lf__model_switches; *name; name++) {
-        if (after(*name, ROPE) != *name) continue; /* read_rope */
-        const lf_doc_entry *e = says(f->reads, *name) ? find_key(doc, f, *name) : NULL;
-        const char *set = set_by(f, *name, value, sizeof value);
+        if (after(*name, LF_ROPE) != *name) continue; /* read_rope */
+        const lf_doc_entry *e = lf__says(f->reads, *name) ? find_key(doc, f, *name) : NULL;
+        const char *set = lf__family_sets(f, *name, value, sizeof value);
         snprintf(key, sizeof key, "model.%s", *name);
         const char *text = lf__option_find(lf__config_options, key)->fallback;
         if (e && !e->is_null)
@@ -375,7 +272,7 @@ static const struct {
 /* The entry of a key of rope_scaling in the spelling that counts: v4, v5 with rules by kind of layer, v5. */
 static const lf_doc_entry *find_rope(const lf_doc *doc, const char *name)
 {
-    static const char *const places[] = {ROPE, "rope_parameters.full_attention.", "rope_parameters."};
+    static const char *const places[] = {LF_ROPE, "rope_parameters.full_attention.", "rope_parameters."};
     for (size_t i = 0; i < LF_COUNT(places); i++) {
         char key[LF_TEXT_MAX];
         bool used = false;
@@ -400,11 +297,7 @@ static int read_rope_key(lf_config *c, const lf_doc *doc, const char *path, cons
         if (!at) break;
         snprintf(origin, sizeof origin, "%.1000s:%d: %s", path, at->line, name);
         if (lf__parse_double(at->value, origin, 0, 1e6, &value, err)) return -1;
-        for (int digits = 6; digits <= 9; digits++) {
-            snprintf(number, sizeof number, "%.*g", digits, value);
-            double back;
-            if (lf__parse_double(number, "", 0, 1e6, &back, NULL) == 0 && (float)back == (float)value) break;
-        }
+        lf__float_text(number, value);
         if (strlen(list) + strlen(number) + 2 > sizeof list)
             return lf_error_set(err, LF_E_LIMIT, "%s: more than %d bytes of numbers", origin, LF_CONFIG_PATH_MAX - 1);
         if (i) strcat(list, "|");
@@ -414,13 +307,13 @@ static int read_rope_key(lf_config *c, const lf_doc *doc, const char *path, cons
     *there = text && !(e->is_null);
     if (!*there) return 0;
     if (strcmp(name, "rope_type") == 0 && strcmp(text, "su") == 0) text = "longrope"; /* its first name */
-    snprintf(key, sizeof key, "model." ROPE "%s", name);
+    snprintf(key, sizeof key, "model." LF_ROPE "%s", name);
     snprintf(origin, sizeof origin, "%.1000s:%d", path, e->line);
     return lf__config_set(c, key, text, origin, err);
 }
 
 /* rope_scaling: nothing, null and type default are plain positions, whatever numbers lie beside. */
-static int read_rope(lf_config *c, const lf_doc *doc, const family *f, const char *path, lf_error *err)
+static int read_rope(lf_config *c, const lf_doc *doc, const lf_family *f, const char *path, lf_error *err)
 {
     char origin[LF_CONFIG_PATH_MAX + 32], key[LF_TEXT_MAX];
     lf_rope_scaling *s = &c->model.rope_scaling;
@@ -428,7 +321,7 @@ static int read_rope(lf_config *c, const lf_doc *doc, const family *f, const cha
     bool there = false;
     snprintf(origin, sizeof origin, "%.1000s (absent)", path);
     for (const char *const *name = lf__model_switches; *name; name++) {
-        if (after(*name, ROPE) == *name) continue;
+        if (after(*name, LF_ROPE) == *name) continue;
         snprintf(key, sizeof key, "model.%s", *name);
         if (lf__config_set(c, key, lf__option_find(lf__config_options, key)->fallback, origin, err)) return -1;
     }
@@ -438,9 +331,9 @@ static int read_rope(lf_config *c, const lf_doc *doc, const family *f, const cha
     if (strcmp(s->rope_type, "default") == 0) return 0;
     while (row + 1 < LF_COUNT(rope_types) && strcmp(rope_types[row].type, s->rope_type) != 0) row++;
     for (const char *const *full = lf__model_switches; *full; full++) {
-        const char *name = after(*full, ROPE);
-        bool needed = says(rope_types[row].needs, name);
-        if (name == *full || !(needed || says(rope_types[row].may, name))) continue;
+        const char *name = after(*full, LF_ROPE);
+        bool needed = lf__says(rope_types[row].needs, name);
+        if (name == *full || !(needed || lf__says(rope_types[row].may, name))) continue;
         if (read_rope_key(c, doc, path, name, &there, err)) return -1;
         if (needed && !there)
             return lf_error_set(err, LF_E_CONFIG, "%s: \"rope_scaling\" is of type %s, but its \"%s\" is missing", path, s->rope_type,
@@ -449,8 +342,8 @@ static int read_rope(lf_config *c, const lf_doc *doc, const family *f, const cha
     }
     const lf_doc_entry *original = find(doc, "original_max_position_embeddings"); /* beside it, as in Phi-3: this one counts */
     snprintf(origin, sizeof origin, "%.1000s:%d", path, original ? original->line : 0);
-    if (original && !original->is_null && says(rope_types[row].may, original->key) &&
-        lf__config_set(c, "model." ROPE "original_max_position_embeddings", original->value, origin, err))
+    if (original && !original->is_null && lf__says(rope_types[row].may, original->key) &&
+        lf__config_set(c, "model." LF_ROPE "original_max_position_embeddings", original->value, origin, err))
         return -1;
     if (!(s->factor >= 1)) {
         bool yarn = strcmp(s->rope_type, "yarn") == 0; /* longrope's attention factor comes from the contexts themselves */
@@ -458,13 +351,13 @@ static int read_rope(lf_config *c, const lf_doc *doc, const family *f, const cha
         s->factor = LF_MAX(s->factor, 1);
     }
     for (size_t i = 0; i < doc->n; i++) {
-        const char *name = after(after(after(doc->entries[i].key, ROPE), "rope_parameters."), "full_attention.");
+        const char *name = after(after(after(doc->entries[i].key, LF_ROPE), "rope_parameters."), "full_attention.");
         size_t n = strcspn(name, ".");
         static const char *const fine[] = {"type", "rope_type", "rope_theta", "partial_rotary_factor", "sliding_attention", "finetuned"};
         bool known = name == doc->entries[i].key || doc->entries[i].is_null;
         for (size_t k = 0; k < LF_COUNT(fine) && !known; k++) known = strlen(fine[k]) == n && strncmp(fine[k], name, n) == 0;
         for (const char *const *full = lf__model_switches; *full && !known; full++)
-            known = strlen(after(*full, ROPE)) == n && strncmp(after(*full, ROPE), name, n) == 0;
+            known = strlen(after(*full, LF_ROPE)) == n && strncmp(after(*full, LF_ROPE), name, n) == 0;
         if (!known)
             return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: %s: this key of scaled rotary positions (%s) is not known here", path,
                                 doc->entries[i].line, doc->entries[i].key, s->rope_type);
@@ -492,12 +385,12 @@ static int64_t run_of(const lf_doc *doc, int64_t from, int64_t layers, bool full
 
 /* Lists with one entry a layer, as the rules that make them: layer_types ("sliding_attention" or "full_attention") and no_rope_layers
  * (1 = rotary). A list that no rule of ours makes is refused. */
-static int read_layers(lf_config *c, const lf_doc *doc, const family *f, const char *path, lf_error *err)
+static int read_layers(lf_config *c, const lf_doc *doc, const lf_family *f, const char *path, lf_error *err)
 {
     lf_model_config *m = &c->model;
     const lf_doc_entry *asked = find(doc, "use_sliding_window"), *e = item(doc, "no_rope_layers", 0);
     int64_t layers = m->num_hidden_layers;
-    if (says(f->reads, "no_rope_layer_interval") && e) {
+    if (lf__says(f->reads, "no_rope_layer_interval") && e) {
         int64_t off = 0;
         while (off < layers && item(doc, "no_rope_layers", off) && strcmp(item(doc, "no_rope_layers", off)->value, "0") != 0) off++;
         m->no_rope_layer_interval = off < layers ? off + 1 : 0;
@@ -509,11 +402,11 @@ static int read_layers(lf_config *c, const lf_doc *doc, const family *f, const c
         }
     }
     bool on = m->sliding_window > 0 && (!f->asks || (asked && strcmp(asked->value, "true") == 0));
-    if (f->asks && asked && strcmp(asked->value, "true") == 0 && !says(f->reads, "sliding_window"))
+    if (f->asks && asked && strcmp(asked->value, "true") == 0 && !lf__says(f->reads, "sliding_window"))
         return lf_error_set(err, LF_E_UNSUPPORTED, "%s:%d: use_sliding_window: a sliding window in a model of type %s is not implemented",
                             path, asked->line, f->type);
     if (!on) m->sliding_window = m->sliding_window_pattern = m->max_window_layers = 0;
-    if (!on || !says(f->reads, "sliding_window_pattern") || !item(doc, "layer_types", 0)) return 0;
+    if (!on || !lf__says(f->reads, "sliding_window_pattern") || !item(doc, "layer_types", 0)) return 0;
     int64_t first = run_of(doc, 0, layers, true), full = run_of(doc, first, layers, false), next = run_of(doc, full + 1, layers, false);
     m->max_window_layers = first;
     m->sliding_window_pattern = next < layers ? next - full : full < layers ? full + 1 : 0;
@@ -531,7 +424,7 @@ static int read_layers(lf_config *c, const lf_doc *doc, const family *f, const c
 int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_error *err)
 {
     char key[LF_TEXT_MAX], origin[LF_CONFIG_PATH_MAX + 32];
-    const family *f = find_family(doc, path, err);
+    const lf_family *f = find_family(doc, path, err);
     if (!f || refuse_unsupported(doc, f, path, err)) return -1;
     snprintf(origin, sizeof origin, "%.1000s:%d", path, find(doc, "model_type")->line);
     if (lf__config_set(c, "model.model_type", f->arch, origin, err) || read_switches(c, doc, f, path, err)) return -1;
@@ -540,7 +433,7 @@ int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_err
         const lf_doc_entry *e = find_key(doc, f, name);
         if (!e && strcmp(name, "eos_token_id") == 0) e = find(doc, "eos_token_id.0"); /* a list of stops: the first ends documents */
         char set[LF_TEXT_MAX];
-        const char *fallback = set_by(f, name, set, sizeof set) ? set : read_keys[row].fallback, *text = e ? e->value : fallback;
+        const char *fallback = lf__family_sets(f, name, set, sizeof set) ? set : read_keys[row].fallback, *text = e ? e->value : fallback;
         char four[32];
         if (strcmp(f->type, "gpt2") == 0 && strcmp(name, "intermediate_size") == 0 && (!e || e->is_null)) {
             snprintf(four, sizeof four, "%lld", (long long)LF_MIN(4 * c->model.hidden_size, 1048576));
@@ -565,7 +458,7 @@ int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_err
 
 /* ---- back --------------------------------------------------------------------------------------------------------------------- */
 /* A key of the model section as JSON, under the family's name: our text is JSON's, but for names, and reals that look whole. */
-static void add_key(lf_buf *b, const lf_config *c, const family *f, const char *name)
+static void add_key(lf_buf *b, const lf_config *c, const lf_family *f, const char *name)
 {
     char key[LF_TEXT_MAX], value[LF_TEXT_MAX];
     snprintf(key, sizeof key, "model.%s", name);
@@ -573,7 +466,8 @@ static void add_key(lf_buf *b, const lf_config *c, const family *f, const char *
     lf__option_get(o, c, value, sizeof value);
     /* others divide by a cap of 0 */
     bool null = (strstr(name, "softcapping") || strcmp(name, "sliding_window") == 0) && strcmp(value, "0") == 0;
-    bool whole = o->type == LF_OPT_DOUBLE && !strpbrk(value, ".e");
+    /* transformers wants a whole number here, and a real one everywhere else */
+    bool whole = o->type == LF_OPT_DOUBLE && !strpbrk(value, ".e") && strcmp(name, "query_pre_attn_scalar") != 0;
     const char *quote = o->type == LF_OPT_CHOICE ? "\"" : "";
     for (size_t i = 0; i < LF_COUNT(aliases); i++)
         if (strcmp(aliases[i].type, f->type) == 0 && strcmp(aliases[i].ours, name) == 0) name = aliases[i].theirs;
@@ -600,13 +494,13 @@ static void add_scaling(lf_buf *b, const lf_config *c)
         if (strcmp(rope_types[row].type, type) != 0) continue;
         for (const char *const *full = lf__model_switches; *full; full++) {
             char key[LF_TEXT_MAX], value[LF_CONFIG_PATH_MAX];
-            const char *name = after(*full, ROPE);
+            const char *name = after(*full, LF_ROPE);
             snprintf(key, sizeof key, "model.%s", *full);
             const lf_option *o = lf__option_find(lf__config_options, key);
             lf__option_get(o, c, value, sizeof value);
             bool original = strcmp(name, "original_max_position_embeddings") == 0, factor = strcmp(name, "factor") == 0;
-            bool needed = says(rope_types[row].needs, name) || (factor && strcmp(type, "yarn") == 0);
-            bool may = says(rope_types[row].may, name) && (original || strcmp(value, o->fallback) != 0);
+            bool needed = lf__says(rope_types[row].needs, name) || (factor && strcmp(type, "yarn") == 0);
+            bool may = lf__says(rope_types[row].may, name) && (original || strcmp(value, o->fallback) != 0);
             if (name == *full || !(needed || may)) continue;
             if (original)
                 lf__buf_printf(b, ", \"%s\": %lld", name, (long long)lf__rope_original(&c->model));
@@ -621,11 +515,11 @@ static void add_scaling(lf_buf *b, const lf_config *c)
 }
 
 /* Rotary positions in both spellings: rope_scaling beside rope_theta (v4), and rope_parameters (v5). */
-static void add_ropes(lf_buf *b, const lf_config *c, const family *f)
+static void add_ropes(lf_buf *b, const lf_config *c, const lf_family *f)
 {
     const lf_model_config *m = &c->model;
     bool scaled = m->rope_scaling.rope_type[0] && strcmp(m->rope_scaling.rope_type, "default") != 0,
-         local = says(f->reads, "rope_local_base_freq");
+         local = lf__says(f->reads, "rope_local_base_freq");
     if (scaled && strcmp(f->type, "phi3") == 0)
         lf__buf_printf(b, "  \"original_max_position_embeddings\": %lld,\n", (long long)lf__rope_original(m));
     lf__buf_puts(b, scaled ? "  \"rope_scaling\": {" : "  \"rope_scaling\": null");
@@ -640,24 +534,9 @@ static void add_ropes(lf_buf *b, const lf_config *c, const family *f)
     lf__buf_puts(b, "},\n");
 }
 
-/* Can a config.json of this family say what c computes? Every switch as the file can have it, or as the family sets it, or off. */
-static bool expresses(const family *f, const lf_config *c)
-{
-    const char *rope = c->model.rope_scaling.rope_type;
-    if (strcmp(f->arch, c->model.model_type) != 0) return false;
-    if (strcmp(f->type, "phi3") == 0 && rope[0] && strcmp(rope, "default") != 0 && strcmp(rope, "longrope") != 0) return false;
-    for (const char *const *name = lf__model_switches; *name; name++) {
-        char key[LF_TEXT_MAX], value[LF_TEXT_MAX], set[LF_TEXT_MAX];
-        snprintf(key, sizeof key, "model.%s", *name);
-        const lf_option *o = lf__option_find(lf__config_options, key);
-        const char *meant = set_by(f, *name, set, sizeof set);
-        if (says(f->reads, *name) || after(*name, ROPE) != *name) continue;
-        if (strcmp(lf__option_get(o, c, value, sizeof value), meant ? meant : o->fallback) != 0) return false;
-    }
-    return true;
-}
+int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err) { return lf__config_save_hf(c, "float32", path, err); }
 
-int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err)
+int lf__config_save_hf(const lf_config *c, const char *dtype, const char *path, lf_error *err)
 {
     lf_config full = *c; /* with the zeros that mean "derive it" filled in */
     lf_model_config *m = &full.model;
@@ -665,12 +544,10 @@ int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err)
     if (!m->head_dim && m->num_attention_heads) m->head_dim = m->hidden_size / m->num_attention_heads;
     if (!m->hidden_act[0]) snprintf(m->hidden_act, sizeof m->hidden_act, "silu");
     if (!(m->partial_rotary_factor > 0)) m->partial_rotary_factor = 1;
-    size_t kind = 0;
-    while (kind + 1 < LF_COUNT(families) && !expresses(&families[kind], &full)) kind++;
-    const family *f = &families[kind];
+    const lf_family *f = lf__family_of(&full);
     bool gpt2 = strcmp(f->type, "gpt2") == 0;
     char unused[LF_TEXT_MAX]; /* a file of gemma2 without this number means another */
-    if (!(m->query_pre_attn_scalar > 0) && set_by(f, "query_pre_attn_scalar", unused, sizeof unused))
+    if (!(m->query_pre_attn_scalar > 0) && lf__family_sets(f, "query_pre_attn_scalar", unused, sizeof unused))
         m->query_pre_attn_scalar = (double)m->head_dim;
     lf_buf b;
     lf__buf_init(&b, 1 << 16);
@@ -689,8 +566,8 @@ int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err)
                                        "rope_theta"};
     for (size_t i = 0; i < LF_COUNT(keys) - (gpt2 ? 3 : 0); i++) add_key(&b, &full, f, keys[i]);
     for (const char *const *name = lf__model_switches; *name; name++)
-        if (says(f->reads, *name)) add_key(&b, &full, f, *name);
-    if (says(f->reads, "sliding_window_pattern")) add_layers(&b, m);
+        if (lf__says(f->reads, *name)) add_key(&b, &full, f, *name);
+    if (lf__says(f->reads, "sliding_window_pattern")) add_layers(&b, m);
     for (int eos = 0; eos < 2; eos++) {
         int64_t id = eos ? m->eos_token_id : m->bos_token_id;
         lf__buf_printf(&b, "  \"%s_token_id\": ", eos ? "eos" : "bos");
@@ -699,8 +576,9 @@ int lf_config_save_hf(const lf_config *c, const char *path, lf_error *err)
         else
             lf__buf_printf(&b, "%lld,\n", (long long)id);
     }
+    lf__buf_puts(&b, "  \"pad_token_id\": null,\n"); /* absent, some types take a number beyond small vocabularies */
     if (!gpt2) add_ropes(&b, &full, f);
-    lf__buf_puts(&b, "  \"dtype\": \"float32\",\n  \"torch_dtype\": \"float32\",\n  \"use_cache\": true\n}\n");
+    lf__buf_printf(&b, "  \"dtype\": \"%s\",\n  \"torch_dtype\": \"%s\",\n  \"use_cache\": true\n}\n", dtype, dtype);
     int rc = b.failed ? lf_error_set(err, LF_E_MEMORY, "%s: out of memory", path) : lf__write_file(path, b.data, b.len, err);
     lf__buf_release(&b);
     return rc;

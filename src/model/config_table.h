@@ -14,4 +14,7 @@ const char *lf__config_origin_of(const lf_config *c, const char *key);
 /* A Hugging Face config.json, already flattened, into the model section. */
 int lf__config_read_hf(lf_config *c, const lf_doc *doc, const char *path, lf_error *err);
 
+/* The fewest digits that say this float, into out (returned). */
+char *lf__float_text(char out[32], double value);
+
 #endif

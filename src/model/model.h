@@ -6,6 +6,7 @@
 #ifndef LF_MODEL_H
 #define LF_MODEL_H
 
+#include "formats/formats.h"
 #include "foundry/model.h"
 #include "ops/ops.h"
 
@@ -52,7 +53,8 @@ typedef enum lf_when {
 } lf_when;
 
 typedef struct lf_param_row {
-    const char *name; /* as in files; %d is the layer */
+    const char *name; /* in Hugging Face's files; %d is the layer */
+    const char *gguf; /* in GGUF files                            */
     bool per_layer;
     size_t field;      /* offset of the lf_weight in lf_layer, or in lf_model */
     lf_dim rows, cols; /* LF_DIM_ONE rows: a vector                           */
@@ -60,7 +62,8 @@ typedef struct lf_param_row {
     bool decay;         /* weight decay applies                    */
     lf_product product; /* which panels kernels want               */
     lf_when when;
-    bool transposed; /* files hold [cols, rows] */
+    bool transposed; /* Hugging Face's files hold [cols, rows]         */
+    bool turns;      /* rows are pairs that rotary positions turn: q, k */
 } lf_param_row;
 
 /* ---- a model ------------------------------------------------------------------------------------------------------------------ */
@@ -76,6 +79,7 @@ typedef struct lf_param {
     int row0, rows, cols, n_dims;
     const lf_param_row *row;
     int index; /* in order: the stream of its random numbers */
+    int layer; /* 0 for what no layer owns                   */
 } lf_param;
 
 struct lf_arch;
@@ -83,10 +87,11 @@ struct lf_model {
     lf_device *device;
     lf_model_config config;
     const struct lf_arch *arch;
-    lf_dtype products; /* of the panels, and of attention without a cache */
-    bool recompute;    /* training contexts made from now on keep no insides of blocks */
-    lf_arena weights;  /* weights, then their panels, then the rope table */
-    lf_arena grads;    /* training: one gradient per weight, same order   */
+    const struct lf_family *family; /* the type that it is saved as (families.c) */
+    lf_dtype products;              /* of the panels, and of attention without a cache */
+    bool recompute;                 /* training contexts made from now on keep no insides of blocks */
+    lf_arena weights;               /* weights, then their panels, then the rope table */
+    lf_arena grads;                 /* training: one gradient per weight, same order   */
     lf_weight embed, positions, norm, norm_bias, head;
     lf_layer *layers;
     lf_param *params;
@@ -157,9 +162,73 @@ void lf__model_pack(lf_model *m);
 /* Gradient marks back to "nothing written": once per optimizer step. */
 void lf__model_clear_grads(lf_model *m);
 
+/* ---- families.c ------------------------------------------------------------------------------------------------------------------- */
+/* A model type of the world in our switches (model.<key>): those it sets, and those its files may hold. The first row that can say
+ * everything a model does is the type it is saved as; no program but ours knows the last, so none computes something else. */
+typedef struct lf_family {
+    const char *type, *architecture; /* in config.json                                              */
+    const char *arch;                /* ours: model.model_type                                      */
+    const char *gguf;                /* general.architecture                                        */
+    const char *sets;                /* "key=value key=value": what holds when the file says nothing */
+    const char *reads;               /* "key key": which switches a config.json may hold            */
+    bool asks;                       /* a window counts only with use_sliding_window                */
+    bool verified;                   /* vectors of others cover it (tests/golden)                   */
+    bool norm_rope;                  /* GGUF stores q and k with the two of a pair side by side      */
+} lf_family;
+extern const lf_family lf__families[]; /* ends with a row of NULLs */
+#define LF_ROPE "rope_scaling."        /* begins the names of one group of switches, which all relatives of llama have */
+
+/* Is key one of the words? */
+bool lf__says(const char *words, const char *key);
+/* The value that the family gives to key, or NULL. */
+const char *lf__family_sets(const lf_family *f, const char *key, char *out, size_t size);
+/* The type that a config is saved as. */
+const lf_family *lf__family_of(const lf_config *c);
+/* The first row with this text in the column at `offset` (of type or gguf), or NULL; all of a column, separated by commas. */
+const lf_family *lf__family_find(const char *type, size_t offset);
+char *lf__family_list(char out[256], size_t offset);
+
+/* ---- config_hf.c, config_gguf.c ------------------------------------------------------------------------------------------------------ */
+/* lf_config_save_hf with the type of the weights: "float32", "bfloat16", "float16". */
+int lf__config_save_hf(const lf_config *c, const char *dtype, const char *path, lf_error *err);
+/* The configuration of a model in a folder or a GGUF file, checked. */
+int lf__model_config_read(lf_config *c, const char *path, lf_error *err);
+int lf__config_read_gguf(lf_config *c, const lf_weights *w, const char *path, lf_error *err);
+/* Everything about config in the metadata of a GGUF file; what no key of the format says goes into pairs of our own, with one warning about
+ * those that change what other programs compute. */
+int lf__gguf_describe(lf_gguf_meta *meta, const lf_config *config, const char *path, lf_error *err);
+/* Tensors that stand for numbers of the configuration: the factors of llama3 and longrope. Returns how many. */
+typedef struct lf_gguf_extra {
+    const char *name;
+    int n;
+    float values[LF_ROPE_FACTORS];
+} lf_gguf_extra;
+int lf__gguf_extras(lf_gguf_extra out[2], const lf_model_config *c);
+
 /* ---- model_files.c ------------------------------------------------------------------------------------------------------------------ */
-/* Fills m from dir/model.safetensors: every tensor there, of the right shape, and no other. */
-int lf__model_read(lf_model *m, const char *dir, lf_error *err);
+/* A parameter's name and shape in files of this kind. */
+const char *lf__param_name(char out[96], const lf_param *p, lf_weights_kind kind);
+void lf__param_shape(int64_t shape[2], const lf_param *p, lf_weights_kind kind);
+/* How many rows to take at once of something that may be large: about a million numbers, whole heads where rows change places. */
+int lf__param_piece(const lf_model *m, const lf_param *p);
+/* rows [rows, cols] of p, a piece as above, from our layout into the file's, in place. */
+int lf__param_to_file(float *values, const lf_model *m, const lf_param *p, lf_weights_kind kind, int rows, lf_error *err);
+
+/* The files of a model, every tensor matched with its parameter: there, of the right shape, and no other. borrows m, which may be dry. */
+typedef struct lf_source {
+    const lf_model *model;
+    lf_weights weights;
+    const lf_file_tensor **tensors; /* [n_params] */
+    bool norm_rope;                 /* rows of q and k in the order of llama's GGUF */
+} lf_source;
+int lf__source_open(lf_source *s, const lf_model *m, const char *path, lf_error *err);
+void lf__source_close(lf_source *s);
+/* Rows [row0, row0 + rows) of a parameter in our layout: a piece as above. */
+int lf__source_read(float *out, const lf_source *s, int param, int row0, int rows, lf_error *err);
+/* A head that is stored although it is tied must be the embedding. Reads both. */
+int lf__source_check_tied(const lf_source *s, lf_error *err);
+/* Fills m from a folder or a file; refuses NaN and infinity. */
+int lf__model_read(lf_model *m, const char *path, lf_error *err);
 /* lf_model_save with the weights from `data`, [m->n_floats] laid out as m->data; reads of m only what never changes. hash: lf__hash64 of
  * model.safetensors. */
 int lf__model_write(const lf_model *m, const float *data, const char *dir, uint64_t *hash, lf_error *err);

@@ -1,101 +1,304 @@
-/* model_files.c - a model folder as Hugging Face lays it out: config.json, model.safetensors, generation_config.json. The
- * parameter table names the tensors; merged weights are split on the way out and filled part by part on the way in. */
+/* model_files.c - the weights of a model from and to files. The parameter table names the tensors of both worlds, Hugging Face's and
+ * GGUF's; merged weights are split on the way out and filled part by part on the way in. What a file holds otherwise than we do is turned
+ * here, and only here:
+ *
+ *   [in, out] matrices of GPT-2 in a Hugging Face folder                          transposed
+ *   q and k of llama, smollm3 and arcee in GGUF: pairs that turn lie side by side    row (head, 2 i + j) is our row (head, j d/2 + i)
+ *   norms that multiply by 1 + weight in GGUF                                       stored as 1 + weight
+ *
+ * A source borrows its model and owns the open files. Reading is safe from several threads. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "formats/formats.h"
+#include "model/config_table.h"
 #include "model/model.h"
 
 static float *param_data(const lf_param *p) { return p->weight->t.data + (size_t)p->row0 * (size_t)p->cols; }
 
-/* What files hold as [in, out] is turned here: dst [rows, cols] <- src [cols, rows]. */
+/* dst [rows, cols] <- src [cols, rows]. */
 static void transpose(float *dst, const float *src, int rows, int cols)
 {
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < cols; j++) dst[(size_t)i * (size_t)cols + (size_t)j] = src[(size_t)j * (size_t)rows + (size_t)i];
 }
 
-/* The shape of a parameter in files. */
-static void file_shape(const lf_param *p, int64_t shape[2])
+void lf__param_shape(int64_t shape[2], const lf_param *p, lf_weights_kind kind)
 {
-    bool turned = p->row->transposed;
+    bool turned = p->row->transposed && kind == LF_WEIGHTS_SAFETENSORS;
     shape[0] = p->n_dims == 1 ? (int64_t)p->rows * p->cols : turned ? p->cols : p->rows;
     shape[1] = turned ? p->rows : p->cols;
 }
 
-/* GPT-2's published files leave out the first word of its names. */
-static bool names(const char *tensor, const char *param)
+const char *lf__param_name(char out[96], const lf_param *p, lf_weights_kind kind)
 {
-    static const char first[] = "transformer.";
-    return strcmp(tensor, param) == 0 || (strncmp(param, first, sizeof first - 1) == 0 && strcmp(tensor, param + sizeof first - 1) == 0);
+    const char *pattern = kind == LF_WEIGHTS_GGUF ? p->row->gguf : p->row->name, *hole = strstr(pattern, "%d");
+    if (hole)
+        snprintf(out, 96, "%.*s%d%s", (int)(hole - pattern), pattern, p->layer, hole + 2);
+    else
+        snprintf(out, 96, "%s", pattern);
+    return out;
 }
 
-static int read_param(const lf_param *p, const lf_safetensors *st, const char *path, lf_error *err)
+/* Rows that come in another order in this kind of file: heads of so many rows, or 0. */
+static int turned_head(const lf_model *m, const lf_param *p, lf_weights_kind kind, bool norm_rope)
 {
-    const lf_file_tensor *t = NULL;
-    for (size_t i = 0; i < st->n && !t; i++)
-        if (names(st->tensors[i].name, p->name)) t = &st->tensors[i];
-    if (!t) return lf_error_set(err, LF_E_NOT_FOUND, "%s: the tensor \"%s\" is missing", path, p->name);
+    return kind == LF_WEIGHTS_GGUF && p->row->turns && norm_rope ? (int)m->config.head_dim : 0;
+}
+
+static float stored_offset(const lf_model *m, const lf_param *p, lf_weights_kind kind)
+{
+    return kind == LF_WEIGHTS_GGUF && p->row->init == LF_INIT_ONE && m->config.rms_norm_unit_offset ? 1 : 0;
+}
+
+int lf__param_piece(const lf_model *m, const lf_param *p)
+{
+    enum { PIECE = 1 << 20 }; /* floats */
+    int head = p->row->turns ? (int)m->config.head_dim : 0, rows = p->row->transposed ? p->rows : LF_MAX(PIECE / LF_MAX(p->cols, 1), 1);
+    return LF_MIN(head ? LF_MAX(rows / head, 1) * head : rows, p->rows);
+}
+
+/* Between our order of rows and the file's, in place: whole heads [n_heads * head, cols]. */
+static int turn_heads(float *values, int rows, int cols, int head, bool to_file, lf_error *err)
+{
+    size_t row = (size_t)cols;
+    float *copy = lf__calloc((size_t)head * row, sizeof *copy, err);
+    if (!copy) return -1;
+    for (int first = 0; first < rows; first += head) {
+        float *at = values + (size_t)first * row;
+        memcpy(copy, at, (size_t)head * row * sizeof *copy);
+        for (int r = 0; r < head; r++) {
+            int theirs = 2 * (r % (head / 2)) + r / (head / 2);
+            size_t from = (size_t)(to_file ? r : theirs), to = (size_t)(to_file ? theirs : r);
+            memcpy(at + to * row, copy + from * row, row * sizeof *copy);
+        }
+    }
+    free(copy);
+    return 0;
+}
+
+int lf__param_to_file(float *values, const lf_model *m, const lf_param *p, lf_weights_kind kind, int rows, lf_error *err)
+{
+    int head = turned_head(m, p, kind, m->family->norm_rope);
+    float offset = stored_offset(m, p, kind);
+    size_t n = (size_t)rows * (size_t)p->cols;
+    for (size_t i = 0; offset != 0 && i < n; i++) values[i] += offset;
+    if (head) return turn_heads(values, rows, p->cols, head, true, err);
+    if (!p->row->transposed || kind != LF_WEIGHTS_SAFETENSORS) return 0;
+    float *copy = lf__calloc(n, sizeof *copy, err);
+    if (!copy) return -1;
+    memcpy(copy, values, n * sizeof *copy);
+    transpose(values, copy, p->cols, rows);
+    free(copy);
+    return 0;
+}
+
+int lf__source_read(float *out, const lf_source *s, int param, int row0, int rows, lf_error *err)
+{
+    const lf_param *p = &s->model->params[param];
+    const lf_file_tensor *t = s->tensors[param];
+    size_t n = (size_t)rows * (size_t)p->cols;
+    int head = turned_head(s->model, p, s->weights.kind, s->norm_rope);
+    float offset = stored_offset(s->model, p, s->weights.kind);
+    if (p->row->transposed && s->weights.kind == LF_WEIGHTS_SAFETENSORS) { /* a column is no piece of the file: all of it */
+        float *whole = lf__calloc((size_t)p->rows * (size_t)p->cols, sizeof *whole, err);
+        int status = whole ? lf__file_tensor_read(whole, t, 0, (size_t)p->rows * (size_t)p->cols, err) : -1;
+        for (int i = 0; !status && i < rows; i++)
+            for (int j = 0; j < p->cols; j++)
+                out[(size_t)i * (size_t)p->cols + (size_t)j] = whole[(size_t)j * (size_t)p->rows + (size_t)(row0 + i)];
+        free(whole);
+        return status;
+    }
+    if (lf__file_tensor_read(out, t, (size_t)row0 * (size_t)p->cols, n, err)) return -1;
+    for (size_t i = 0; offset != 0 && i < n; i++) out[i] -= offset;
+    return head ? turn_heads(out, rows, p->cols, head, false, err) : 0;
+}
+
+/* ---- which tensor is which parameter ------------------------------------------------------------------------------------------------ */
+/* GPT-2's published files leave out the first word of its names. */
+static const lf_file_tensor *find(const lf_weights *w, const lf_param *p)
+{
+    static const char first[] = "transformer.";
+    char name[96];
+    const lf_file_tensor *t = lf__weights_find(w, lf__param_name(name, p, w->kind));
+    if (!t && strncmp(name, first, sizeof first - 1) == 0) t = lf__weights_find(w, name + sizeof first - 1);
+    return t;
+}
+
+static int missing(const lf_source *s, const lf_param *p, const char *path, lf_error *err)
+{
+    char name[96];
+    lf_error_set(err, LF_E_NOT_FOUND, "%s: the tensor \"%s\" is missing", path, lf__param_name(name, p, s->weights.kind));
+    if (p->weight == &s->model->head)
+        return lf_error_hint(err, "without it the embedding serves as the head: tie_word_embeddings would have to be true");
+    return -1;
+}
+
+static int check_shape(const lf_source *s, const lf_param *p, const lf_file_tensor *t, const char *path, lf_error *err)
+{
     int64_t expected[2];
-    file_shape(p, expected);
+    char have[192], want[192];
+    lf__param_shape(expected, p, s->weights.kind);
     bool fits = t->n_dims == p->n_dims;
     for (int d = 0; fits && d < p->n_dims; d++) fits = t->shape[d] == expected[d];
-    if (!fits) {
-        char have[128] = "", want[64];
-        for (int d = 0; d < t->n_dims && strlen(have) < 100; d++)
-            snprintf(have + strlen(have), sizeof have - strlen(have), "%s%" PRId64, d ? ", " : "", t->shape[d]);
-        if (p->n_dims == 1)
-            snprintf(want, sizeof want, "%" PRId64, expected[0]);
-        else
-            snprintf(want, sizeof want, "%" PRId64 ", %" PRId64, expected[0], expected[1]);
-        return lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" has shape [%s], the config expects [%s]", path, p->name, have, want);
+    if (fits) return 0;
+    lf_error_set(err, LF_E_MISMATCH, "%s: \"%s\" has shape %s, the config expects %s", path, t->name,
+                 lf__shape_text(have, t->shape, t->n_dims), lf__shape_text(want, expected, p->n_dims));
+    if (p->row->rows == LF_DIM_VOCAB && t->n_dims == 2 && t->shape[0] != expected[0])
+        return lf_error_hint(err, "the table has %" PRId64 " rows, vocab_size is %" PRId64, t->shape[0], s->model->config.vocab_size);
+    return -1;
+}
+
+/* A tensor that the table does not know: a tied head stored twice, rotary tables and GPT-2's masks are harmless, anything else is not. */
+static int check_known(const lf_source *s, const lf_file_tensor *t, const char *path, lf_error *err)
+{
+    const lf_model *m = s->model;
+    const char *name = t->name, *end = strstr(name, ".attn.");
+    bool tied = m->config.tie_word_embeddings && (strcmp(name, "lm_head.weight") == 0 || strcmp(name, "output.weight") == 0);
+    bool rope = strstr(name, "rotary_emb.inv_freq") || (s->weights.kind == LF_WEIGHTS_GGUF && strncmp(name, "rope_f", 6) == 0);
+    bool mask = m->arch == &lf__arch_gpt2 && end && (strcmp(end, ".attn.bias") == 0 || strcmp(end, ".attn.masked_bias") == 0);
+    if (tied || rope || mask) return 0;
+    lf_error_set(err, LF_E_MISMATCH, "%s: the tensor \"%s\" is not part of a %s model of this config", path, name, m->family->type);
+    return lf_error_hint(err, "compare the configuration with the tensors: layers, tie_word_embeddings, biases");
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const lf_file_tensor *x = *(const lf_file_tensor *const *)a, *y = *(const lf_file_tensor *const *)b;
+    return (x > y) - (x < y);
+}
+
+/* The tensors sorted by place find those that no parameter has taken. */
+static int match(lf_source *s, const char *path, lf_error *err)
+{
+    const lf_model *m = s->model;
+    size_t n = (size_t)m->n_params, taken = 0;
+    s->tensors = lf__calloc(2 * n, sizeof *s->tensors, err);
+    if (!s->tensors) return -1;
+    const lf_file_tensor **sorted = s->tensors + n;
+    const lf_param *lost = NULL;
+    for (size_t i = 0; i < n; i++) {
+        s->tensors[i] = find(&s->weights, &m->params[i]);
+        if (s->tensors[i])
+            sorted[taken++] = s->tensors[i];
+        else if (!lost)
+            lost = &m->params[i];
     }
-    size_t n = (size_t)p->rows * (size_t)p->cols;
-    float *turned = p->row->transposed ? lf__calloc(n, sizeof *turned, err) : NULL;
-    if (p->row->transposed && !turned) return -1;
-    int status = lf__file_tensor_read(turned ? turned : param_data(p), t, 0, n, err);
-    if (turned && !status) transpose(param_data(p), turned, p->rows, p->cols);
-    free(turned);
+    qsort(sorted, taken, sizeof *sorted, by_address);
+    for (size_t i = 0, k = 0; i < s->weights.n; i++) {
+        if (k < taken && sorted[k] == &s->weights.tensors[i])
+            k++;
+        else if (check_known(s, &s->weights.tensors[i], path, err))
+            return -1;
+    }
+    if (lost) return missing(s, lost, path, err);
+    for (size_t i = 0; i < n; i++)
+        if (check_shape(s, &m->params[i], s->tensors[i], path, err)) return -1;
+    return 0;
+}
+
+int lf__source_open(lf_source *s, const lf_model *m, const char *path, lf_error *err)
+{
+    *s = (lf_source){.model = m};
+    if (lf__weights_open(&s->weights, path, err)) return -1;
+    const lf_family *f = m->family;
+    const char *arch;
+    size_t n;
+    char word[64];
+    if (s->weights.gguf && lf__gguf_get_text(s->weights.gguf, "general.architecture", &arch, &n, NULL) == 0) {
+        snprintf(word, sizeof word, "%.*s", (int)LF_MIN(n, 63), arch);
+        f = lf__family_find(word, offsetof(lf_family, gguf));
+    }
+    s->norm_rope = f && f->norm_rope; /* of what the file says it is, whatever it would be saved as */
+    const char *name = s->weights.n_parts == 1 && s->weights.n ? s->weights.tensors[0].file->path : path;
+    if (match(s, name, err) == 0) return 0;
+    lf__source_close(s);
+    return -1;
+}
+
+void lf__source_close(lf_source *s)
+{
+    lf__weights_close(&s->weights);
+    free(s->tensors);
+    *s = (lf_source){0};
+}
+
+/* A head that is stored although it is tied must be the embedding, or one of the two configurations is wrong. */
+int lf__source_check_tied(const lf_source *s, lf_error *err)
+{
+    enum { PIECE = 1 << 16 };
+    const lf_file_tensor *head = lf__weights_find(&s->weights, s->weights.kind == LF_WEIGHTS_GGUF ? "output.weight" : "lm_head.weight");
+    const lf_file_tensor *embed = s->tensors[0];
+    size_t n = 0;
+    if (!head || !s->model->config.tie_word_embeddings) return 0;
+    bool same = head->n_dims == 2 && head->shape[0] == embed->shape[0] && head->shape[1] == embed->shape[1];
+    if (same && !lf__shape_count(&n, head->shape, 2)) same = false;
+    float *a = lf__calloc(2 * PIECE, sizeof *a, err), *b = a ? a + PIECE : NULL;
+    int status = a ? 0 : -1;
+    size_t block = (size_t)LF_MAX(lf__dtype(head->dtype)->block, lf__dtype(embed->dtype)->block);
+    for (size_t at = 0; at < n && same && !status; at += PIECE) {
+        size_t take = LF_MIN((size_t)PIECE, n - at) / block * block;
+        status = lf__file_tensor_read(a, head, at, take, err) || lf__file_tensor_read(b, embed, at, take, err) ? -1 : 0;
+        same = status || memcmp(a, b, take * sizeof *a) == 0;
+    }
+    free(a);
+    if (status || same) return status;
+    lf_error_set(err, LF_E_MISMATCH, "%s: tie_word_embeddings is true, but \"%s\" is not \"%s\"", head->file->path, head->name,
+                 embed->name);
+    return lf_error_hint(err, "set \"tie_word_embeddings\": false in config.json if the head is to be its own");
+}
+
+/* ---- loading ------------------------------------------------------------------------------------------------------------------------ */
+int lf__model_read(lf_model *m, const char *path, lf_error *err)
+{
+    lf_source s;
+    if (lf__source_open(&s, m, path, err)) return -1;
+    int status = lf__source_check_tied(&s, err);
+    for (int i = 0; i < m->n_params && !status; i++) {
+        const lf_param *p = &m->params[i];
+        status = lf__source_read(param_data(p), &s, i, 0, p->rows, err);
+        int64_t bad = status ? -1 : m->device->ops->find_nonfinite(m->device, param_data(p), (int64_t)p->rows * p->cols);
+        if (bad >= 0)
+            status = lf_error_set(err, LF_E_NUMERIC, "%s: \"%s\" holds NaN or infinity at element %" PRId64, s.tensors[i]->file->path,
+                                  s.tensors[i]->name, bad);
+    }
+    lf__source_close(&s);
     return status;
 }
 
-/* A tensor that the table does not know: a tied head stored twice, old rotary buffers and GPT-2's masks are harmless, anything else is not.
- */
-static int check_known(const lf_model *m, const lf_safetensors *st, const char *path, lf_error *err)
+int lf__model_config_read(lf_config *c, const char *path, lf_error *err)
 {
-    for (size_t i = 0; i < st->n; i++) {
-        const char *name = st->tensors[i].name;
-        bool known = strstr(name, "rotary_emb.inv_freq") || (m->config.tie_word_embeddings && strcmp(name, "lm_head.weight") == 0);
-        const char *end = strstr(name, ".attn."); /* the causal mask */
-        known |= m->arch == &lf__arch_gpt2 && end && (strcmp(end, ".attn.bias") == 0 || strcmp(end, ".attn.masked_bias") == 0);
-        for (int p = 0; p < m->n_params && !known; p++) known = names(name, m->params[p].name);
-        if (!known) {
-            lf_error_set(err, LF_E_MISMATCH, "%s: the tensor \"%s\" is not part of a %s model of this config", path, name, m->arch->name);
-            return lf_error_hint(err, "compare config.json with the tensors: layers, tie_word_embeddings, biases");
-        }
-    }
-    return 0;
+    char json[LF_PATH_MAX] = "";
+    lf_weights w;
+    lf_config_init(c);
+    if (lf__path_is_dir(path) && lf__path_join(json, path, "config.json", err)) return -1;
+    if (json[0] && lf__path_exists(json)) return lf_config_load(c, json, err) || lf__model_check(&c->model, json, err) ? -1 : 0;
+    if (lf__weights_open(&w, path, err)) return -1;
+    int status = -1;
+    if (w.gguf)
+        status = lf__config_read_gguf(c, &w, path, err) || lf__model_check(&c->model, path, err) ? -1 : 0;
+    else
+        lf_error_set(err, LF_E_NOT_FOUND, "%s: no config.json beside the weights: nothing says what they mean", path);
+    lf__weights_close(&w);
+    return status;
 }
 
-int lf__model_read(lf_model *m, const char *dir, lf_error *err)
+lf_model *lf_model_load(lf_device *device, const char *path, lf_error *err)
 {
-    char path[LF_PATH_MAX];
-    if (lf__path_join(path, dir, "model.safetensors", err)) return -1;
-    lf_safetensors st;
-    if (lf__safetensors_open(&st, path, err)) return -1;
-    int status = check_known(m, &st, path, err);
-    for (int i = 0; i < m->n_params && !status; i++) status = read_param(&m->params[i], &st, path, err);
-    lf__safetensors_close(&st);
-    if (status) return -1;
-    for (int i = 0; i < m->n_params; i++) {
-        const lf_param *p = &m->params[i];
-        int64_t bad = m->device->ops->find_nonfinite(m->device, param_data(p), (int64_t)p->rows * p->cols);
-        if (bad >= 0) return lf_error_set(err, LF_E_NUMERIC, "%s: \"%s\" holds NaN or infinity at element %" PRId64, path, p->name, bad);
+    lf_config *config = lf__calloc(1, sizeof *config, err);
+    lf_model *m = NULL;
+    if (!config) return NULL;
+    if (lf__model_config_read(config, path, err) == 0) {
+        m = lf__model_alloc(device, &config->model, false, LF_F32, false, err);
+        if (m && lf__model_read(m, path, err)) lf_model_free(&m);
     }
-    return 0;
+    free(config);
+    if (m) lf__model_pack(m);
+    return m;
 }
 
+/* ---- saving ------------------------------------------------------------------------------------------------------------------------- */
 static int write_weights(const lf_model *m, const float *data, const char *path, uint64_t *hash, lf_error *err)
 {
     lf_file_tensor *decls = lf__calloc((size_t)m->n_params, sizeof *decls, err);
@@ -103,44 +306,28 @@ static int write_weights(const lf_model *m, const float *data, const char *path,
     for (int i = 0; i < m->n_params; i++) {
         const lf_param *p = &m->params[i];
         decls[i] = (lf_file_tensor){.name = p->name, .dtype = LF_F32, .n_dims = p->n_dims};
-        file_shape(p, decls[i].shape);
+        lf__param_shape(decls[i].shape, p, LF_WEIGHTS_SAFETENSORS);
     }
     lf_writer *w = lf__safetensors_begin(path, decls, (size_t)m->n_params, err);
     free(decls);
     if (!w) return -1;
-    for (int i = 0; i < m->n_params; i++) {
+    int status = 0;
+    for (int i = 0; i < m->n_params && !status; i++) {
         const lf_param *p = &m->params[i];
         size_t n = (size_t)p->rows * (size_t)p->cols;
         const float *from = data + (param_data(p) - m->data);
         float *turned = p->row->transposed ? lf__calloc(n, sizeof *turned, err) : NULL;
         if (turned) transpose(turned, from, p->cols, p->rows);
-        if (p->row->transposed && !turned) {
-            lf__writer_discard(&w);
-            return -1;
-        }
-        lf__writer_add(w, turned ? turned : from, n * sizeof(float));
+        status = p->row->transposed && !turned ? -1 : 0;
+        if (!status) lf__writer_add(w, turned ? turned : from, n * sizeof(float)); /* failures are sticky */
         free(turned);
+    }
+    if (status) {
+        lf__writer_discard(&w);
+        return -1;
     }
     *hash = lf__writer_hash(w);
     return lf__writer_commit(&w, err);
-}
-
-lf_model *lf_model_load(lf_device *device, const char *dir, lf_error *err)
-{
-    lf_config *config = lf__calloc(1, sizeof *config, err);
-    if (!config) return NULL;
-    lf_config_init(config);
-    char path[LF_PATH_MAX];
-    lf_model *m = NULL;
-    if (lf__path_join(path, dir, "config.json", err) == 0 && lf_config_load(config, path, err) == 0 &&
-        lf__model_check(&config->model, path, err) == 0) {
-        m = lf__model_alloc(device, &config->model, false, LF_F32, false, err);
-        if (m && lf__model_read(m, dir, err)) lf_model_free(&m);
-    }
-    free(config);
-    if (!m) return NULL;
-    lf__model_pack(m);
-    return m;
 }
 
 int lf__model_write(const lf_model *m, const float *data, const char *dir, uint64_t *hash, lf_error *err)

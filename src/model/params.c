@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/config_table.h"
 #include "model/model.h"
 
 int lf__model_head_dim(const lf_model_config *c) { return (int)(c->head_dim ? c->head_dim : c->hidden_size / c->num_attention_heads); }
@@ -87,11 +88,8 @@ static void add_param(lf_model *m, const lf_param_row *row, int layer)
     lf_param *p = &m->params[m->n_params];
     *p = (lf_param){.weight = w, .row0 = w->t.rows, .rows = dim(c, row->rows), .cols = dim(c, row->cols), .row = row, .index = m->n_params};
     p->n_dims = row->rows == LF_DIM_ONE || row->cols == LF_DIM_ONE ? 1 : 2;
-    const char *hole = strstr(row->name, "%d");
-    if (hole)
-        snprintf(p->name, sizeof p->name, "%.*s%d%s", (int)(hole - row->name), row->name, layer, hole + 2);
-    else
-        snprintf(p->name, sizeof p->name, "%s", row->name);
+    p->layer = layer;
+    lf__param_name(p->name, p, LF_WEIGHTS_SAFETENSORS);
     m->n_params++;
     if (w->t.rows == 0) {
         w->t.name = p->name;
@@ -190,6 +188,20 @@ static void fill_slopes(lf_model *m)
     for (int h = 0; h < heads; h++) m->slopes[h] = (float)lf__pow(2.0, h < n ? -8.0 * (h + 1) / n : -8.0 * (2 * (h - n) + 1) / (2 * n));
 }
 
+/* The type it is saved as. C programs may leave switches empty. */
+static const lf_family *family_of(lf_model_config *c, lf_error *err)
+{
+    lf_config *full = lf__calloc(1, sizeof *full, err);
+    if (!full) return NULL;
+    if (!c->hidden_act[0]) snprintf(c->hidden_act, sizeof c->hidden_act, "silu");
+    if (!c->rope_scaling.rope_type[0]) snprintf(c->rope_scaling.rope_type, sizeof c->rope_scaling.rope_type, "default");
+    if (!(c->partial_rotary_factor > 0)) c->partial_rotary_factor = 1;
+    full->model = *c;
+    const lf_family *f = lf__family_of(full);
+    free(full);
+    return f;
+}
+
 lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool training, lf_dtype products, bool dry, lf_error *err)
 {
     lf_model *m = lf__calloc(1, sizeof *m, err);
@@ -205,6 +217,7 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
                      config->model_type);
         goto fail;
     }
+    if (!(m->family = family_of(&m->config, err))) goto fail;
     m->rotary = lf__model_rotary(&m->config);
     if (list_params(m, err)) goto fail;
 

@@ -255,7 +255,7 @@ bad "safetensors oversized" 1 'hf-long/model.safetensors' generate hf-long
 bad "safetensors with a flipped bit in its header" 1 'hf-header/model.safetensors' generate hf-header
 bad "safetensors: noise" 1 'hf-noise/model.safetensors' generate hf-noise
 bad "safetensors empty" 1 'hf-empty/model.safetensors' generate hf-empty
-bad "safetensors missing" 1 'hf-none/model.safetensors' generate hf-none
+bad "safetensors missing" 1 'hf-none|no weights|model.safetensors' generate hf-none
 bad "config.json: other heads than the weights" 1 'hf-heads/model.safetensors|q_proj|shape|48' generate hf-heads
 bad "config.json: another width than the weights" 1 'hf-wide/model.safetensors|shape|64' generate hf-wide
 bad "config.json: rope_scaling" 1 'hf-rope/config.json:|rope_scaling' generate hf-rope

@@ -1,0 +1,93 @@
+/* convert_tokenizer.c - what goes along with the weights: tokenizer files, the chat template, the vocabulary in a GGUF file. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/convert.h"
+
+enum { FILE_MAX = 1 << 28 };
+
+static const char *const files[] = {
+    "tokenizer.json",          "tokenizer_config.json", "tokenizer.model",       "vocab.json", "merges.txt", "added_tokens.json",
+    "special_tokens_map.json", "chat_template.jinja",   "generation_config.json"};
+
+int lf__copy_tokenizer(const char *to, const char *from, char *list, size_t size, lf_error *err)
+{
+    for (size_t i = 0; i < LF_COUNT(files); i++) {
+        char path[LF_PATH_MAX];
+        lf_buf text;
+        if (lf__path_join(path, from, files[i], err)) return -1;
+        if (!lf__path_exists(path)) continue;
+        lf__buf_init(&text, FILE_MAX);
+        int status = lf__read_file(&text, path, FILE_MAX, err) || lf__path_join(path, to, files[i], err) ||
+                             lf__write_file(path, text.len ? text.data : "", text.len, err)
+                         ? -1
+                         : 0;
+        lf__buf_release(&text);
+        if (status) return -1;
+        snprintf(list + strlen(list), size - strlen(list), "%s%s", list[0] ? ", " : "", files[i]);
+    }
+    return 0;
+}
+
+/* The template called "default" of a list of {name, template}, or a plain string. */
+static const char *template_in(const json_t *value)
+{
+    size_t i;
+    json_t *item;
+    if (json_is_string(value)) return json_string_value(value);
+    json_array_foreach(value, i, item)
+    {
+        const char *name = json_string_value(json_object_get(item, "name"));
+        if (name && strcmp(name, "default") == 0) return json_string_value(json_object_get(item, "template"));
+    }
+    return NULL;
+}
+
+char *lf__chat_template(const char *dir, lf_error *err)
+{
+    char path[LF_PATH_MAX];
+    char *out = NULL;
+    if (lf__path_join(path, dir, "chat_template.jinja", err)) return NULL;
+    if (lf__path_exists(path)) {
+        lf_buf text;
+        lf__buf_init(&text, 1 << 20);
+        if (lf__read_file(&text, path, 1 << 20, err) == 0) out = lf__strdup(text.len ? text.data : "", err);
+        lf__buf_release(&text);
+        return out;
+    }
+    if (lf__path_join(path, dir, "tokenizer_config.json", err) || !lf__path_exists(path)) return NULL;
+    json_t *config = lf__json_load(path, FILE_MAX, err);
+    const char *text = config ? template_in(json_object_get(config, "chat_template")) : NULL;
+    if (text) out = lf__strdup(text, err);
+    if (config) json_decref(config);
+    return out;
+}
+
+/* Pairs of another file, as they are. */
+static void copy_pairs(lf_gguf_meta *meta, const lf_gguf *g)
+{
+    for (size_t i = 0; i < g->n_pairs; i++)
+        if (strncmp(g->pairs[i].key, "tokenizer.", 10) == 0) lf__gguf_put_value(meta, g->pairs[i].key, &g->pairs[i].value);
+}
+
+int lf__tokenizer_to_gguf(lf_gguf_meta *meta, const char *path, const lf_source *source, lf_convert_report *report, lf_error *err)
+{
+    if (source->weights.gguf) {
+        copy_pairs(meta, source->weights.gguf);
+        snprintf(report->tokenizer, sizeof report->tokenizer, "as in the source");
+        return 0;
+    }
+    LF_UNUSED(err);
+    lf__log(LF_LOG_WARNING, "%s: no tokenizer came along", path);
+    lf__gguf_put_text(meta, "tokenizer.ggml.model", "none", 4); /* a vocabulary of numbers: others load the weights */
+    return 0;
+}
+
+int lf__tokenizer_from_gguf(const char *dir, const lf_gguf *g, lf_convert_report *report, lf_error *err)
+{
+    LF_UNUSED(g), LF_UNUSED(report), LF_UNUSED(err);
+    lf__log(LF_LOG_WARNING, "%s: no tokenizer came along", dir);
+    return 0;
+}

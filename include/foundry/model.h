@@ -19,8 +19,9 @@ typedef struct lf_model lf_model;
  * weight is a pure function of (seed, its parameter's row in the table, its index). borrows device. Free with lf_model_free. */
 lf_model *lf_model_new(lf_device *device, const lf_model_config *config, uint64_t seed, lf_error *err);
 
-/* A Hugging Face model folder (config.json + model.safetensors). Everything is validated before it is used. */
-lf_model *lf_model_load(lf_device *device, const char *dir, lf_error *err);
+/* A Hugging Face model folder (config.json + model.safetensors, or shards and their index) or a GGUF file; f32, f16, bf16 and blocks become
+ * f32. Everything is validated before it is used. */
+lf_model *lf_model_load(lf_device *device, const char *path, lf_error *err);
 
 /* Writes config.json, model.safetensors and generation_config.json into dir (which exists), each atomically. */
 int lf_model_save(const lf_model *model, const char *dir, lf_error *err);

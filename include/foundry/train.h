@@ -115,7 +115,7 @@ int lf_plan_run(lf_plan *plan, lf_device *device, const lf_config *config, doubl
                 lf_error *err);
 
 /* Folder of the newest whole checkpoint of a run (or of which = "last" / "best", the lowest validation loss / "step-N"), or of path itself
- * when it is a model folder. */
+ * when it is a model folder or a GGUF file. */
 int lf_checkpoint_find(char *out, size_t size, const char *path, const char *which, lf_error *err);
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "convert/convert.h"
+#include "tokenizer/tokenizer.h"
 
 enum { FILE_MAX = 1 << 28 };
 
@@ -72,22 +73,48 @@ static void copy_pairs(lf_gguf_meta *meta, const lf_gguf *g)
         if (strncmp(g->pairs[i].key, "tokenizer.", 10) == 0) lf__gguf_put_value(meta, g->pairs[i].key, &g->pairs[i].value);
 }
 
+/* The folder's tokenizer, where it has one that the format can say. Else a vocabulary of numbers alone: others still load the weights. */
 int lf__tokenizer_to_gguf(lf_gguf_meta *meta, const char *path, const lf_source *source, lf_convert_report *report, lf_error *err)
 {
+    lf_error why = {0};
     if (source->weights.gguf) {
         copy_pairs(meta, source->weights.gguf);
         snprintf(report->tokenizer, sizeof report->tokenizer, "as in the source");
         return 0;
     }
-    LF_UNUSED(err);
-    lf__log(LF_LOG_WARNING, "%s: no tokenizer came along", path);
-    lf__gguf_put_text(meta, "tokenizer.ggml.model", "none", 4); /* a vocabulary of numbers: others load the weights */
-    return 0;
+    lf_tokenizer *t = lf__path_is_dir(path) ? lf_tokenizer_load(path, &why) : NULL;
+    size_t before = meta->bytes.len;
+    uint64_t pairs = meta->n;
+    if (t && lf_tokenizer_size(t) > source->model->config.vocab_size)
+        lf_error_set(&why, LF_E_MISMATCH, "it has %d tokens, the model only %lld", lf_tokenizer_size(t),
+                     (long long)source->model->config.vocab_size);
+    else if (t && lf__tokenizer_put_gguf(meta, t, (int)source->model->config.vocab_size, &why) == 0)
+        snprintf(report->tokenizer, sizeof report->tokenizer, "%s, %d tokens", lf_tokenizer_mode(t), lf_tokenizer_size(t));
+    lf_tokenizer_free(&t);
+    if (!report->tokenizer[0]) {
+        meta->bytes.len = before, meta->n = pairs; /* nothing half-said */
+        lf__log(LF_LOG_WARNING, "%s: no tokenizer came along: %s", path, why.message[0] ? why.message : "the folder has none");
+        lf__gguf_put_text(meta, "tokenizer.ggml.model", "none", 4);
+        return 0;
+    }
+    char *chat = lf__chat_template(path, err);
+    if (chat) lf__gguf_put_text(meta, "tokenizer.chat_template", chat, strlen(chat));
+    free(chat);
+    return err && err->code ? -1 : 0;
 }
 
 int lf__tokenizer_from_gguf(const char *dir, const lf_gguf *g, lf_convert_report *report, lf_error *err)
 {
-    LF_UNUSED(g), LF_UNUSED(report), LF_UNUSED(err);
-    lf__log(LF_LOG_WARNING, "%s: no tokenizer came along", dir);
-    return 0;
+    lf_error why = {0};
+    char path[LF_PATH_MAX];
+    const char *chat = NULL;
+    size_t n = 0;
+    lf_tokenizer *t = lf__tokenizer_get_gguf(g, &why);
+    int status = t ? lf_tokenizer_save(t, dir, err) : 0;
+    if (t && !status) snprintf(report->tokenizer, sizeof report->tokenizer, "%s, %d tokens", lf_tokenizer_mode(t), lf_tokenizer_size(t));
+    if (!t) lf__log(LF_LOG_WARNING, "no tokenizer came along: %s", why.message);
+    lf_tokenizer_free(&t);
+    if (status || lf__gguf_get_text(g, "tokenizer.chat_template", &chat, &n, err)) return -1;
+    if (!chat) return 0;
+    return lf__path_join(path, dir, "chat_template.jinja", err) || lf__write_file(path, chat, n, err) ? -1 : 0;
 }

@@ -55,8 +55,8 @@ static lf_tensor *join(lf_ctx *ctx, const lf_model *m, lf_linear a, lf_weight *n
 static const float *rope_of(const lf_ctx *ctx, const lf_model *m, int layer)
 {
     if (!lf__layer_rotates(&m->config, layer)) return NULL;
-    if (m->rope_local && lf__layer_slides(&m->config, layer)) return m->rope_local;
-    return ctx->rope ? ctx->rope : m->rope;
+    bool local = m->rope_local && lf__layer_slides(&m->config, layer);
+    return ctx->rope[local] ? ctx->rope[local] : local ? m->rope_local : m->rope;
 }
 
 /* y = x + attention(norm(x)), then y + mlp(norm(y)). */

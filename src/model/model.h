@@ -100,8 +100,9 @@ struct lf_model {
     int n_all;
     float *data;           /* first weight: all lie in a row, each on a multiple of 64 bytes */
     size_t n_floats;       /* of weights, padding included */
-    float *rope;           /* [max_position_embeddings][rotary / 2][2], NULL without rotary positions */
+    float *rope;           /* [rope_rows][rotary / 2][2], NULL without rotary positions */
     float *rope_local;     /* the same for layers with a window, where these have a base of their own, or NULL */
+    int64_t rope_rows;     /* of max_position_embeddings, or less: lf__model_declare */
     int rotary;            /* elements of a head that turn */
     float *slopes;         /* ALiBi: [num_attention_heads], or NULL */
     char dir[LF_PATH_MAX]; /* where it was loaded from, "" when new */
@@ -251,8 +252,9 @@ typedef struct lf_model_ctx {
  * arenas stay measuring: what they would take, and nothing to run in. */
 int lf__model_ctx_init(lf_model_ctx *c, lf_model *m, const lf_batch *shape, bool training, lf_error *err);
 void lf__model_ctx_release(lf_model_ctx *c);
-/* Fixes the rotary positions of a context that was just made to sessions of up to `context` positions (rope.c): with dynamic or longrope
- * scaling it may get a table of its own. Without a call it is the model's, max_position_embeddings long. 0 or -1 (too long). */
+/* Fixes the rotary positions of a context that was just made to sessions of up to `context` positions (rope.c). With dynamic or longrope
+ * scaling, or for a longer context than the model's table has rows, it gets tables of its own. Whoever runs more than rope_rows positions
+ * must call it; without a call they are the model's. 0 or -1 (too long). */
 int lf__model_declare(lf_model_ctx *c, const lf_model *m, int64_t context, lf_error *err);
 
 #endif

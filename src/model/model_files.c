@@ -284,12 +284,23 @@ int lf__model_config_read(lf_config *c, const char *path, lf_error *err)
     return status;
 }
 
+/* Are the tensors those of the config? Asked of a model without memory: nothing large is reserved on a file's word alone. */
+static bool fits(const lf_model_config *c, const char *path, lf_error *err)
+{
+    lf_source s;
+    lf_model *plan = lf__model_alloc(NULL, c, false, LF_F32, true, err);
+    bool ok = plan && lf__source_open(&s, plan, path, err) == 0;
+    if (ok) lf__source_close(&s);
+    lf_model_free(&plan);
+    return ok;
+}
+
 lf_model *lf_model_load(lf_device *device, const char *path, lf_error *err)
 {
     lf_config *config = lf__calloc(1, sizeof *config, err);
     lf_model *m = NULL;
     if (!config) return NULL;
-    if (lf__model_config_read(config, path, err) == 0) {
+    if (lf__model_config_read(config, path, err) == 0 && fits(&config->model, path, err)) {
         m = lf__model_alloc(device, &config->model, false, LF_F32, false, err);
         if (m && lf__model_read(m, path, err)) lf_model_free(&m);
     }

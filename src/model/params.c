@@ -168,7 +168,7 @@ static void push_all(lf_model *m, lf_arena *weights, lf_arena *grads)
         w->backward = (lf_panels){.n = in, .k = out, .type = m->products};
         w->backward.data = lf__arena_push(weights, lf__panels_bytes(&w->backward));
     }
-    size_t rope = (size_t)m->config.max_position_embeddings * (size_t)m->rotary * sizeof(float);
+    size_t rope = (size_t)m->rope_rows * (size_t)m->rotary * sizeof(float);
     if (rope) m->rope = lf__arena_push(weights, rope);
     if (rope && m->config.rope_local_base_freq > 0) m->rope_local = lf__arena_push(weights, rope);
     if (m->config.alibi) m->slopes = lf__arena_push(weights, (size_t)m->config.num_attention_heads * sizeof(float));
@@ -218,7 +218,9 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
         goto fail;
     }
     if (!(m->family = family_of(&m->config, err))) goto fail;
+    enum { ROPE_BYTES = 64 << 20 }; /* of a model's own table: sessions that declare a longer context make theirs */
     m->rotary = lf__model_rotary(&m->config);
+    m->rope_rows = m->rotary ? LF_MIN(m->config.max_position_embeddings, ROPE_BYTES / ((int64_t)m->rotary * (int64_t)sizeof(float))) : 0;
     if (list_params(m, err)) goto fail;
 
     lf_arena weights, grads;
@@ -238,8 +240,8 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
         if (training && lf__arena_init(&m->grads, "gradient", need_grads, err)) goto fail;
         push_all(m, &m->weights, training ? &m->grads : NULL);
         int64_t context = m->config.max_position_embeddings;
-        if (m->rope) lf__rope_fill(m, m->rope, false, context, context);
-        if (m->rope_local) lf__rope_fill(m, m->rope_local, true, context, context);
+        if (m->rope) lf__rope_fill(m, m->rope, false, m->rope_rows, context);
+        if (m->rope_local) lf__rope_fill(m, m->rope_local, true, m->rope_rows, context);
         if (m->slopes) fill_slopes(m);
     }
     m->data = m->all[0]->t.data;

@@ -195,13 +195,15 @@ int lf__model_declare(lf_model_ctx *c, const lf_model *m, int64_t context, lf_er
     if (context > lf__model_longest(m))
         return lf_error_set(err, LF_E_LIMIT, "%" PRId64 " tokens are longer than the model's context of %" PRId64, context,
                             lf__model_longest(m));
-    if (!m->rotary || table_key(k, context) == table_key(k, k->max_position_embeddings)) return 0;
-    size_t floats = (size_t)LF_MAX(context, 1) * (size_t)m->rotary;
+    bool own = context > m->rope_rows || table_key(k, context) != table_key(k, k->max_position_embeddings);
+    if (!m->rotary || !own) return 0;
+    size_t bytes = (size_t)LF_MAX(context, 1) * (size_t)m->rotary * sizeof(float), tables = m->rope_local ? 2 : 1;
     lf__arena_release(&c->rope);
-    if (lf__arena_init_as(&c->rope, &m->weights, "rope", floats * sizeof(float), err) || c->rope.measuring)
-        return c->rope.measuring ? 0 : -1;
-    float *table = lf__arena_push(&c->rope, floats * sizeof(float));
-    lf__rope_fill(m, table, false, context, context);
-    c->ctx.rope = table;
+    if (lf__arena_init_as(&c->rope, &m->weights, "rope", tables * lf__round_up(bytes, LF_ALIGN), err)) return -1;
+    for (size_t local = 0; local < tables && !c->rope.measuring; local++) {
+        float *table = lf__arena_push(&c->rope, bytes);
+        lf__rope_fill(m, table, local, context, context);
+        c->ctx.rope[local] = table;
+    }
     return 0;
 }

@@ -61,7 +61,7 @@ typedef struct lf_ctx {
     lf_dtype products;             /* LF_BF16: attention rounds its operands, too (weights know for themselves)     */
     bool recompute;                /* with a tape: the insides of a block are made again on the way back            */
     bool dry;                      /* allocate and check, compute nothing: how memory is forecast                   */
-    const float *rope;             /* rotary table of a session whose declared context wants its own, or NULL       */
+    const float *rope[2];          /* rotary tables (of layers with a window second) of a session that wants its own */
     float *stream[2];              /* two buffers by turns: the residual stream itself, or with a tape its gradient */
     int streams;                   /* stream tensors made since lf__ctx_begin                                       */
     float z_loss, label_smoothing; /* what a training adds to its loss; 0 elsewhere                     */

@@ -16,6 +16,7 @@
 #define LF_TOKENIZER_H
 
 #include "base/base.h"
+#include "formats/formats.h"
 #include "foundry/tokenizer.h"
 
 enum {
@@ -264,6 +265,12 @@ static inline const char *lf__token_bytes(const lf_tokenizer *t, uint32_t id, si
 void lf__tokenizer_write_stages(const lf_tokenizer *t, lf_buf *out);
 /* The member "model" of a BPE with these merges. Returns 0: what fails is in out. */
 int lf__tokenizer_write_bpe(const lf_tokenizer *t, lf_buf *out, const lf_merge *merges, size_t n_merges);
+
+/* ---- gguf_vocab.c: tokenizer.ggml.* of a GGUF file ------------------------------------------------------------------------------------
+ */
+/* rows: of the embedding; ids from the tokenizer's size up to it are unused tokens. -1 (LF_E_UNSUPPORTED): the format cannot say it. */
+int lf__tokenizer_put_gguf(lf_gguf_meta *m, const lf_tokenizer *t, int rows, lf_error *err);
+lf_tokenizer *lf__tokenizer_get_gguf(const lf_gguf *g, lf_error *err);
 
 /* ---- added.c, steps.c: the stages' own seal and work --------------------------------------------------------------------------------- */
 int lf__added_seal(lf_tokenizer *t, lf_error *err);

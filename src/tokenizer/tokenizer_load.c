@@ -156,13 +156,24 @@ lf_tokenizer *lf_tokenizer_load_gpt2(const char *vocab_json, const char *merges_
     return t;
 }
 
-/* A SentencePiece model begins with its first piece, field 1 of wire type 2; JSON with a brace. */
+/* The vocabulary of a GGUF file. */
+static lf_tokenizer *load_gguf(const char *path, lf_error *err)
+{
+    lf_gguf g;
+    if (lf__gguf_open(&g, path, err)) return NULL;
+    lf_tokenizer *t = lf__tokenizer_get_gguf(&g, err);
+    lf__gguf_close(&g);
+    return t;
+}
+
+/* A SentencePiece model begins with its first piece, field 1 of wire type 2; GGUF with its name; JSON with a brace. */
 static lf_tokenizer *load_file(const char *path, lf_error *err)
 {
     lf_map map;
     if (lf__map_open(&map, path, err)) return NULL;
-    bool sentencepiece = map.size && map.data[0] == (1 << 3 | 2);
+    bool sentencepiece = map.size && map.data[0] == (1 << 3 | 2), gguf = map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0;
     lf__map_close(&map);
+    if (gguf) return load_gguf(path, err);
     return sentencepiece ? lf__sp_load(path, err) : lf__load_json(path, err);
 }
 

@@ -275,6 +275,12 @@ int lf_checkpoint_find(char *out, size_t size, const char *path, const char *whi
 {
     char dir[LF_PATH_MAX], inner[LF_PATH_MAX];
     int64_t step;
+    size_t length = strlen(path);
+    if (!lf__path_is_dir(path) && length > 5 && strcmp(path + length - 5, ".gguf") == 0 && lf__path_exists(path)) {
+        if (length >= size) return lf_error_set(err, LF_E_LIMIT, "%s: the path is too long", path);
+        memcpy(out, path, length + 1);
+        return 0;
+    }
     if (!lf__path_is_dir(path)) {
         lf_error_set(err, LF_E_NOT_FOUND, "%s is not a folder: a run, a checkpoint or a model folder was expected", path);
         return lf_error_hint(err, "ls runs");

@@ -29,6 +29,15 @@ run model export good --format hf --dtype bf16 --shard-bytes 30k -o parts >out.t
 [ -e parts/model.safetensors.index.json ] && ok "an index beside the parts" || not_ok "an index beside the parts" "model.safetensors.index.json" "$(ls parts)"
 run generate parts --prompt Once --max-tokens 3 >out.txt 2>err.txt && ok "generate from the parts" || not_ok "generate from the parts" "exit 0" "$(cat err.txt)"
 
+run generate good --prompt Once --max-tokens 9 --temperature 0 >one.txt 2>/dev/null
+run generate good.gguf --prompt Once --max-tokens 9 --temperature 0 >two.txt 2>err.txt || not_ok "generate from GGUF" "exit 0" "$(cat err.txt)"
+equal "the same words from GGUF" "$(cat one.txt)" "$(cat two.txt)"
+run tokenizer encode tok --file s.txt >one.txt 2>/dev/null
+run tokenizer encode good.gguf --file s.txt >two.txt 2>err.txt
+equal "the same ids from GGUF" "$(bits one.txt)" "$(bits two.txt)"
+run tokenizer encode back --file s.txt >two.txt 2>err.txt
+equal "the same ids after the way back" "$(bits one.txt)" "$(bits two.txt)"
+
 # refused NAME CODE "WORDS|WORDS" ARGUMENTS...
 refused() {
     local name=$1 code=$2 words=$3 got word

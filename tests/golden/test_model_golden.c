@@ -29,6 +29,7 @@ static const variant variants[] = {
     {GOLDEN "mistral", "packed_io.safetensors", "packed_grads.safetensors", true},
     {GOLDEN "smollm3", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "gemma2", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "arcee", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "gemma3", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "phi3", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "phi3_short", "io.safetensors", "grads.safetensors", false},

@@ -48,6 +48,26 @@ def theirs(path, ids):
     return out
 
 
+TEXT = "Once upon a time, 1234 cats don't say \"what\"...\n\n  Two  spaces\t\u5c71\u6c34 caf\u00e9 \U0001f600 end "
+
+
+def same_ids(foundry, source, path):
+    """The text's ids by llama.cpp from the GGUF file, by us from the folder: None where there is no tokenizer."""
+    if not any(os.path.exists(os.path.join(source, f)) for f in ("tokenizer.json", "tokenizer.model", "vocab.json")):
+        return None
+    params = llama_cpp.llama_model_default_params()
+    params.vocab_only = True
+    model = llama_cpp.llama_model_load_from_file(path.encode(), params)
+    text, ids = TEXT.encode(), (ctypes.c_int32 * 4096)()
+    n = llama_cpp.llama_tokenize(llama_cpp.llama_model_get_vocab(model), text, len(text), ids, 4096, False, False)
+    llama_cpp.llama_model_free(model)
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(text)
+        f.flush()
+        mine = subprocess.run([foundry, "tokenizer", "encode", source, "--file", f.name], capture_output=True, text=True, check=True).stdout.split()
+    return list(ids[:n]) == [int(i) for i in mine]
+
+
 def ours(program, path, ids):
     out = subprocess.run([program, path] + [str(int(i)) for i in ids], capture_output=True)
     if out.returncode:
@@ -76,13 +96,16 @@ def main(foundry, program, *folders):
                     sys.exit(run.stderr)
                 ids = np.random.default_rng(1).integers(0, 96, 40)[: SAME_UNTIL.get(name, 40)]
                 want, have = theirs(path, ids), ours(program, path, ids)
+                equal = same_ids(foundry, source, path)
             if want is None:
                 print(f"{name:<16} {dtype}: llama.cpp does not load it")
                 bad += 1
                 continue
             error = float(np.abs(want - have).max() / np.abs(want).max())
             bad += error > BOUND[dtype]
-            print(f"{name:<16} {dtype:<5} {len(ids)} tokens: relative error of the logits {error:.1e}{'   TOO LARGE' if error > BOUND[dtype] else ''}")
+            bad += equal is False
+            print(f"{name:<16} {dtype:<5} {len(ids)} tokens: relative error of the logits {error:.1e}{'   TOO LARGE' if error > BOUND[dtype] else ''}"
+                  f"{'' if equal is None else ', ids equal' if equal else ', ids DIFFERENT'}")
     return bad > 0
 
 

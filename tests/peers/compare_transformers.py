@@ -2,7 +2,7 @@
 """Our logits against Hugging Face's `transformers`, run by hand (CI does not need it): pip install torch transformers, then
     tests/peers/compare_transformers.py build/peer_logits          # a small random model of every type, saved by transformers, run by us
     tests/peers/compare_transformers.py build/peer_logits DIR...   # model folders (float32), run by both
-    tests/peers/compare_transformers.py --write DIR                # the golden folders gemma3, phi3, phi3_short, phi3_long below DIR
+    tests/peers/compare_transformers.py --write DIR                # the golden folders arcee, gemma3, phi3, phi3_short, phi3_long below DIR
 Relative error of the logits at most 2e-5; the golden folders carry gradients, which tests/golden compares."""
 import os, subprocess, sys, tempfile
 
@@ -44,7 +44,7 @@ MODELS = {
     "arcee": ("arcee", 24, dict(rope_parameters=dict(rope_type="yarn", factor=2.0, original_max_position_embeddings=64, **NAMED))),
     "gpt2": ("gpt2", 24, None),
 }
-GOLDEN = {"gemma3": "gemma3", "phi3": "phi3", "phi3_short": "phi3_short", "phi3_long": "phi3_long"}
+GOLDEN = {"arcee": "arcee", "gemma3": "gemma3", "phi3": "phi3", "phi3_short": "phi3_short", "phi3_long": "phi3_long"}
 
 
 def build(name):

@@ -3,140 +3,42 @@
  *
  * The result depends on the text and the options alone: counts are sums, and the order of pairs (count, then bytes, then the longer left
  * part) is total, so neither threads nor the order of words can show. Words point into the mapped files; everything is freed on return. */
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/word_count.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     MAX_SPECIALS = 4096,
-    CHUNK = 1 << 20, /* bytes a thread takes at a time                                                      */
-    PIECE = 1024,    /* a longer word is learned from in pieces: no text makes a merge cost its whole size  */
+    PIECE = 1024, /* a longer word is learned from in pieces: no text makes a merge cost its whole size  */
     MAX_THREADS = 256,
     MAX_CP = 0x110000,
 };
 
-/* ---- words and how often ---------------------------------------------------------------------------------------------------- */
+/* ---- words and characters: what the reader's threads take from a text ------------------------------------------------------------------
+ */
 
-typedef struct word_count {
-    const char *bytes; /* NULL: empty slot */
-    uint64_t count;
-    uint32_t n, tag;
-} word_count;
-
-typedef struct word_map {
-    word_count *slots;
-    size_t n_slots, n;
-} word_map;
-
-static int map_add(word_map *map, const char *bytes, uint32_t n, uint64_t hash, uint64_t count, lf_error *err)
+static int take_words(lf_reader *r, lf_chunk *c, int tid, size_t at, size_t to, size_t end)
 {
-    if ((map->n + 1) * 5 > map->n_slots * 3) {
-        word_map grown = {.n_slots = LF_MAX(map->n_slots * 2, (size_t)1 << 14)};
-        grown.slots = lf__calloc(grown.n_slots, sizeof *grown.slots, err);
-        if (!grown.slots) return -1;
-        for (size_t i = 0; i < map->n_slots; i++) {
-            const word_count *w = &map->slots[i];
-            if (!w->bytes) continue;
-            size_t slot = lf__word_hash(w->bytes, w->n) & (grown.n_slots - 1);
-            while (grown.slots[slot].bytes) slot = (slot + 1) & (grown.n_slots - 1);
-            grown.slots[slot] = *w;
-        }
-        grown.n = map->n;
-        free(map->slots);
-        *map = grown;
-    }
-    size_t slot = hash & (map->n_slots - 1);
-    for (; map->slots[slot].bytes; slot = (slot + 1) & (map->n_slots - 1)) {
-        word_count *w = &map->slots[slot];
-        if (w->tag == (uint32_t)(hash >> 32) && w->n == n && memcmp(w->bytes, bytes, n) == 0) return w->count += count, 0;
-    }
-    map->slots[slot] = (word_count){bytes, count, n, (uint32_t)(hash >> 32)};
-    map->n++;
-    return 0;
-}
-
-/* ---- reading: a file is cut where every split rule ends a word: between a newline and what is not white space ------------------- */
-
-typedef struct chunk {
-    const char *path;
-    const char *text; /* the whole file */
-    size_t size, from, to;
-    size_t bad; /* offset of the first byte that cannot be learned from, SIZE_MAX when there is none */
-} chunk;
-
-typedef struct reader {
-    const lf_split_rule *split; /* NULL: characters */
-    const char *const *specials;
-    bool special_first[256];
-    chunk *chunks;
-    size_t n_chunks, chunks_cap;
-    atomic_size_t next, bytes_done;
-    atomic_bool stop, found_end; /* found_end: a separator line of the first special */
-    size_t bytes_total;
-    word_map *maps;   /* [threads] */
-    uint8_t *chars;   /* [threads][MAX_CP / 8] code points seen (characters) */
-    lf_error *errors; /* [threads] */
-    lf_progress progress;
-    void *progress_user;
-    double reported;
-} reader;
-
-static bool begins_word(const char *text, size_t at, size_t n)
-{
-    int32_t cp;
-    if (at == 0 || text[at - 1] != '\n') return false;
-    lf__utf8_decode(text + at, text + n, &cp);
-    return lf__class_of(cp) != LF_CLASS_SPACE && cp != '/';
-}
-
-static int cut(reader *r, const char *path, const lf_map *file, lf_error *err)
-{
-    const char *text = (const char *)file->data;
-    if (file->size == 0) return lf_error_set(err, LF_E_FORMAT, "%s: the file is empty: expected text to learn from", path);
-    for (size_t from = 0, to; from < file->size; from = to) {
-        to = LF_MIN(from + CHUNK, file->size);
-        while (to < file->size && !begins_word(text, to, file->size)) {
-            const char *newline = memchr(text + to, '\n', file->size - to);
-            to = newline ? (size_t)(newline - text) + 1 : file->size;
-        }
-        if (lf__grow(&r->chunks, &r->chunks_cap, r->n_chunks + 1, sizeof *r->chunks, err)) return -1;
-        r->chunks[r->n_chunks++] = (chunk){path, text, file->size, from, to, SIZE_MAX};
-    }
-    r->bytes_total += file->size;
-    return 0;
-}
-
-/* Which special token the line that begins at `at` is exactly, or -1; *next is where the line after it begins. */
-static int separator(const reader *r, const chunk *c, size_t at, size_t *next)
-{
-    const char *line = c->text + at, *newline = memchr(line, '\n', c->size - at);
-    size_t n = newline ? (size_t)(newline - line) : c->size - at;
-    *next = at + n + (newline != NULL);
-    if (n == 0 || !r->special_first[(uint8_t)*line]) return -1;
-    for (int i = 0; r->specials[i]; i++)
-        if (strlen(r->specials[i]) == n && memcmp(r->specials[i], line, n) == 0) return i;
-    return -1;
-}
-
-static int count_words(const reader *r, word_map *map, const char *text, size_t at, size_t to, size_t end, lf_error *err)
-{
+    const lf_split_rule *split = r->arg;
+    const char *text = c->text;
     while (at < to) {
-        size_t next = r->split->next(text, at, end);
+        size_t next = split->next(text, at, end);
         while (at < next) {
             size_t n = next - at;
             if (n > PIECE)
                 for (n = PIECE; n > PIECE - 3 && ((uint8_t)text[at + n] & 0xC0) == 0x80;) n--;
-            if (map_add(map, text + at, (uint32_t)n, lf__word_hash(text + at, n), 1, err)) return -1;
+            if (lf__word_map_add(&r->maps[tid], text + at, (uint32_t)n, 1, NULL, &r->errors[tid])) return -1;
             at += n;
         }
     }
     return 0;
 }
 
-static void count_chars(chunk *c, uint8_t *seen, size_t at, size_t to)
+static int take_chars(lf_reader *r, lf_chunk *c, int tid, size_t at, size_t to, size_t end)
 {
+    uint8_t *seen = (uint8_t *)r->arg + (size_t)tid * (MAX_CP / 8);
+    LF_UNUSED(end);
     while (at < to && c->bad == SIZE_MAX) {
         int32_t cp;
         int n = lf__utf8_decode(c->text + at, c->text + c->size, &cp);
@@ -146,87 +48,7 @@ static void count_chars(chunk *c, uint8_t *seen, size_t at, size_t to)
             seen[cp >> 3] |= (uint8_t)(1 << (cp & 7));
         at += (size_t)n;
     }
-}
-
-/* Documents of a chunk: what stands between separator lines. A document that goes on in the next chunk is scanned with the text behind it
- * in view, so the words are those of the whole document. */
-static int read_chunk(reader *r, chunk *c, int tid)
-{
-    const void *nul = memchr(c->text + c->from, 0, c->to - c->from);
-    if (nul) c->bad = (size_t)((const char *)nul - c->text);
-    for (size_t at = c->from, next = at; at < c->to && c->bad == SIZE_MAX; at = next) {
-        size_t end = at;
-        int special = -1;
-        while (end < c->size && (special = separator(r, c, end, &next)) < 0 && end < c->to) end = next;
-        if (!r->split)
-            count_chars(c, r->chars + (size_t)tid * (MAX_CP / 8), at, end);
-        else if (count_words(r, &r->maps[tid], c->text, at, end, special >= 0 ? end : c->size, &r->errors[tid]))
-            return -1;
-        if (end == c->to) break;
-        if (special == 0) atomic_store(&r->found_end, true);
-    }
     return 0;
-}
-
-static void read_worker(void *arg, int tid, int n_threads)
-{
-    reader *r = arg;
-    LF_UNUSED(n_threads);
-    for (size_t i; !atomic_load(&r->stop) && (i = atomic_fetch_add(&r->next, 1)) < r->n_chunks;) {
-        chunk *c = &r->chunks[i];
-        if (read_chunk(r, c, tid) || c->bad != SIZE_MAX) atomic_store(&r->stop, true);
-        size_t done = atomic_fetch_add(&r->bytes_done, c->to - c->from) + (c->to - c->from);
-        if (tid != 0 || !r->progress || done == r->bytes_total || lf__now() - r->reported < 0.1) continue;
-        r->reported = lf__now();
-        if (r->progress("reading", (double)done, (double)r->bytes_total, "bytes", r->progress_user)) {
-            lf_error_set(&r->errors[0], LF_E_INTERRUPTED, "stopped while reading: nothing was learned or written");
-            atomic_store(&r->stop, true);
-        }
-    }
-}
-
-/* Chunks are taken in order, so the first bad one is the same whatever the threads did. */
-static int read_result(const reader *r, int threads, lf_error *err)
-{
-    for (size_t i = 0; i < r->n_chunks; i++) {
-        const chunk *c = &r->chunks[i];
-        if (c->bad == SIZE_MAX) continue;
-        uint8_t byte = (uint8_t)c->text[c->bad];
-        if (byte == 0)
-            return lf_error_set(err, LF_E_FORMAT, "%s: byte %zu is NUL: expected text, this looks like a binary file", c->path, c->bad);
-        lf_error_set(err, LF_E_FORMAT, "%s: byte %zu: 0x%02X is not valid UTF-8: a character vocabulary needs valid text", c->path, c->bad,
-                     byte);
-        return lf_error_hint(err, "byte-level BPE learns from any text: leave out --mode char");
-    }
-    for (int i = 0; i < threads; i++)
-        if (r->errors[i].code != LF_OK) return lf_error_set(err, r->errors[i].code, "%s", r->errors[i].message);
-    if (r->progress && r->progress("reading", (double)r->bytes_total, (double)r->bytes_total, "bytes", r->progress_user))
-        return lf_error_set(err, LF_E_INTERRUPTED, "stopped while reading: nothing was learned or written");
-    return 0;
-}
-
-/* All words into maps[0] (or all characters into chars[0]). */
-static int read_all(reader *r, int threads, lf_error *err)
-{
-    lf_pool *pool = lf__pool_new(threads, 0, err);
-    if (!pool) return -1;
-    r->maps = lf__calloc((size_t)threads, sizeof *r->maps, err);
-    r->errors = lf__calloc((size_t)threads, sizeof *r->errors, err);
-    if (!r->split) r->chars = lf__calloc((size_t)threads, MAX_CP / 8, err);
-    int failed = !r->maps || !r->errors || (!r->split && !r->chars);
-    if (!failed) lf__pool_run(pool, read_worker, r);
-    lf__pool_free(&pool);
-    failed = failed || read_result(r, threads, err);
-    for (int i = 1; r->maps && i < threads; i++) {
-        for (size_t k = 0; k < r->maps[i].n_slots && !failed; k++) {
-            const word_count *w = &r->maps[i].slots[k];
-            if (w->bytes) failed = map_add(&r->maps[0], w->bytes, w->n, lf__word_hash(w->bytes, w->n), w->count, err);
-        }
-        free(r->maps[i].slots);
-        r->maps[i] = (word_map){0};
-        for (size_t k = 0; !r->split && !failed && k < MAX_CP / 8; k++) r->chars[k] |= r->chars[(size_t)i * (MAX_CP / 8) + k];
-    }
-    return failed ? -1 : 0;
 }
 
 /* ---- merging ---------------------------------------------------------------------------------------------------------------------- */
@@ -258,7 +80,7 @@ typedef struct candidate {
 
 typedef struct merger {
     lf_tokenizer *t;
-    const char *const *specials;
+    const lf_merge_job *job;
     uint32_t *symbols;
     word *words;
     size_t n_words;
@@ -339,6 +161,7 @@ static int remember(merger *m, pair *p, uint32_t w)
 static int bump(merger *m, uint32_t left, uint32_t right, int64_t delta, uint32_t w)
 {
     uint64_t key = (uint64_t)left << 32 | right;
+    if (left == LF_TOK_NONE || right == LF_TOK_NONE) return 0; /* a character that is in no token */
     pair *p = find_pair(m, key);
     if (p->key == NO_PAIR) {
         if ((m->n_pairs + 1) * 3 > m->n_slots * 2) {
@@ -459,8 +282,15 @@ static uint32_t *text_slot(const merger *m, const char *bytes, size_t n)
     return &m->by_text[slot];
 }
 
+static size_t characters(const char *text, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += ((uint8_t)text[i] & 0xC0) != 0x80;
+    return count;
+}
+
 /* The token of left + right: a new one, or the one that has these bytes already (two ways to the same text are two merges and one token).
- * LF_TOK_NONE: it would be written like a special token. */
+ * LF_TOK_NONE: it would be too long, or written like a special token. */
 static int token_of(merger *m, uint64_t key, lf_buf *text, uint32_t *id)
 {
     size_t n;
@@ -471,8 +301,10 @@ static int token_of(merger *m, uint64_t key, lf_buf *text, uint32_t *id)
     lf__buf_add(text, bytes, n);
     if (text->failed) return lf_error_set(m->err, LF_E_MEMORY, "out of memory for a token's text");
     *id = LF_TOK_NONE;
-    for (int i = 0; m->specials[i]; i++)
-        if (strlen(m->specials[i]) == text->len && memcmp(m->specials[i], text->data, text->len) == 0) return 0;
+    const char *const *forbidden = m->job->forbidden;
+    for (int i = 0; forbidden[i]; i++)
+        if (strlen(forbidden[i]) == text->len && memcmp(forbidden[i], text->data, text->len) == 0) return 0;
+    if (m->job->max_chars && characters(text->data, text->len) > m->job->max_chars) return 0;
     uint32_t *slot = text_slot(m, text->data, text->len);
     if (*slot == LF_TOK_NONE) {
         if (lf__tokenizer_add(m->t, text->data, text->len, LF_TOKEN_NORMAL, m->err)) return -1;
@@ -483,12 +315,14 @@ static int token_of(merger *m, uint64_t key, lf_buf *text, uint32_t *id)
 }
 
 /* Words as symbols, the pairs of all of them, the heap. */
-static int merger_init(merger *m, const word_map *map, uint32_t vocab, int64_t min_count)
+static int merger_init(merger *m)
 {
+    const lf_merge_job *job = m->job;
+    const lf_word_map *map = job->words;
     size_t total = 0, at = 0;
     for (size_t i = 0; i < map->n_slots; i++) total += map->slots[i].n;
     if (map->n >= UINT32_MAX) return lf_error_set(m->err, LF_E_LIMIT, "the text has more than 4 billion different words: use less of it");
-    for (m->text_slots = 1024; m->text_slots < vocab * 2u;) m->text_slots *= 2;
+    for (m->text_slots = 1024; m->text_slots < job->size * 2u;) m->text_slots *= 2;
     m->symbols = lf__calloc(total, sizeof *m->symbols, m->err);
     m->words = lf__calloc(map->n, sizeof *m->words, m->err);
     m->by_text = lf__calloc(m->text_slots, sizeof *m->by_text, m->err);
@@ -496,42 +330,42 @@ static int merger_init(merger *m, const word_map *map, uint32_t vocab, int64_t m
         return -1;
     memset(m->by_text, 0xFF, m->text_slots * sizeof *m->by_text);
     m->n_blocks = 1;
-    uint32_t id_of[256];
-    for (uint32_t id = 0; id < 256; id++) {
-        char byte = (char)lf__byte_of_id((int)id);
-        id_of[(uint8_t)byte] = id;
-        if (lf__tokenizer_add(m->t, &byte, 1, LF_TOKEN_NORMAL, m->err)) return -1;
-        *text_slot(m, &byte, 1) = id;
+    for (uint32_t id = 0; id < m->t->n; id++) {
+        size_t n;
+        const char *text = lf__token_bytes(m->t, id, &n);
+        *text_slot(m, text, n) = id;
     }
     for (size_t i = 0; i < map->n_slots; i++) {
-        const word_count *w = &map->slots[i];
+        const lf_word_count *w = &map->slots[i];
         if (!w->bytes) continue;
-        uint32_t number = (uint32_t)m->n_words++;
-        m->words[number] = (word){at, w->count, w->n};
-        for (uint32_t k = 0; k < w->n; k++) {
-            m->symbols[at + k] = id_of[(uint8_t)w->bytes[k]];
-            if (k && bump(m, m->symbols[at + k - 1], m->symbols[at + k], (int64_t)w->count, number)) return -1;
+        uint32_t number = (uint32_t)m->n_words++, n = 0;
+        for (size_t k = 0, taken; k < w->n; k += taken, n++) {
+            m->symbols[at + n] = job->symbol(job->arg, w->bytes + k, w->n - k, &taken);
+            if (n && bump(m, m->symbols[at + n - 1], m->symbols[at + n], (int64_t)w->count, number)) return -1;
         }
-        at += w->n;
+        m->words[number] = (word){at, w->count, n};
+        at += n;
     }
     for (size_t i = 0; i < m->n_slots; i++)
-        if (m->pairs[i].key != NO_PAIR && m->pairs[i].count >= min_count && heap_push(m, (candidate){m->pairs[i].count, m->pairs[i].key}))
+        if (m->pairs[i].key != NO_PAIR && m->pairs[i].count >= job->min_count &&
+            heap_push(m, (candidate){m->pairs[i].count, m->pairs[i].key}))
             return -1;
     return 0;
 }
 
-static int merge_all(merger *m, uint32_t vocab, int64_t min_count, lf_progress progress, void *user)
+static int merge_all(merger *m)
 {
+    const lf_merge_job *job = m->job;
     lf_buf text;
     int failed = 0;
-    double reported = 0;
+    double reported = 0, alphabet = m->t->n;
     lf__buf_init(&text, SIZE_MAX / 2);
-    while (m->t->n < vocab && m->n_heap && !failed) {
+    while (m->t->n < job->size && m->n_heap && !failed) {
         candidate top = heap_pop(m);
         const pair *p = find_pair(m, top.key);
         int64_t count = p->key == NO_PAIR ? 0 : p->count;
         if (count != top.count) { /* it fell since; a rise has put a newer entry in */
-            if (count >= min_count && count < top.count) failed = heap_push(m, (candidate){count, top.key});
+            if (count >= job->min_count && count < top.count) failed = heap_push(m, (candidate){count, top.key});
             continue;
         }
         bool again = p->merged;
@@ -539,39 +373,70 @@ static int merge_all(merger *m, uint32_t vocab, int64_t min_count, lf_progress p
         failed = token_of(m, top.key, &text, &id);
         if (failed || id == LF_TOK_NONE) continue;
         if (!again) failed = lf__tokenizer_merge(m->t, left_of(top.key), right_of(top.key), id, m->err);
-        failed = failed || apply(m, top.key, id, min_count);
-        if (progress && !failed && lf__now() - reported > 0.1) {
+        failed = failed || apply(m, top.key, id, job->min_count);
+        if (job->progress && !failed && lf__now() - reported > 0.1) {
             reported = lf__now();
-            if (progress("merging", m->t->n - 256.0, vocab - 256.0, "merges", user))
+            if (job->progress("merging", m->t->n - alphabet, job->size - alphabet, "merges", job->progress_user))
                 failed = lf_error_set(m->err, LF_E_INTERRUPTED, "stopped while merging: nothing was written");
         }
     }
     lf__buf_release(&text);
-    if (progress && !failed && m->t->n > 256 && progress("merging", m->t->n - 256.0, m->t->n - 256.0, "merges", user))
+    alphabet = m->t->n - alphabet;
+    if (job->progress && !failed && alphabet > 0 && job->progress("merging", alphabet, alphabet, "merges", job->progress_user))
         failed = lf_error_set(m->err, LF_E_INTERRUPTED, "stopped while merging: nothing was written");
     return failed ? -1 : 0;
 }
 
-static int learn_merges(lf_tokenizer *t, reader *r, uint32_t vocab, int64_t min_count, lf_error *err)
+int lf__learn_merges(const lf_merge_job *job, lf_error *err)
 {
-    merger m = {.t = t, .specials = r->specials, .err = err};
-    int failed = merger_init(&m, &r->maps[0], vocab, min_count);
-    free(r->maps[0].slots);
-    r->maps[0] = (word_map){0};
-    failed = failed || merge_all(&m, vocab, min_count, r->progress, r->progress_user);
+    merger m = {.t = job->t, .job = job, .err = err};
+    int failed = merger_init(&m);
+    free(job->words->slots);
+    *job->words = (lf_word_map){0};
+    failed = failed || merge_all(&m);
     free(m.symbols), free(m.words), free(m.pairs), free(m.blocks), free(m.heap), free(m.touched), free(m.by_text);
     return failed ? -1 : 0;
 }
 
-static int learn_chars(lf_tokenizer *t, const reader *r, lf_error *err)
+static uint32_t byte_symbol(const void *arg, const char *text, size_t n, size_t *taken)
 {
+    LF_UNUSED(n);
+    *taken = 1;
+    return ((const uint32_t *)arg)[(uint8_t)*text];
+}
+
+/* 256 bytes in GPT-2's order, then merges of them. */
+static int learn_bytes(lf_tokenizer *t, lf_reader *r, uint32_t size, int64_t min_count, lf_error *err)
+{
+    uint32_t id_of[256];
+    for (uint32_t id = 0; id < 256; id++) {
+        char byte = (char)lf__byte_of_id((int)id);
+        id_of[(uint8_t)byte] = id;
+        if (lf__tokenizer_add(t, &byte, 1, LF_TOKEN_NORMAL, err)) return -1;
+    }
+    return lf__learn_merges(&(lf_merge_job){.t = t,
+                                            .words = &r->maps[0],
+                                            .symbol = byte_symbol,
+                                            .arg = id_of,
+                                            .size = size,
+                                            .min_count = min_count,
+                                            .forbidden = r->separators,
+                                            .progress = r->progress,
+                                            .progress_user = r->progress_user},
+                            err);
+}
+
+static int learn_chars(lf_tokenizer *t, const lf_reader *r, lf_error *err)
+{
+    uint8_t *seen = r->arg; /* [threads][MAX_CP / 8] */
+    for (size_t k = MAX_CP / 8; k < (size_t)r->threads * (MAX_CP / 8); k++) seen[k % (MAX_CP / 8)] |= seen[k];
     for (int32_t cp = 0; cp < MAX_CP; cp++) {
         char utf8[4];
-        if (!(r->chars[cp >> 3] >> (cp & 7) & 1)) continue;
+        if (!(seen[cp >> 3] >> (cp & 7) & 1)) continue;
         size_t n = (size_t)lf__utf8_encode(utf8, cp);
-        for (int i = 0; r->specials[i]; i++)
-            if (strlen(r->specials[i]) == n && memcmp(r->specials[i], utf8, n) == 0)
-                return lf_error_set(err, LF_E_ARGUMENT, "special token \"%s\" is a character of the text", r->specials[i]);
+        for (int i = 0; r->separators[i]; i++)
+            if (strlen(r->separators[i]) == n && memcmp(r->separators[i], utf8, n) == 0)
+                return lf_error_set(err, LF_E_ARGUMENT, "special token \"%s\" is a character of the text", r->separators[i]);
         if (lf__tokenizer_add(t, utf8, n, LF_TOKEN_NORMAL, err)) return -1;
     }
     return t->n ? 0 : lf_error_set(err, LF_E_FORMAT, "the text has nothing but separator lines: there is no character to learn");
@@ -619,7 +484,6 @@ lf_tokenizer *lf_tokenizer_train(const char *const *paths, int n_paths, const lf
         chars ? lf__tokenizer_new(&lf__model_char, NULL, err) : lf__tokenizer_new_bytes(options->split ? options->split : "gpt2", err);
     if (!t) return NULL;
     int failed = chars && !lf__steps_add(&t->decoder, lf__decoders, "Fuse", NULL, NULL, err);
-    if (n_paths < 1) failed = lf_error_set(err, LF_E_ARGUMENT, "no text to learn from: expected at least one file");
     if (!chars && !failed && (options->vocab_size < 257 || options->vocab_size > 1000000 || options->vocab_size < 256 + n_specials))
         failed = lf_error_set(err, LF_E_ARGUMENT,
                               "a vocabulary of %d tokens: expected %d to 1,000,000 (256 bytes and %d special tokens are part of it)",
@@ -630,24 +494,24 @@ lf_tokenizer *lf_tokenizer_train(const char *const *paths, int n_paths, const lf
         failed = lf_error_set(err, LF_E_ARGUMENT, "min_count is %d: expected 0 (the default, 2) or more", min_count);
     if (min_count == 0) min_count = 2;
 
-    reader r = {.split = t->split, .specials = specials, .progress = options->progress, .progress_user = options->progress_user};
-    for (int i = 0; i < n_specials; i++) r.special_first[(uint8_t)specials[i][0]] = true;
-    lf_map *files = failed ? NULL : lf__calloc((size_t)n_paths, sizeof *files, err);
-    failed = failed || !files;
-    for (int i = 0; i < n_paths && !failed; i++) failed = lf__map_open(&files[i], paths[i], err) || cut(&r, paths[i], &files[i], err);
-    failed = failed || read_all(&r, threads, err);
+    lf_reader r = {.take = chars ? take_chars : take_words,
+                   .arg = chars ? lf__calloc((size_t)LF_MAX(threads, 1), MAX_CP / 8, err) : (void *)t->split,
+                   .separators = specials,
+                   .threads = threads,
+                   .bad_byte = "a character vocabulary needs valid text",
+                   .bad_hint = "byte-level BPE learns from any text: leave out --mode char",
+                   .progress = options->progress,
+                   .progress_user = options->progress_user};
+    failed = failed || !r.arg || lf__read_words(&r, paths, n_paths, err);
     if (!failed)
-        failed = chars ? learn_chars(t, &r, err) : learn_merges(t, &r, (uint32_t)(options->vocab_size - n_specials), min_count, err);
+        failed = chars ? learn_chars(t, &r, err) : learn_bytes(t, &r, (uint32_t)(options->vocab_size - n_specials), min_count, err);
     /* A character vocabulary is exactly the text's: it gets an end token where the text has separator lines or the caller names one. */
     if (chars && !options->specials && !atomic_load(&r.found_end)) n_specials = 0;
     for (int i = 0; i < n_specials && !failed; i++) failed = lf__tokenizer_add(t, specials[i], strlen(specials[i]), LF_TOKEN_CONTROL, err);
     if (!failed && n_specials) t->role[LF_ROLE_BOS] = t->role[LF_ROLE_EOS] = (int32_t)t->n - n_specials;
     failed = failed || lf__tokenizer_seal(t, err);
-
-    if (r.maps) free(r.maps[0].slots);
-    free(r.maps), free(r.chars), free(r.errors), free(r.chunks);
-    for (int i = 0; files && i < n_paths; i++) lf__map_close(&files[i]);
-    free(files);
+    if (chars) free(r.arg);
+    lf__reader_release(&r);
     if (failed) lf_tokenizer_free(&t);
     return t;
 }

@@ -21,13 +21,18 @@ extern "C" {
 typedef struct lf_tokenizer lf_tokenizer;
 
 typedef struct lf_tokenizer_train_options {
-    const char *mode;            /* "bpe" (default when NULL) or "char" */
-    int vocab_size;              /* bpe: all of it, 256 bytes and specials included; 257..1,000,000. char: ignored */
+    const char *mode;            /* "bpe" (default when NULL), "char", "sentencepiece-bpe" or "unigram" */
+    int vocab_size;              /* all of it, 256 bytes and specials included, at most 1,000,000; bpe: 257 or more. char: ignored */
     const char *split;           /* pre-tokenizer rule; NULL = "gpt2" */
     const char *const *specials; /* NULL-terminated special tokens; NULL = { LF_END_TOKEN }. The first one ends documents */
     int threads;                 /* 0 = all. The result never depends on it */
-    int min_count;               /* pairs seen less often are not merged; 0 = 2 */
-    lf_progress progress;        /* may be NULL */
+    int min_count;               /* bpe: pairs seen less often are not merged; 0 = 2 */
+    /* sentencepiece-bpe and unigram only */
+    double character_coverage;      /* share of the text whose characters become pieces; 0 = 0.9995. The rest is unknown, or bytes */
+    bool byte_fallback;             /* 256 more pieces, the bytes: nothing is unknown and any valid text comes back */
+    bool split_digits;              /* no piece has more than one digit */
+    const char *const *user_pieces; /* NULL-terminated texts that are always one piece; NULL = none */
+    lf_progress progress;           /* may be NULL */
     void *progress_user;
 } lf_tokenizer_train_options;
 
@@ -41,7 +46,9 @@ lf_tokenizer *lf_tokenizer_train(const char *const *paths, int n_paths, const lf
 lf_tokenizer *lf_tokenizer_load(const char *path, lf_error *err);
 /* GPT-2 style pair of files. */
 lf_tokenizer *lf_tokenizer_load_gpt2(const char *vocab_json, const char *merges_txt, lf_error *err);
-/* Writes tokenizer.json and tokenizer_config.json into dir (made if missing), each atomically. */
+/* Writes tokenizer.json and tokenizer_config.json into dir (made if missing), each atomically; for the SentencePiece kinds tokenizer.model,
+ * too.
+ */
 int lf_tokenizer_save(const lf_tokenizer *t, const char *dir, lf_error *err);
 void lf_tokenizer_free(lf_tokenizer **t);
 

@@ -233,8 +233,9 @@ static int tokenizer_train(int argc, char **argv)
 {
     const char *mode = "bpe", *out = NULL;
     int64_t vocab_size = 4096, threads = 0, min_count = 2;
-    cli_texts specials = {.v = {LF_END_TOKEN}, .n = 1};
-    bool json = false;
+    double coverage = 0.9995;
+    cli_texts specials = {.v = {LF_END_TOKEN}, .n = 1}, users = {.n = 0};
+    bool json = false, no_bytes = false, split_digits = false;
     /* clang-format off */
     const cli_flag flags[] = {
         {.name = "--vocab-size", .letter = 'n', .type = CLI_INT, .value = &vocab_size, .lo = 257, .hi = 1000000,
@@ -242,13 +243,26 @@ static int tokenizer_train(int argc, char **argv)
          .help_zh = "词元总数：256 个字节、合并和特殊词元"},
         {.name = "--output", .letter = 'o', .type = CLI_TEXT, .value = &out, .meta = "DIR",
          .help = "folder for tokenizer.json; required", .help_zh = "存放 tokenizer.json 的文件夹；必需"},
-        {.name = "--mode", .type = CLI_CHOICE, .value = &mode, .choices = "bpe|char",
-         .help = "byte-level BPE, or one token for each character of the text", .help_zh = "字节级 BPE，或文本中每个字符一个词元"},
+        {.name = "--model", .letter = 'm', .type = CLI_CHOICE, .value = &mode, .choices = "bpe|char|sentencepiece-bpe|unigram",
+         .help = "byte-level BPE, one token for each character of the text, or a SentencePiece vocabulary",
+         .help_zh = "字节级 BPE、文本中每个字符一个词元，或 SentencePiece 词表"},
+        {.name = "--mode", .type = CLI_CHOICE, .value = &mode, .choices = "bpe|char|sentencepiece-bpe|unigram",
+         .help = "the same as --model", .help_zh = "与 --model 相同"},
         {.name = "--special", .type = CLI_TEXTS, .value = &specials, .meta = "TEXT",
          .help = "a special token, may be repeated; the first ends documents",
          .help_zh = "特殊词元，可重复；第一个表示文档结束"},
         {.name = "--min-count", .type = CLI_INT, .value = &min_count, .lo = 1, .hi = 1e9,
          .help = "pairs seen less often are not merged", .help_zh = "出现次数更少的对不合并"},
+        {.name = "--coverage", .type = CLI_REAL, .value = &coverage, .lo = 0.5, .hi = 1,
+         .help = "SentencePiece: share of the text whose characters become pieces",
+         .help_zh = "SentencePiece：其字符成为词元的文本比例"},
+        {.name = "--user", .type = CLI_TEXTS, .value = &users, .meta = "TEXT",
+         .help = "SentencePiece: a text that is always one piece, may be repeated", .help_zh = "SentencePiece：始终作为一个词元的文本，可重复"},
+        {.name = "--split-digits", .type = CLI_SWITCH, .value = &split_digits,
+         .help = "SentencePiece: no piece has more than one digit", .help_zh = "SentencePiece：每个词元至多一个数字"},
+        {.name = "--no-bytes", .type = CLI_SWITCH, .value = &no_bytes,
+         .help = "SentencePiece: rare characters become <unk>, not the pieces of their bytes",
+         .help_zh = "SentencePiece：罕见字符变为 <unk>，而不是其字节"},
         {.name = "--threads", .type = CLI_INT, .value = &threads, .lo = 1, .hi = 256,
          .help = "worker threads, all if not given; the result does not depend on it", .help_zh = "线程数，默认全部；不影响结果"},
         {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "print the report as JSON", .help_zh = "以 JSON 输出报告"},
@@ -259,7 +273,8 @@ static int tokenizer_train(int argc, char **argv)
         .summary = "learn a vocabulary from text files",
         .summary_zh = "从文本文件学习词表",
         .example = "foundry tokenizer train stories.txt --vocab-size 4096 -o tok/\n"
-                   "foundry tokenizer train shakespeare.txt --mode char -o tok/",
+                   "foundry tokenizer train shakespeare.txt --mode char -o tok/\n"
+                   "foundry tokenizer train stories.txt --model unigram -n 8000 -o tok/",
         .usage = "foundry tokenizer train FILES... -o DIR [flags]",
         .notes = "Lines that are exactly a special token separate documents and are not learned from. With --mode char the characters of "
                  "the text are the vocabulary; the end token joins them where the text has separator lines. tokenizer.json and "
@@ -281,6 +296,12 @@ static int tokenizer_train(int argc, char **argv)
                                        "foundry tokenizer train：缺少 -o DIR：分词器写到哪里？"));
     bool chars = strcmp(mode, "char") == 0;
     bool sized = cli_given(&args, "--vocab-size");
+    static const char *const sentencepiece[] = {"--coverage", "--user", "--split-digits", "--no-bytes"};
+    for (size_t i = 0; i < sizeof sentencepiece / sizeof *sentencepiece && (chars || strcmp(mode, "bpe") == 0); i++)
+        if (cli_given(&args, sentencepiece[i]))
+            return cli_usage_error(cli_say("add --model unigram, or leave it out", "加上 --model unigram，或去掉它"),
+                                   cli_say("%s means something with the SentencePiece models only", "%s 只用于 SentencePiece 模型"),
+                                   sentencepiece[i]);
     if (chars && (sized || cli_given(&args, "--min-count")))
         return cli_usage_error(cli_say("leave it out", "去掉它"),
                                cli_say("%s means nothing with --mode char: the characters of the text are the vocabulary",
@@ -290,11 +311,16 @@ static int tokenizer_train(int argc, char **argv)
     cli_catch_signals();
     double began = cli_now();
     specials.v[specials.n < 64 ? specials.n : 63] = NULL;
+    users.v[users.n < 64 ? users.n : 63] = NULL;
     const lf_tokenizer_train_options options = {.mode = mode,
                                                 .vocab_size = (int)vocab_size,
                                                 .specials = cli_given(&args, "--special") ? specials.v : NULL,
                                                 .threads = (int)threads,
                                                 .min_count = (int)min_count,
+                                                .character_coverage = coverage,
+                                                .byte_fallback = !no_bytes,
+                                                .split_digits = split_digits,
+                                                .user_pieces = users.n ? users.v : NULL,
                                                 .progress = cli_progress,
                                                 .progress_user = &bar};
     lf_tokenizer *t = lf_tokenizer_train((const char *const *)args.v, args.n, &options, &err);

@@ -3,7 +3,7 @@
  *
  * The result depends on the text and the options alone: counts are sums, and the order of pairs (count, then bytes, then the longer left
  * part) is total, so neither threads nor the order of words can show. Words point into the mapped files; everything is freed on return. */
-#include "tokenizer/word_count.h"
+#include "tokenizer/sp_train.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -474,9 +474,12 @@ lf_tokenizer *lf_tokenizer_train(const char *const *paths, int n_paths, const lf
     while (specials[n_specials]) n_specials++;
     bool chars = options->mode && strcmp(options->mode, lf__model_char.name) == 0;
     if (options->mode && !chars && strcmp(options->mode, lf__model_bpe.name) != 0) {
-        const char *const modes[] = {lf__model_bpe.name, lf__model_char.name, NULL};
+        const char *const modes[] = {lf__model_bpe.name, lf__model_char.name, lf__model_sp_bpe.name, lf__model_unigram.name, NULL};
+        for (int i = 2; modes[i]; i++)
+            if (strcmp(options->mode, modes[i]) == 0) return lf__sp_train(paths, n_paths, options, err);
         const char *near = lf__nearest(options->mode, modes);
-        lf_error_set(err, LF_E_ARGUMENT, "tokenizer mode \"%s\" is not known: expected \"bpe\" or \"char\"", options->mode);
+        lf_error_set(err, LF_E_ARGUMENT, "tokenizer mode \"%s\" is not known: expected \"%s\", \"%s\", \"%s\" or \"%s\"", options->mode,
+                     modes[0], modes[1], modes[2], modes[3]);
         if (near) lf_error_hint(err, "did you mean \"%s\"?", near);
         return NULL;
     }

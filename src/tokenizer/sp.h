@@ -36,6 +36,8 @@ size_t lf__sp_step_growth(const lf_step *s);
 void lf__sp_step_write(const lf_step *s, lf_buf *out);
 /* A last step "SentencePiece" of t->normalizer. Takes rules->map, success or not; t's user pieces are there already. */
 int lf__sp_normalizer(lf_tokenizer *t, lf_sp_rules *rules, lf_error *err);
+/* That step, and the decoder that goes with it: all stages of a tokenizer of the SentencePiece kind. Takes rules->map. */
+int lf__sp_stages(lf_tokenizer *t, lf_sp_rules *rules, lf_error *err);
 /* The rules of a tokenizer whose normalizer is that step; NULL: it is another. */
 const lf_sp_rules *lf__sp_rules(const lf_tokenizer *t);
 /* What the pieces see of a text, appended to out. */

@@ -199,7 +199,7 @@ static int set_rules(lf_tokenizer *t, const spec *s, const char *name, lf_error 
     memcpy(rules.name, s->map_name.bytes, LF_MIN(s->map_name.n, sizeof rules.name - 1));
     snprintf(where, sizeof where, "%s: byte %zu: the normalization map", name, s->map.at);
     if (lf__charsmap_read(&rules.map, s->map.bytes, s->map.n, where, err)) return -1;
-    return lf__sp_normalizer(t, &rules, err);
+    return lf__sp_stages(t, &rules, err);
 }
 
 static void set_roles(lf_tokenizer *t, const spec *s)
@@ -214,17 +214,6 @@ static void set_roles(lf_tokenizer *t, const spec *s)
     }
     for (uint32_t id = 0; id < t->n; id++)
         if (t->kind[id] == LF_TOKEN_UNKNOWN) t->role[LF_ROLE_UNK] = (int32_t)id;
-}
-
-static int set_decoder(lf_tokenizer *t, const spec *s, lf_error *err)
-{
-    static const char *const steps[][3] = {{"Replace", LF_MARKER, " "}, {"ByteFallback"}, {"Fuse"}};
-    for (size_t i = 0; i < LF_COUNT(steps); i++)
-        if (!lf__steps_add(&t->decoder, lf__decoders, steps[i][0], steps[i][1], steps[i][2], err)) return -1;
-    if (!s->dummy_prefix && !s->squeeze_spaces) return 0;
-    lf_step *strip = lf__steps_add(&t->decoder, lf__decoders, "Strip", " ", NULL, err);
-    if (strip) strip->a = 1;
-    return strip ? 0 : -1;
 }
 
 /* Everything but the seal. */
@@ -256,7 +245,7 @@ static int parse(lf_loader *l, const void *bytes, size_t n)
     t->byte_fallback = s.byte_fallback != 0;
     t->fuse_unk = true;
     set_roles(t, &s);
-    return set_rules(t, &s, l->path, l->err) || set_decoder(t, &s, l->err) ? -1 : 0;
+    return set_rules(t, &s, l->path, l->err);
 }
 
 lf_tokenizer *lf__sp_load(const char *path, lf_error *err)

@@ -113,6 +113,18 @@ int lf__sp_normalizer(lf_tokenizer *t, lf_sp_rules *rules, lf_error *err)
     return lf__sp_set(&r->users, t, 1u << LF_TOKEN_USER, err);
 }
 
+int lf__sp_stages(lf_tokenizer *t, lf_sp_rules *rules, lf_error *err)
+{
+    static const char *const steps[][3] = {{"Replace", LF_MARKER, " "}, {"ByteFallback"}, {"Fuse"}};
+    if (lf__sp_normalizer(t, rules, err)) return -1;
+    for (size_t i = 0; i < LF_COUNT(steps); i++)
+        if (!lf__steps_add(&t->decoder, lf__decoders, steps[i][0], steps[i][1], steps[i][2], err)) return -1;
+    if (!rules->dummy_prefix && !rules->squeeze_spaces) return 0;
+    lf_step *strip = lf__steps_add(&t->decoder, lf__decoders, "Strip", " ", NULL, err);
+    if (strip) strip->a = 1;
+    return strip ? 0 : -1;
+}
+
 const lf_sp_rules *lf__sp_rules(const lf_tokenizer *t)
 {
     return t->normalizer.n == 1 && t->normalizer.v[0].kind->map == lf__sp_step ? t->normalizer.v[0].data : NULL;

@@ -2,9 +2,10 @@
  *
  *   x* = argmax over cuts x of  sum of score(piece),      best(e) = max over pieces text[s..e) of  best(s) + score(piece)
  *
- * A character that no piece covers is an unknown one and costs the lowest score - 10. Sums are floats that run on from the beginning of the
- * text, as SentencePiece's do: ties and roundings fall as there. Places where every path passes are found on the way, so only the stretch
- * since the last one is in memory. O(n * longest piece). The set of pieces is immutable; working memory belongs to the call. */
+ * A character that no piece covers is an unknown one and costs the lowest score - 10. Of equal cuts the one with the longer last piece.
+ * Sums are doubles that begin anew wherever all paths pass, so how a word is cut does not depend on how far into the text it stands. O(n *
+ * longest piece); only the stretch since the last such place is in memory. The set of pieces is immutable; working memory belongs to the
+ * call. */
 #include "tokenizer/sp.h"
 
 #include <math.h>
@@ -13,11 +14,11 @@
 typedef struct tables {
     lf_double_array pieces; /* value: id */
     double *score;          /* [n] as it is added up */
-    float unknown;
+    double unknown;
 } tables;
 
 typedef struct path { /* the best path that ends here */
-    float score;
+    double score;
     int32_t id;      /* its last piece, -1: an unknown character */
     uint32_t length; /* bytes of that; 0: no path ends here      */
 } path;
@@ -35,7 +36,7 @@ static inline void relax(lattice *l, size_t at, size_t length, int32_t id, doubl
 {
     for (; l->reach < at + length; l->reach++) l->paths[l->reach + 1 - l->begin].length = 0;
     path *to = &l->paths[at + length - l->begin];
-    if (!to->length || sum > to->score) *to = (path){(float)sum, id, (uint32_t)length};
+    if (!to->length || sum > to->score) *to = (path){sum, id, (uint32_t)length};
 }
 
 static int put_unknown(lf_encoding *e, lattice *l, const char *text, size_t n)
@@ -66,7 +67,7 @@ static int emit(lf_encoding *e, lattice *l, const char *text, size_t at)
             l->after_unknown = false;
         }
     }
-    l->paths[0].score = l->paths[at - l->begin].score;
+    l->paths[0].score = 0; /* what came before is the same for all that follow */
     l->begin = l->reach = at;
     return failed;
 }
@@ -86,7 +87,7 @@ static int encode(lf_encoding *e, const char *text, size_t n, const lf_split_rul
         if (at == l->reach && at > 0 && emit(e, l, text, at)) return -1;
         if (lf__grow(&l->paths, &l->paths_cap, at - l->begin + LF_SP_MAX_PIECE + 1, sizeof *l->paths, e->err)) return -1;
         width = LF_MIN(lf__char_bytes((uint8_t)text[at]), n - at);
-        const float here = l->paths[at - l->begin].score;
+        const double here = l->paths[at - l->begin].score;
         bool covered = false;
         uint32_t node = 0;
         for (size_t i = 0; at + i < n;) {
@@ -127,8 +128,7 @@ static int seal(lf_tokenizer *t, lf_error *err)
     float worst = INFINITY, best = 0;
     for (uint32_t id = 0; id < t->n; id++)
         if (t->kind[id] == LF_TOKEN_NORMAL) worst = fminf(worst, t->score[id]), best = fmaxf(best, t->score[id]);
-    /* A user piece's score is the best a text of its length can have, less a little: 0.1 is a double there, and so are the sums.
-     * SentencePiece looks for the best score from FLT_MIN on, which is 0 as soon as it is added to anything. */
+    /* A user piece's score is the best that a text of its length can have, less a little, as in SentencePiece, float times float. */
     for (uint32_t id = 0; id < t->n; id++)
         s->score[id] = t->kind[id] == LF_TOKEN_USER ? (float)(t->start[id + 1] - t->start[id]) * best - 0.1 : t->score[id];
     s->unknown = worst - 10.0f;

@@ -2,7 +2,7 @@
  * read as they are. Each file appears whole or not at all; nothing else in the folder is touched.
  *
  * A character vocabulary is a BPE without merges over the text itself: no pre-tokenizer, and the decoder "Fuse" joins the tokens. */
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/sp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -243,6 +243,7 @@ int lf_tokenizer_save(const lf_tokenizer *t, const char *dir, lf_error *err)
             failed = lf_error_set(err, LF_E_LIMIT, "%s: the file would exceed %d MiB, or memory ran out", path, LF_TOK_MAX_FILE >> 20);
         if (!failed) failed = lf__write_file(path, out.data, out.len, err);
     }
+    if (!failed && lf__sp_rules(t)) failed = lf__path_join(path, dir, "tokenizer.model", err) || lf__sp_save(t, path, err);
     lf__buf_release(&out);
     if (failed && made) lf__remove_tree(dir, NULL);
     return failed ? -1 : 0;

@@ -58,6 +58,54 @@ def same(a, b):
         np.array_equal(np.isnan(a), np.isnan(b))
 
 
+class Tensor(C.Structure):
+    _fields_ = [("name", C.c_char_p), ("dtype", C.c_int), ("n_dims", C.c_int), ("shape", C.c_int64 * 8), ("data", C.c_void_p),
+                ("bytes", C.c_size_t), ("file", C.c_void_p)]
+
+
+class Weights(C.Structure):
+    _fields_ = [("kind", C.c_int), ("tensors", C.POINTER(Tensor)), ("n", C.c_size_t), ("rest", C.c_uint64 * 8)]
+
+
+def compare_files(lib):
+    """What their writer writes, our reader reads; what ours writes, theirs reads: the same tensors, shapes and values."""
+    path, rows = os.path.join(tempfile.mkdtemp(), "t.gguf"), rng.normal(0, 1, (6, 512)).astype(np.float32)
+    w = gguf.GGUFWriter(path, "llama")
+    w.add_uint32("a.u32", 7)
+    w.add_array("tokens", ["a", "", "caf\u00e9"])
+    kinds = {name: gguf.GGMLQuantizationType[name] for name in ["F32"] + SAME_BYTES}
+    for name, kind in kinds.items():
+        w.add_tensor(name, gguf.quants.quantize(rows, kind) if name != "F32" else rows, raw_dtype=kind)
+    w.write_header_to_file(), w.write_kv_data_to_file(), w.write_tensors_to_file(), w.close()
+    ours, out = Weights(), np.empty_like(rows)
+    assert lib.lf__weights_open(C.byref(ours), path.encode(), None) == 0 and ours.n == len(kinds)
+    decls = (Tensor * ours.n)()
+    for i in range(ours.n):
+        t = ours.tensors[i]
+        assert list(t.shape[:t.n_dims]) == [6, 512], t.name
+        assert lib.lf__file_tensor_read(out.ctypes.data_as(C.c_void_p), C.byref(t), C.c_size_t(0), C.c_size_t(out.size), None) == 0
+        kind = kinds[t.name.decode()]
+        expected = rows if t.name == b"F32" else gguf.quants.dequantize(gguf.quants.quantize(rows, kind), kind)
+        assert same(out.ravel(), expected.ravel()), t.name
+        decls[i] = Tensor(t.name, t.dtype, t.n_dims, t.shape)
+    lib.lf__weights_create.restype = C.c_void_p
+    meta = (C.c_uint64 * 16)()
+    lib.lf__gguf_meta_init(meta)
+    lib.lf__gguf_put_u32(meta, b"a.u32", 7)
+    lib.lf__gguf_put_text(meta, b"general.architecture", b"llama", C.c_size_t(5))
+    o = C.c_void_p(lib.lf__weights_create((path + "2").encode(), 1, meta, decls, C.c_size_t(ours.n), None, None))
+    for i in range(ours.n):
+        assert lib.lf__weights_put(o, rows.ctypes.data_as(C.c_void_p), C.c_size_t(rows.size), None) == 0
+    assert lib.lf__weights_commit(C.byref(o), None) == 0
+    reader = gguf.GGUFReader(path + "2")
+    assert reader.fields["a.u32"].contents() == 7 and len(reader.tensors) == ours.n
+    for t in reader.tensors:
+        assert list(t.shape) == [512, 6], t.name
+        expected = rows if t.name == "F32" else gguf.quants.quantize(rows, t.tensor_type)
+        assert np.array_equal(np.asarray(t.data).view(np.uint8).ravel(), np.ascontiguousarray(expected).view(np.uint8).ravel()), t.name
+    print(f"files of {ours.n} tensors: theirs read by us, ours read by them")
+
+
 def samples():
     """Rows as weights are: normal, heavy-tailed, one-sided, with outliers, tiny, zero."""
     n = 256 * 512
@@ -80,6 +128,7 @@ def main(archive, ggml=None):
             bad += not ok
             print(f", from float: {'same bytes' if ok else 'DIFFERENT'}", end="")
         print()
+    compare_files(lib)
     if ggml:
         bad += compare_errors(lib, C.CDLL(ggml))
     return bad

@@ -1,4 +1,4 @@
-/* formats.h - bytes on disk to descriptors and back: safetensors, GGUF, and one face over all of them (lf_weights). Everything a
+/* formats.h - bytes on disk to descriptors and back: safetensors, GGUF, llama2.c, and one face over all of them (lf_weights). Everything a
  * file says is checked before it is believed. Open files are immutable and may be shared by threads; all pointers live until close. */
 #ifndef LF_FORMATS_H
 #define LF_FORMATS_H
@@ -26,20 +26,21 @@ char *lf__shape_text(char out[192], const int64_t *shape, int n_dims);
 int lf__file_tensor_read(float *out, const lf_file_tensor *t, size_t first, size_t n, lf_error *err);
 
 /* ---- weights.c: whatever holds the weights of a model ------------------------------------------------------------------------- */
-typedef enum lf_weights_kind { LF_WEIGHTS_SAFETENSORS, LF_WEIGHTS_GGUF } lf_weights_kind;
+typedef enum lf_weights_kind { LF_WEIGHTS_SAFETENSORS, LF_WEIGHTS_GGUF, LF_WEIGHTS_LLAMA2C } lf_weights_kind;
 
 typedef struct lf_weights {
     lf_weights_kind kind;
     lf_file_tensor *tensors; /* sorted by name, each name once                                  */
     size_t n;
-    const struct lf_gguf *gguf;    /* metadata of the (first) GGUF file, else NULL                    */
-    struct lf_weights_part *parts; /* the files                                                       */
+    const struct lf_gguf *gguf;       /* metadata of the (first) GGUF file, else NULL                    */
+    const struct lf_llama2c *llama2c; /* what the header of a llama2.c file says, else NULL */
+    struct lf_weights_part *parts;    /* the files                                                       */
     size_t n_parts;
 } lf_weights;
 
 /* path: a folder with model.safetensors, with model.safetensors.index.json and its shards, or with one GGUF file; a .safetensors or .gguf
- * file (of a split GGUF: the first part). Reads headers only. Within a folder, links that leave it are refused (but for the
- * blobs of a Hugging Face cache). Pickled .bin/.pt files are refused with how to convert them. */
+ * file (of a split GGUF: the first part); a llama2.c .bin. Reads headers only. Within a folder, links that leave it are refused (but for
+ * the blobs of a Hugging Face cache). Pickled .bin/.pt files are refused with how to convert them. */
 int lf__weights_open(lf_weights *w, const char *path, lf_error *err);
 void lf__weights_close(lf_weights *w);
 const lf_file_tensor *lf__weights_find(const lf_weights *w, const char *name); /* or NULL */
@@ -162,6 +163,21 @@ void lf__gguf_put_value(lf_gguf_meta *m, const char *key, const lf_gguf_value *v
 /* Header and declarations; then the bytes of each tensor in this order, each followed by lf__gguf_pad; then commit. */
 lf_writer *lf__gguf_begin(const char *path, const lf_gguf_meta *meta, const lf_file_tensor *decls, size_t n, lf_error *err);
 int lf__gguf_pad(lf_writer *w, size_t bytes); /* zeros up to the alignment, after `bytes` of a tensor */
+
+/* ---- llama2c.c --------------------------------------------------------------------------------------------------------------------- */
+/* A .bin of llama2.c in its first layout: a llama in float32, its tensors under Hugging Face's names. Rows of q and k are in pairs of
+ * neighbours, as Meta's (and GGUF's) are: who rotates halves permutes them. */
+typedef struct lf_llama2c {
+    lf_file *file;
+    int32_t dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len;
+    bool shared_classifier; /* the embedding is the head, too */
+    lf_file_tensor *tensors;
+    size_t n;
+    char *names;
+} lf_llama2c;
+/* The header must explain the size of the file to the byte. */
+int lf__llama2c_open(lf_llama2c *l, const char *path, lf_error *err);
+void lf__llama2c_close(lf_llama2c *l);
 
 /* ---- weights_out.c: either format, fed with floats --------------------------------------------------------------------------------- */
 /* Tensors go out in the order of their declaration, converted to their dtype in bounded pieces; by the pool's threads where there is one

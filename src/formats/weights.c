@@ -1,5 +1,5 @@
 /* weights.c - one face over whatever holds the weights of a model: finds out what a path is, opens all its files, joins their tensors into
- * one sorted list. Formats are safetensors.c and gguf.c. Immutable once open. */
+ * one sorted list. Formats are safetensors.c, gguf.c and llama2c.c. Immutable once open. */
 #include "formats/formats.h"
 
 #include <inttypes.h>
@@ -13,8 +13,9 @@
 enum { PARTS_MAX = 512, INDEX_MAX = 32 << 20 };
 
 struct lf_weights_part {
-    lf_safetensors st; /* one of the two is open */
+    lf_safetensors st; /* one of the three is open */
     lf_gguf gguf;
+    lf_llama2c llama2c;
 };
 
 /* ---- paths ------------------------------------------------------------------------------------------------------------------------ */
@@ -68,17 +69,23 @@ static struct lf_weights_part *new_parts(lf_weights *w, size_t n, lf_error *err)
 
 static int by_name(const void *a, const void *b) { return strcmp(((const lf_file_tensor *)a)->name, ((const lf_file_tensor *)b)->name); }
 
+static void append(lf_weights *w, const lf_file_tensor *tensors, size_t n)
+{
+    if (n) memcpy(w->tensors + w->n, tensors, n * sizeof *tensors);
+    w->n += n;
+}
+
 /* The tensors of all parts in one list; a name may be there once. */
 static int join(lf_weights *w, lf_error *err)
 {
     size_t total = 0;
-    for (size_t i = 0; i < w->n_parts; i++) total += w->parts[i].st.n + w->parts[i].gguf.n;
+    for (size_t i = 0; i < w->n_parts; i++) total += w->parts[i].st.n + w->parts[i].gguf.n + w->parts[i].llama2c.n;
     if (!(w->tensors = lf__calloc(total, sizeof *w->tensors, err))) return -1;
     for (size_t i = 0; i < w->n_parts; i++) {
         const struct lf_weights_part *p = &w->parts[i];
-        if (p->st.n) memcpy(w->tensors + w->n, p->st.tensors, p->st.n * sizeof *w->tensors);
-        if (p->gguf.n) memcpy(w->tensors + w->n, p->gguf.tensors, p->gguf.n * sizeof *w->tensors);
-        w->n += p->st.n + p->gguf.n;
+        append(w, p->st.tensors, p->st.n);
+        append(w, p->gguf.tensors, p->gguf.n);
+        append(w, p->llama2c.tensors, p->llama2c.n);
     }
     if (w->n) qsort(w->tensors, w->n, sizeof *w->tensors, by_name);
     for (size_t i = 1; i < w->n; i++)
@@ -255,6 +262,15 @@ static int open_gguf(lf_weights *w, const char *path, lf_error *err)
     return 0;
 }
 
+static int open_llama2c(lf_weights *w, const char *path, lf_error *err)
+{
+    w->kind = LF_WEIGHTS_LLAMA2C;
+    if (!new_parts(w, 1, err) || lf__llama2c_open(&w->parts[0].llama2c, path, err)) return -1;
+    w->n_parts = 1;
+    w->llama2c = &w->parts[0].llama2c;
+    return 0;
+}
+
 /* ---- what is this path? ---------------------------------------------------------------------------------------------------------------
  */
 static int refuse_pickle(const char *path, lf_error *err)
@@ -282,8 +298,9 @@ static int open_file(lf_weights *w, const char *path, lf_error *err)
     if (memcmp(head, "GGUF", 4) == 0 || ends_with(path, ".gguf")) return open_gguf(w, path, err);
     if (head[8] == '{' || ends_with(path, ".safetensors")) return open_safetensors(w, path, err);
     if (memcmp(head, "PK\3\4", 4) == 0 || (head[0] == 0x80 && head[1] >= 2 && head[1] <= 5)) return refuse_pickle(path, err);
+    if (ends_with(path, ".bin")) return open_llama2c(w, path, err);
     lf_error_set(err, LF_E_UNSUPPORTED, "%s: neither a safetensors nor a GGUF file (%zu bytes)", path, size);
-    return lf_error_hint(err, "name a model folder, a .safetensors or a .gguf file");
+    return lf_error_hint(err, "name a model folder, a .safetensors or .gguf file, or a .bin of llama2.c");
 }
 
 /* The one GGUF file of a folder (of a split one: its first part), or what is wrong with it. */
@@ -332,6 +349,7 @@ void lf__weights_close(lf_weights *w)
     for (size_t i = 0; i < w->n_parts; i++) {
         lf__safetensors_close(&w->parts[i].st);
         lf__gguf_close(&w->parts[i].gguf);
+        lf__llama2c_close(&w->parts[i].llama2c);
     }
     free(w->parts);
     free(w->tensors);

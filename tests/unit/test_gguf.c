@@ -217,8 +217,65 @@ static void split_files(void **state)
     assert_non_null(strstr(err.hint, "m-00001-of-00002.gguf"));
 }
 
+/* A file of llama2.c whose number i (counted through the file) is i. */
+static size_t compose_llama2c(float *out, bool shared)
+{
+    enum { DIM = 8, HIDDEN = 12, LAYERS = 2, HEADS = 4, KV = 2, VOCAB = 5, SEQ = 3 };
+    const int32_t header[] = {DIM, HIDDEN, LAYERS, HEADS, KV, shared ? VOCAB : -VOCAB, SEQ};
+    size_t n = 7 + VOCAB * DIM + LAYERS * (2 * DIM + 2 * DIM * DIM + 2 * 4 * DIM + 3 * HIDDEN * DIM) + DIM + SEQ * (DIM / HEADS);
+    if (!shared) n += VOCAB * DIM;
+    for (size_t i = 0; i < n; i++) out[i] = (float)i;
+    memcpy(out, header, sizeof header);
+    return n * sizeof *out;
+}
+
+static void llama2c_files(void **state)
+{
+    (void)state;
+    lf_weights w;
+    lf_error err = {0};
+    static float file[2048];
+    const char *path = in_dir("stories.bin");
+    for (int shared = 0; shared < 2; shared++) {
+        size_t n = compose_llama2c(file, shared);
+        assert_int_equal(lf__write_file(path, file, n, NULL), 0);
+        if (lf__weights_open(&w, path, &err)) fail_msg("%s", err.message);
+        assert_int_equal(w.kind, LF_WEIGHTS_LLAMA2C);
+        assert_int_equal(w.n, shared ? 20 : 21);
+        assert_int_equal(w.llama2c->vocab_size, 5);
+        assert_int_equal(w.llama2c->shared_classifier, shared);
+        const lf_file_tensor *t = lf__weights_find(&w, "model.layers.1.self_attn.k_proj.weight");
+        float k[32];
+        assert_true(t && t->n_dims == 2 && t->shape[0] == 4 && t->shape[1] == 8);
+        assert_int_equal(lf__file_tensor_read(k, t, 0, 32, &err), 0);
+        assert_true(k[0] == 7 + 5 * 8 + 2 * 8 + 2 * 64 + 32 && k[31] == k[0] + 31); /* behind: embedding, norms, q, k of layer 0 */
+        t = lf__weights_find(&w, "model.norm.weight");
+        assert_true(t && t->n_dims == 1 && t->shape[0] == 8);
+        t = lf__weights_find(&w, "lm_head.weight");
+        assert_int_equal(t != NULL, !shared);
+        if (t) assert_ptr_equal(t->data + t->bytes, w.llama2c->file->map.data + n); /* the last in the file */
+        lf__weights_close(&w);
+        assert_int_equal(lf__write_file(path, file, n - 4, NULL), 0);
+        assert_int_equal(lf__weights_open(&w, path, &err), -1);
+        assert_non_null(strstr(err.message, "a llama2.c file with this header has"));
+        lf_error_reset(&err);
+        for (size_t cut = 0; cut < n; cut += 1 + n / 256) {
+            assert_int_equal(lf__write_file(path, file, cut, NULL), 0);
+            assert_int_equal(lf__weights_open(&w, path, NULL), -1);
+        }
+    }
+    for (size_t field = 0; field < 7; field++)
+        for (int bit = 0; bit < 32; bit++) {
+            size_t n = compose_llama2c(file, true);
+            ((uint8_t *)file)[4 * field + (size_t)bit / 8] ^= (uint8_t)(1 << bit % 8);
+            assert_int_equal(lf__write_file(path, file, n, NULL), 0);
+            assert_int_equal(lf__weights_open(&w, path, NULL), -1); /* another size */
+        }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(folders), cmocka_unit_test(split_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(folders), cmocka_unit_test(split_files),
+                                       cmocka_unit_test(llama2c_files)};
     return cmocka_run_group_tests_name("gguf", tests, set_up, tear_down);
 }

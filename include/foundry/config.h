@@ -15,6 +15,8 @@ extern "C" {
 
 #define LF_TEXT_MAX        256
 #define LF_CONFIG_PATH_MAX 1024
+/* All stages of the sampler, in the order in which they run unless sampler.order says otherwise: llama.cpp's. */
+#define LF_SAMPLER_ORDER "penalties,dry,top_n_sigma,top_k,typical_p,top_p,min_p,xtc,temperature"
 
 /* Rotary positions stretched to longer contexts, under the names of Hugging Face's rope_scaling. */
 typedef struct lf_rope_scaling {
@@ -102,11 +104,16 @@ typedef struct lf_run_config {
     char resume[LF_CONFIG_PATH_MAX]; /* auto|never|PATH of a checkpoint                 */
 } lf_run_config;
 
-typedef struct lf_sample_config {
+typedef struct lf_sample_config { /* 0 and "" = off, but for temperature, top_p and repetition_penalty */
     int64_t max_tokens, top_k, seed;
     double temperature, top_p, min_p, repetition_penalty, frequency_penalty, presence_penalty;
-    char order[LF_TEXT_MAX];          /* stages of the sampler, comma-separated            */
-    char prompts[LF_CONFIG_PATH_MAX]; /* samples during training: prompts separated by '|' */
+    double top_n_sigma, typical_p, xtc_probability, xtc_threshold, dynatemp_range, dynatemp_exponent;
+    double dry_multiplier, dry_base, mirostat_tau, mirostat_eta;
+    int64_t penalty_last_n, dry_allowed_length, dry_last_n, mirostat;
+    char dry_sequence_breakers[LF_TEXT_MAX]; /* separated by '|'; \n and \t are known          */
+    char logit_bias[LF_CONFIG_PATH_MAX];     /* "15=-2.5,7=ban"                                */
+    char order[LF_TEXT_MAX];                 /* stages of the sampler, comma-separated         */
+    char prompts[LF_CONFIG_PATH_MAX];        /* samples during training: separated by '|'      */
 } lf_sample_config;
 
 typedef struct lf_machine_config {

@@ -34,14 +34,16 @@ int lf_generate(lf_model *model, const lf_tokenizer *tokenizer, const char *prom
 /* ---- the sampler alone: logits in, token out ----------------------------------------------------------------------------- */
 typedef struct lf_sampler lf_sampler;
 
-/* sampling->order: the stages "penalties,top_k,top_p,min_p,temperature" (llama.cpp's order, the default, also for "") in any order,
- * each at most once; a stage that is not listed does not run. Temperature 0 is greedy: the largest logit, ties to the lowest id.
- * Returns a sampler (free with lf_sampler_free) or NULL (LF_E_ARGUMENT: a value out of range). */
+/* sampling->order: the stages of LF_SAMPLER_ORDER (the default, also for "") in any order, each at most once; a stage that is not listed
+ * does not run. logit_bias comes before all. With mirostat 1 or 2 the stages are temperature and mirostat. Temperature 0 is greedy: the
+ * largest logit, ties to the lowest id. Returns a sampler (free with lf_sampler_free) or NULL (LF_E_ARGUMENT: a value out of range). */
 lf_sampler *lf_sampler_new(const lf_sample_config *sampling, int vocab_size, lf_error *err);
 void lf_sampler_free(lf_sampler **s);
+/* Sequence breakers are texts: without this, and a tokenizer of the same size, DRY has none. 0 or -1. */
+int lf_sampler_use_tokenizer(lf_sampler *s, const lf_tokenizer *tokenizer, lf_error *err);
 /* Tells the sampler what came before: prompt tokens and tokens it chose. */
 void lf_sampler_accept(lf_sampler *s, int32_t token, bool from_prompt);
-/* Draws the next token; draw number `index` of the seed, so any position is reproducible. */
+/* Draws the next token; draw number `index` of the seed, so any position is reproducible (mirostat also depends on what was accepted). */
 int32_t lf_sampler_draw(lf_sampler *s, const float *logits, uint64_t index);
 /* What is left after all stages: candidates (ids ascending) and their probabilities; returns how many (<= vocab_size). */
 int lf_sampler_distribution(lf_sampler *s, const float *logits, int32_t *ids, double *probabilities);

@@ -83,7 +83,7 @@ static int session_open(session *s, const char *prompt, size_t prompt_bytes, con
     s->context = (int)LF_MIN(c->max_position_embeddings, INT32_MAX / 2);
     if (encode_prompt(s, prompt, prompt_bytes, err)) return -1;
     /* Ids beyond the tokenizer have no text: they cannot be drawn. */
-    if (!(s->sampler = lf_sampler_new(sampling, n_ids, err))) return -1;
+    if (!(s->sampler = lf_sampler_new(sampling, n_ids, err)) || lf_sampler_use_tokenizer(s->sampler, s->tokenizer, err)) return -1;
     for (int i = 0; i < s->n_tokens; i++) lf_sampler_accept(s->sampler, s->tokens[i], true);
     int positions = (int)LF_MIN(s->context, s->n_tokens + LF_MIN(sampling->max_tokens, s->context));
     int heads = (int)(c->num_key_value_heads ? c->num_key_value_heads : c->num_attention_heads);

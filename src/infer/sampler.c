@@ -1,192 +1,75 @@
-/* sampler.c - logits in, one token out. A list of candidates passes through stages; what is left is drawn from. Not the model and not
- * the text. A sampler owns its candidates and its memory of the tokens so far; nothing is allocated per draw; not thread-safe.
- * Every decision is made in double with our own exp and ln, so a seed gives the same tokens on every machine. */
-#include "base/base.h"
-#include "foundry/generate.h"
+/* sampler.c - logits in, one token out. A list of candidates passes through stages (sampler_stages.c); what is left is drawn from. Not the
+ * model and not the text. A sampler owns its candidates and its memory of the tokens so far; nothing is allocated per draw; not
+ * thread-safe. Every decision is made in double with our own exp and ln, so a seed gives the same tokens on every machine. */
+#include "infer/sampler.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RNG_STREAM    0x73616d706c65u /* "sample": this sampler's own stream under a seed */
-#define LOGIT_MAX     1e300           /* keeps differences of logits finite               */
-#define DEFAULT_ORDER "penalties,top_k,top_p,min_p,temperature"
-
-typedef struct candidate {
-    double logit;
-    int32_t id;
-} candidate;
-
-enum { MAX_STAGES = 8 };
-typedef struct stage {
-    const char *name;
-    void (*run)(struct lf_sampler *s);
-} stage;
-
-/* Invariant: candidates[0..n) are in ascending order of id, 1 <= n. A stage changes logits or picks the worst candidate that may stay
- * (keep_down_to); so no stage has to sort, and a draw walks the ids upwards whatever the stages were. */
-struct lf_sampler {
-    lf_sample_config config;
-    int vocab_size, n;
-    candidate *candidates; /* [vocab_size]                                            */
-    candidate *heap;       /* [vocab_size] scratch of top_k and top_p                 */
-    double *weight;        /* [vocab_size] exp(logit - max) of candidates             */
-    uint32_t *generated;   /* [vocab_size] how often this token was drawn             */
-    bool *seen;            /* [vocab_size] in the prompt or drawn                     */
-    const stage *order[MAX_STAGES];
-    int n_stages;
-};
-
-/* The one order of candidates: the larger logit first, ties to the lower id. */
-static bool better(candidate a, candidate b) { return a.logit > b.logit || (a.logit == b.logit && a.id < b.id); }
-
-static void keep_down_to(lf_sampler *s, candidate worst)
-{
-    int n = 0;
-    for (int i = 0; i < s->n; i++)
-        if (!better(worst, s->candidates[i])) s->candidates[n++] = s->candidates[i];
-    s->n = n;
-}
-
-static candidate best_of(const lf_sampler *s)
-{
-    candidate best = s->candidates[0];
-    for (int i = 1; i < s->n; i++)
-        if (s->candidates[i].logit > best.logit) best = s->candidates[i];
-    return best;
-}
-
-/* weight[i] = exp(logit - max); returns their sum (>= 1). */
-static double weigh(lf_sampler *s)
-{
-    double max = best_of(s).logit, sum = 0;
-    for (int i = 0; i < s->n; i++) {
-        s->weight[i] = lf__exp(s->candidates[i].logit - max);
-        sum += s->weight[i];
-    }
-    return sum;
-}
-
-/* Heap with its root at [0]; `best_first` says whether the root is the best or the worst. */
-static void sift_down(candidate *heap, int n, int i, bool best_first)
-{
-    candidate x = heap[i];
-    for (int child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && better(heap[child + 1], heap[child]) == best_first) child++;
-        if (better(heap[child], x) != best_first) break;
-        heap[i] = heap[child];
-    }
-    heap[i] = x;
-}
-
-static void heapify(candidate *heap, int n, bool best_first)
-{
-    for (int i = n / 2 - 1; i >= 0; i--) sift_down(heap, n, i, best_first);
-}
-
-/* ---- the stages ---------------------------------------------------------------------------------------------------------- */
-
-/* Repetition (Keskar et al. 2019): every distinct token of prompt and answer once; frequency and presence: the answer's tokens only. */
-static void run_penalties(lf_sampler *s)
-{
-    const lf_sample_config *c = &s->config;
-    if (c->repetition_penalty == 1 && c->frequency_penalty == 0 && c->presence_penalty == 0) return;
-    for (int i = 0; i < s->n; i++) {
-        int32_t id = s->candidates[i].id;
-        double *logit = &s->candidates[i].logit;
-        if (s->seen[id]) *logit = *logit > 0 ? *logit / c->repetition_penalty : *logit * c->repetition_penalty;
-        if (s->generated[id]) *logit -= c->frequency_penalty * (double)s->generated[id] + c->presence_penalty;
-        *logit = LF_MAX(-LOGIT_MAX, LF_MIN(LOGIT_MAX, *logit));
-    }
-}
-
-/* A heap of the k best, its worst at the root: almost every candidate costs one comparison (131,072 logits, k 40: a whole draw takes
- * 0.3 ms, sorting them alone 17 ms). Ids ascend, so an equal logit never displaces the root. */
-static void run_top_k(lf_sampler *s)
-{
-    if (s->config.top_k <= 0 || s->config.top_k >= s->n) return;
-    int k = (int)s->config.top_k;
-    memcpy(s->heap, s->candidates, (size_t)k * sizeof *s->heap);
-    heapify(s->heap, k, false);
-    for (int i = k; i < s->n; i++)
-        if (s->candidates[i].logit > s->heap[0].logit) {
-            s->heap[0] = s->candidates[i];
-            sift_down(s->heap, k, 0, false);
-        }
-    keep_down_to(s, s->heap[0]);
-}
-
-/* Nucleus (Holtzman et al. 2020): the smallest set of the most probable whose sum reaches p; at least one. */
-static void run_top_p(lf_sampler *s)
-{
-    if (s->config.top_p >= 1) return;
-    double wanted = s->config.top_p * weigh(s), sum = 0;
-    memcpy(s->heap, s->candidates, (size_t)s->n * sizeof *s->heap);
-    heapify(s->heap, s->n, true);
-    double max = s->heap[0].logit;
-    candidate last = s->heap[0];
-    for (int n = s->n; n > 0;) {
-        last = s->heap[0];
-        sum += lf__exp(last.logit - max);
-        if (sum >= wanted) break;
-        s->heap[0] = s->heap[--n];
-        sift_down(s->heap, n, 0, true);
-    }
-    keep_down_to(s, last);
-}
-
-/* Probability >= min_p * the largest: a distance between logits, no sum needed. */
-static void run_min_p(lf_sampler *s)
-{
-    if (s->config.min_p <= 0) return;
-    double floor = best_of(s).logit + lf__ln(s->config.min_p);
-    keep_down_to(s, (candidate){floor, INT32_MAX});
-}
-
-static void run_temperature(lf_sampler *s)
-{
-    double t = s->config.temperature;
-    if (t == 0) {
-        keep_down_to(s, best_of(s));
-        return;
-    }
-    for (int i = 0; i < s->n; i++) s->candidates[i].logit = LF_MAX(-LOGIT_MAX, LF_MIN(LOGIT_MAX, s->candidates[i].logit / t));
-}
-
-static const stage stages[] = {
-    {"penalties", run_penalties}, {"top_k", run_top_k}, {"top_p", run_top_p}, {"min_p", run_min_p}, {"temperature", run_temperature},
-};
-_Static_assert(LF_COUNT(stages) <= MAX_STAGES, "one slot per stage");
+enum { DRY_LAST_N = 4096, BIASES_MAX = 4096 };
 
 /* ---- making one ---------------------------------------------------------------------------------------------------------- */
 
+/* The next piece of a list: from *p to the separator, blanks around it cut off; *p goes behind it. False at the end. */
+static bool next_piece(const char **p, char separator, char *out, size_t size)
+{
+    const char *from = *p, *to = from + strcspn(from, (char[]){separator, 0});
+    if (!*from) return false;
+    *p = to + (*to != 0);
+    while (from < to && *from == ' ') from++;
+    while (to > from && to[-1] == ' ') to--;
+    snprintf(out, size, "%.*s", (int)(to - from), from);
+    return true;
+}
+
+static int unknown_stage(const char *name, const char *text, lf_error *err)
+{
+    const char *names[LF_SAMPLER_STAGES + 1] = {0};
+    for (int i = 0; lf__sampler_stages[i].name; i++) names[i] = lf__sampler_stages[i].name;
+    const char *near = lf__nearest(name, names);
+    lf_error_set(err, LF_E_ARGUMENT, "sampler.order: unknown stage \"%s\" in \"%s\"; the stages are %s", name, text, LF_SAMPLER_ORDER);
+    return near ? lf_error_hint(err, "did you mean \"%s\"?", near) : lf_error_hint(err, "--sampler.order %s", LF_SAMPLER_ORDER);
+}
+
 static int parse_order(lf_sampler *s, lf_error *err)
 {
-    const char *text = s->config.order[0] ? s->config.order : DEFAULT_ORDER;
-    for (const char *p = text; *p;) {
-        size_t n = strcspn(p, ",");
-        char name[LF_TEXT_MAX];
-        const char *from = p, *to = p + n;
-        while (from < to && *from == ' ') from++;
-        while (to > from && to[-1] == ' ') to--;
-        snprintf(name, sizeof name, "%.*s", (int)(to - from), from);
-        const stage *found = NULL;
-        const char *names[LF_COUNT(stages) + 1] = {0};
-        for (size_t i = 0; i < LF_COUNT(stages); i++) {
-            names[i] = stages[i].name;
-            if (!strcmp(name, stages[i].name)) found = &stages[i];
-        }
-        if (!found) {
-            const char *near = lf__nearest(name, names);
-            lf_error_set(err, LF_E_ARGUMENT, "sampler.order: unknown stage \"%s\" in \"%s\"; the stages are %s", name, text, DEFAULT_ORDER);
-            return near ? lf_error_hint(err, "did you mean \"%s\"?", near) : lf_error_hint(err, "--sampler.order %s", DEFAULT_ORDER);
-        }
+    char name[LF_TEXT_MAX];
+    const char *text = s->config.mirostat ? "temperature" : s->config.order[0] ? s->config.order : LF_SAMPLER_ORDER;
+    for (const char *p = text; next_piece(&p, ',', name, sizeof name);) {
+        const lf_sampler_stage *found = lf__sampler_stages;
+        while (found->name && strcmp(name, found->name) != 0) found++;
+        if (!found->name) return unknown_stage(name, text, err);
         for (int i = 0; i < s->n_stages; i++)
             if (s->order[i] == found)
                 return lf_error_set(err, LF_E_ARGUMENT, "sampler.order: stage \"%s\" stands twice in \"%s\"; each may run at most once",
                                     name, text);
         s->order[s->n_stages++] = found;
-        p += n + (p[n] == ',');
+    }
+    if (s->config.mirostat) s->order[s->n_stages++] = &lf__sampler_mirostat;
+    return 0;
+}
+
+/* "15=-2.5,7=ban": token ids and what is added to their logits. */
+static int parse_bias(lf_sampler *s, lf_error *err)
+{
+    char piece[LF_TEXT_MAX];
+    size_t cap = 0;
+    for (const char *p = s->config.logit_bias; next_piece(&p, ',', piece, sizeof piece);) {
+        int64_t id;
+        double bias = -LF_LOGIT_MAX;
+        char *value = strchr(piece, '=');
+        if (!value) {
+            lf_error_set(err, LF_E_ARGUMENT, "sampler.logit_bias: expected ID=BIAS, got \"%s\"", piece);
+            return lf_error_hint(err, "--logit-bias 15=-2.5,7=ban");
+        }
+        *value++ = 0;
+        if (lf__parse_int(piece, "sampler.logit_bias: token", 0, s->vocab_size - 1, &id, err) ||
+            (strcmp(value, "ban") != 0 && lf__parse_double(value, "sampler.logit_bias", -1e9, 1e9, &bias, err)))
+            return -1;
+        if (s->n_bias == BIASES_MAX) return lf_error_set(err, LF_E_LIMIT, "sampler.logit_bias: more than %d tokens", BIASES_MAX);
+        if (lf__grow(&s->bias, &cap, s->n_bias + 1, sizeof *s->bias, err)) return -1;
+        s->bias[s->n_bias++] = (lf_logit_bias){(int32_t)id, bias};
     }
     return 0;
 }
@@ -203,14 +86,43 @@ static int check_ranges(const lf_sample_config *c, lf_error *err)
         {"top_k", (double)c->top_k, 0, 1e9, false},
         {"top_p", c->top_p, 0, 1, true},
         {"min_p", c->min_p, 0, 1, false},
+        {"typical_p", c->typical_p, 0, 1, false},
+        {"top_n_sigma", c->top_n_sigma, 0, 1000, false},
         {"repetition_penalty", c->repetition_penalty, 0, 100, true},
         {"frequency_penalty", c->frequency_penalty, -100, 100, false},
         {"presence_penalty", c->presence_penalty, -100, 100, false},
+        {"penalty_last_n", (double)c->penalty_last_n, 0, 1 << 20, false},
+        {"dry_multiplier", c->dry_multiplier, 0, 100, false},
+        {"dry_base", c->dry_multiplier == 0 ? 1 : c->dry_base, 1, 100, false},
+        {"dry_allowed_length", (double)c->dry_allowed_length, 0, 1 << 20, false},
+        {"dry_last_n", (double)c->dry_last_n, 0, 1 << 20, false},
+        {"xtc_probability", c->xtc_probability, 0, 1, false},
+        {"xtc_threshold", c->xtc_threshold, 0, 1, false},
+        {"dynatemp_range", c->dynatemp_range, 0, 100, false},
+        {"dynatemp_exponent", c->dynatemp_exponent, 0, 100, false},
+        {"mirostat", (double)c->mirostat, 0, 2, false},
+        {"mirostat_tau", c->mirostat_tau, 0, 100, false},
+        {"mirostat_eta", c->mirostat_eta, 0, 1, false},
     };
     for (size_t i = 0; i < LF_COUNT(rules); i++)
         if (!(rules[i].value >= rules[i].lo && rules[i].value <= rules[i].hi) || (rules[i].above && rules[i].value == rules[i].lo))
             return lf_error_set(err, LF_E_ARGUMENT, "sampler.%s: expected a number %s %g and at most %g, got %g", rules[i].key,
                                 rules[i].above ? "above" : "of at least", rules[i].lo, rules[i].hi, rules[i].value);
+    return 0;
+}
+
+static int allocate(lf_sampler *s, lf_error *err)
+{
+    size_t v = (size_t)s->vocab_size, window = (size_t)s->config.penalty_last_n;
+    bool dry = s->config.dry_multiplier > 0;
+    if (dry && s->config.dry_last_n == 0) s->config.dry_last_n = DRY_LAST_N;
+    if (dry) window = LF_MAX(window, (size_t)s->config.dry_last_n);
+    if (!(s->candidates = lf__calloc(v, sizeof *s->candidates, err)) || !(s->heap = lf__calloc(v, sizeof *s->heap, err)) ||
+        !(s->weight = lf__calloc(v, sizeof *s->weight, err)) || !(s->generated = lf__calloc(v, sizeof *s->generated, err)) ||
+        !(s->seen = lf__calloc(v, sizeof *s->seen, err)) || (window && !(s->history = lf__calloc(window, sizeof *s->history, err))) ||
+        (dry && (!(s->match = lf__calloc(window, sizeof *s->match, err)) || !(s->longest = lf__calloc(v, sizeof *s->longest, err)))))
+        return -1;
+    s->history_cap = (int)window;
     return 0;
 }
 
@@ -223,13 +135,10 @@ lf_sampler *lf_sampler_new(const lf_sample_config *sampling, int vocab_size, lf_
     if (check_ranges(sampling, err)) return NULL;
     lf_sampler *s = lf__calloc(1, sizeof *s, err);
     if (!s) return NULL;
-    size_t v = (size_t)vocab_size;
     s->config = *sampling;
     s->vocab_size = vocab_size;
-    if (parse_order(s, err) || !(s->candidates = lf__calloc(v, sizeof *s->candidates, err)) ||
-        !(s->heap = lf__calloc(v, sizeof *s->heap, err)) || !(s->weight = lf__calloc(v, sizeof *s->weight, err)) ||
-        !(s->generated = lf__calloc(v, sizeof *s->generated, err)) || !(s->seen = lf__calloc(v, sizeof *s->seen, err)))
-        lf_sampler_free(&s);
+    s->mu = 2 * sampling->mirostat_tau;
+    if (parse_order(s, err) || parse_bias(s, err) || allocate(s, err)) lf_sampler_free(&s);
     return s;
 }
 
@@ -241,17 +150,68 @@ void lf_sampler_free(lf_sampler **s)
     free((*s)->weight);
     free((*s)->generated);
     free((*s)->seen);
+    free((*s)->history);
+    free((*s)->match);
+    free((*s)->longest);
+    free((*s)->breaker);
+    free((*s)->bias);
     free(*s);
     *s = NULL;
 }
 
+/* \n and \t in place. */
+static void unescape(char *text)
+{
+    char *to = text;
+    for (const char *p = text; *p; p++) {
+        if (p[0] == '\\' && (p[1] == 'n' || p[1] == 't'))
+            *to++ = *++p == 'n' ? '\n' : '\t';
+        else
+            *to++ = *p;
+    }
+    *to = 0;
+}
+
+int lf_sampler_use_tokenizer(lf_sampler *s, const lf_tokenizer *tokenizer, lf_error *err)
+{
+    char breaker[LF_TEXT_MAX];
+    if (s->config.dry_multiplier == 0 || s->breaker) return 0;
+    if (!(s->breaker = lf__calloc((size_t)s->vocab_size, sizeof *s->breaker, err))) return -1;
+    for (const char *p = s->config.dry_sequence_breakers; next_piece(&p, '|', breaker, sizeof breaker);) {
+        unescape(breaker);
+        for (int32_t id = 0; *breaker && id < s->vocab_size; id++) {
+            size_t n;
+            bool special;
+            const char *text = lf_tokenizer_token(tokenizer, id, &n, &special);
+            if (text && memmem(text, n, breaker, strlen(breaker))) s->breaker[id] = true;
+        }
+    }
+    return 0;
+}
+
 /* ---- using one ----------------------------------------------------------------------------------------------------------- */
+
+/* The token that leaves the window of the penalties is as if it had never been. */
+static void forget(lf_sampler *s)
+{
+    int64_t window = s->config.penalty_last_n;
+    if (window == 0 || s->n_history < window) return;
+    int32_t old = s->history[(s->n_history - window) % s->history_cap];
+    s->seen[old < 0 ? ~old : old]--;
+    if (old < 0) s->generated[~old]--;
+}
 
 void lf_sampler_accept(lf_sampler *s, int32_t token, bool from_prompt)
 {
     if (token < 0 || token >= s->vocab_size) return;
-    s->seen[token] = true;
-    if (!from_prompt) s->generated[token]++;
+    if (s->history) {
+        forget(s);
+        s->history[s->n_history++ % s->history_cap] = from_prompt ? token : ~token;
+    }
+    s->seen[token]++;
+    if (from_prompt) return;
+    s->generated[token]++;
+    s->mu -= s->config.mirostat_eta * (s->surprise - s->config.mirostat_tau);
 }
 
 static double run_stages(lf_sampler *s, const float *logits)
@@ -259,24 +219,30 @@ static double run_stages(lf_sampler *s, const float *logits)
     s->n = s->vocab_size;
     for (int i = 0; i < s->n; i++) {
         double x = (double)logits[i];
-        s->candidates[i] = (candidate){isnan(x) ? -LOGIT_MAX : LF_MAX(-LOGIT_MAX, LF_MIN(LOGIT_MAX, x)), i};
+        s->candidates[i] = (lf_candidate){isnan(x) ? -LF_LOGIT_MAX : LF_MAX(-LF_LOGIT_MAX, LF_MIN(LF_LOGIT_MAX, x)), i};
+    }
+    for (size_t i = 0; i < s->n_bias; i++) { /* before any stage, whatever the order is */
+        double *logit = &s->candidates[s->bias[i].id].logit;
+        *logit = LF_MAX(-LF_LOGIT_MAX, LF_MIN(LF_LOGIT_MAX, *logit + s->bias[i].bias));
     }
     for (int i = 0; i < s->n_stages; i++) s->order[i]->run(s);
-    return weigh(s);
+    return lf__sampler_weigh(s);
 }
 
 int32_t lf_sampler_draw(lf_sampler *s, const float *logits, uint64_t index)
 {
+    s->index = index;
     double sum = run_stages(s, logits);
-    lf_rng rng = {(uint64_t)s->config.seed, RNG_STREAM, index};
+    lf_rng rng = {(uint64_t)s->config.seed, LF_STREAM_DRAW, index};
     double mark = lf__rng_unit(&rng) * sum, walked = 0;
-    int32_t last = s->candidates[0].id;
+    int last = 0;
     for (int i = 0; i < s->n; i++) {
         walked += s->weight[i];
-        if (s->weight[i] > 0) last = s->candidates[i].id;
+        if (s->weight[i] > 0) last = i;
         if (walked > mark) break;
     }
-    return last;
+    s->surprise = lf__ln(sum / LF_MAX(s->weight[last], 1e-300)) / lf__ln(2);
+    return s->candidates[last].id;
 }
 
 int lf_sampler_distribution(lf_sampler *s, const float *logits, int32_t *ids, double *probabilities)

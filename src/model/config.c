@@ -242,8 +242,11 @@ static int check_train(const lf_config *c, lf_error *err)
 
 static int check_sampler(const lf_config *c, lf_error *err)
 {
-    static const char *const stages[] = {"penalties", "top_k", "top_p", "min_p", "temperature", NULL};
-    bool seen[5] = {false};
+    char all[] = LF_SAMPLER_ORDER;
+    const char *stages[16] = {NULL};
+    bool seen[16] = {false};
+    size_t n_stages = 0;
+    for (char *rest = all, *name; (name = strsep(&rest, ",")) && n_stages < 15;) stages[n_stages++] = name;
     char said[512], stage[LF_TEXT_MAX];
     for (const char *p = c->sampler.order; *p;) {
         size_t n = strcspn(p, ","), i = 0;
@@ -251,8 +254,8 @@ static int check_sampler(const lf_config *c, lf_error *err)
         while (stages[i] && strcmp(stages[i], stage) != 0) i++;
         if (!stages[i] || seen[i]) {
             const char *near = stages[i] ? NULL : lf__nearest(stage, stages);
-            lf_error_set(err, LF_E_CONFIG, "%s: \"%s\" %s; the stages are penalties, top_k, top_p, min_p, temperature, each at most once",
-                         say(c, "sampler.order", said), stage, stages[i] ? "stands twice" : "is no stage");
+            lf_error_set(err, LF_E_CONFIG, "%s: \"%s\" %s; the stages are %s, each at most once", say(c, "sampler.order", said), stage,
+                         stages[i] ? "stands twice" : "is no stage", LF_SAMPLER_ORDER);
             return near ? lf_error_hint(err, "did you mean %s?", near) : -1;
         }
         seen[i] = true;

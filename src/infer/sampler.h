@@ -1,0 +1,60 @@
+/* sampler.h - what sampler.c (making one, drawing) and sampler_stages.c (the table of stages) share. Not for other folders. */
+#ifndef LF_INFER_SAMPLER_H
+#define LF_INFER_SAMPLER_H
+
+#include "base/base.h"
+#include "foundry/generate.h"
+
+#define LF_LOGIT_MAX 1e300 /* keeps differences of logits finite; minus that is a banned token */
+
+/* Streams of random numbers under a seed: "sample", "xtc". */
+#define LF_STREAM_DRAW 0x73616d706c65u
+#define LF_STREAM_XTC  0x787463u
+
+typedef struct lf_candidate {
+    double logit;
+    int32_t id;
+} lf_candidate;
+
+typedef struct lf_sampler_stage {
+    const char *name;
+    void (*run)(lf_sampler *s);
+} lf_sampler_stage;
+enum { LF_SAMPLER_STAGES = 10 };
+
+typedef struct lf_logit_bias {
+    int32_t id;
+    double bias;
+} lf_logit_bias;
+
+/* Invariant: candidates[0..n) are in ascending order of id, 1 <= n. A stage changes logits or picks the worst candidate that may stay
+ * (keep_down_to); so no stage has to sort, and a draw walks the ids upwards whatever the stages were. */
+struct lf_sampler {
+    lf_sample_config config;
+    int vocab_size, n;
+    lf_candidate *candidates; /* [vocab_size]                                                       */
+    lf_candidate *heap;       /* [vocab_size] scratch                                               */
+    double *weight;           /* [vocab_size] exp(logit - max) of candidates                        */
+    uint32_t *seen;           /* [vocab_size] how often in the window, prompt and answer            */
+    uint32_t *generated;      /* [vocab_size] how often in the window, answer only                  */
+    bool *breaker;            /* [vocab_size] DRY: repetitions do not reach across it; NULL = none  */
+    /* The last tokens, for windows; NULL where no stage looks back. Token t of a text lies at history[t % history_cap]. */
+    int32_t *history; /* [history_cap] ids; an answer's token as ~id                                */
+    int history_cap;
+    int64_t n_history;   /* tokens so far                                             */
+    int32_t *match;      /* [history_cap] DRY: scratch                                */
+    int32_t *longest;    /* [vocab_size] DRY: scratch, all 0 between draws            */
+    lf_logit_bias *bias; /* [n_bias]                                                  */
+    size_t n_bias;
+    double mu, surprise; /* mirostat: the target now; bits of the token drawn last    */
+    uint64_t index;      /* of the draw                                               */
+    const lf_sampler_stage *order[LF_SAMPLER_STAGES];
+    int n_stages;
+};
+
+extern const lf_sampler_stage lf__sampler_stages[]; /* in llama.cpp's order; ends with a row of NULLs */
+extern const lf_sampler_stage lf__sampler_mirostat; /* beside them: follows the temperature, and nothing else runs */
+/* weight[i] = exp(logit - max) of the candidates; returns their sum (>= 1). */
+double lf__sampler_weigh(lf_sampler *s);
+
+#endif

@@ -112,6 +112,7 @@ typedef struct lf_sample_config { /* 0 and "" = off, but for temperature, top_p 
     int64_t penalty_last_n, dry_allowed_length, dry_last_n, mirostat;
     char dry_sequence_breakers[LF_TEXT_MAX]; /* separated by '|'; \n and \t are known          */
     char logit_bias[LF_CONFIG_PATH_MAX];     /* "15=-2.5,7=ban"                                */
+    char grammar[LF_CONFIG_PATH_MAX];        /* a GBNF file that the text must follow          */
     char order[LF_TEXT_MAX];                 /* stages of the sampler, comma-separated         */
     char prompts[LF_CONFIG_PATH_MAX];        /* samples during training: separated by '|'      */
 } lf_sample_config;

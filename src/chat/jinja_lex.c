@@ -27,7 +27,7 @@ const char *lf__j_token_name(j_token_kind kind) { return token_names[kind]; }
 static int add(lexer *l, j_token_kind kind, size_t at, size_t end)
 {
     if (lf__grow(&l->tokens, &l->cap, l->n_tokens + 1, sizeof *l->tokens, l->err)) return -1;
-    l->tokens[l->n_tokens++] = (j_token){kind, (uint32_t)at, (uint32_t)(end - at)};
+    l->tokens[l->n_tokens++] = (j_token){(uint8_t)kind, (uint32_t)at, (uint32_t)(end - at)};
     return 0;
 }
 

@@ -72,7 +72,7 @@ static j_node *make(parser *p, j_node_kind kind, uint32_t at)
 {
     j_node *node = lf__arena_push(&p->t->arena, sizeof *node);
     if (!node) return fail_at(p, at, LF_E_LIMIT, "the template has more parts than fit into %zu bytes", p->t->arena.size);
-    *node = (j_node){.kind = kind, .at = at};
+    *node = (j_node){.kind = (uint8_t)kind, .at = at};
     return node;
 }
 

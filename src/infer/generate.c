@@ -17,6 +17,7 @@ typedef struct session {
     int32_t *tokens;
     int n_tokens, context;
     lf_sampler *sampler;
+    lf_grammar *grammar; /* NULL = none */
     lf_kv_room room;
     lf_model_ctx work;
     lf_text_stream text;
@@ -84,6 +85,12 @@ static int session_open(session *s, const char *prompt, size_t prompt_bytes, con
     if (encode_prompt(s, prompt, prompt_bytes, err)) return -1;
     /* Ids beyond the tokenizer have no text: they cannot be drawn. */
     if (!(s->sampler = lf_sampler_new(sampling, n_ids, err)) || lf_sampler_use_tokenizer(s->sampler, s->tokenizer, err)) return -1;
+    if (sampling->grammar[0]) {
+        const int32_t ends[2] = {lf_tokenizer_end(s->tokenizer), (int32_t)c->eos_token_id};
+        if (!(s->grammar = lf_grammar_load(sampling->grammar, err)) ||
+            lf_sampler_set_grammar(s->sampler, s->grammar, s->tokenizer, ends, 2, err))
+            return -1;
+    }
     for (int i = 0; i < s->n_tokens; i++) lf_sampler_accept(s->sampler, s->tokens[i], true);
     int positions = (int)LF_MIN(s->context, s->n_tokens + LF_MIN(sampling->max_tokens, s->context));
     int heads = (int)(c->num_key_value_heads ? c->num_key_value_heads : c->num_attention_heads);
@@ -104,6 +111,7 @@ static void session_close(session *s)
     lf__model_ctx_release(&s->work);
     lf__kv_room_release(&s->room);
     lf_sampler_free(&s->sampler);
+    lf_grammar_free(&s->grammar);
     free(s->tokens);
 }
 
@@ -132,6 +140,7 @@ static int talk(session *s, const lf_sample_config *sampling, lf_generate_stats 
     stats->prefill_seconds = fed - began;
     for (int64_t i = 0; i < sampling->max_tokens; i++) {
         int32_t id = lf_sampler_draw(s->sampler, logits, (uint64_t)i);
+        if (id < 0) return lf_error_set(err, LF_E_MISMATCH, "%s: after %d tokens none fits the grammar", sampling->grammar, stats->tokens);
         if ((stats->ended = id == end || id == eos)) break;
         lf_sampler_accept(s->sampler, id, false);
         stats->tokens++;

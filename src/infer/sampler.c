@@ -155,6 +155,9 @@ void lf_sampler_free(lf_sampler **s)
     free((*s)->longest);
     free((*s)->breaker);
     free((*s)->bias);
+    free((*s)->allowed);
+    lf__grammar_run_free(&(*s)->grammar);
+    lf__grammar_vocab_free(&(*s)->vocab);
     free(*s);
     *s = NULL;
 }
@@ -189,6 +192,46 @@ int lf_sampler_use_tokenizer(lf_sampler *s, const lf_tokenizer *tokenizer, lf_er
     return 0;
 }
 
+int lf_sampler_set_grammar(lf_sampler *s, const lf_grammar *grammar, const lf_tokenizer *tokenizer, const int32_t *ends, int n_ends,
+                           lf_error *err)
+{
+    if (n_ends < 0 || n_ends > (int)LF_COUNT(s->ends))
+        return lf_error_set(err, LF_E_ARGUMENT, "a grammar takes up to %zu end tokens, got %d", LF_COUNT(s->ends), n_ends);
+    lf__grammar_run_free(&s->grammar);
+    if (!s->allowed && !(s->allowed = lf__calloc((size_t)s->vocab_size, sizeof *s->allowed, err))) return -1;
+    if (!s->vocab && !(s->vocab = lf__grammar_vocab_new(tokenizer, s->vocab_size, err))) return -1;
+    s->tokenizer = tokenizer, s->n_ends = n_ends;
+    if (n_ends) memcpy(s->ends, ends, (size_t)n_ends * sizeof *ends);
+    return (s->grammar = lf__grammar_run_new(grammar, err)) ? 0 : -1;
+}
+
+/* ---- the grammar ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_end(const lf_sampler *s, int32_t id)
+{
+    bool is = false;
+    for (int i = 0; i < s->n_ends && !is; i++) is = s->ends[i] == id;
+    return is;
+}
+
+static bool fits(lf_sampler *s, int32_t id)
+{
+    size_t n;
+    bool special = true;
+    if (is_end(s, id)) return lf__grammar_run_complete(s->grammar);
+    const char *bytes = lf_tokenizer_token(s->tokenizer, id, &n, &special);
+    return bytes && !special && n > 0 && lf__grammar_run_fits(s->grammar, bytes, n);
+}
+
+/* Fills s->allowed; false when it allows nothing. */
+static bool find_allowed(lf_sampler *s)
+{
+    lf__grammar_run_mask(s->grammar, s->vocab, s->allowed);
+    for (int i = 0; i < s->n_ends; i++)
+        if (s->ends[i] >= 0 && s->ends[i] < s->vocab_size) s->allowed[s->ends[i]] = lf__grammar_run_complete(s->grammar);
+    return memchr(s->allowed, true, (size_t)s->vocab_size) != NULL;
+}
+
 /* ---- using one ----------------------------------------------------------------------------------------------------------- */
 
 /* The token that leaves the window of the penalties is as if it had never been. */
@@ -210,11 +253,15 @@ void lf_sampler_accept(lf_sampler *s, int32_t token, bool from_prompt)
     }
     s->seen[token]++;
     if (from_prompt) return;
+    size_t n;
+    const char *bytes = s->grammar && !is_end(s, token) ? lf_tokenizer_token(s->tokenizer, token, &n, NULL) : NULL;
+    if (bytes) lf__grammar_run_feed(s->grammar, bytes, n);
     s->generated[token]++;
     s->mu -= s->config.mirostat_eta * (s->surprise - s->config.mirostat_tau);
 }
 
-static double run_stages(lf_sampler *s, const float *logits)
+/* allowed: [vocab_size], or NULL: all tokens. */
+static double run_stages(lf_sampler *s, const float *logits, const bool *allowed)
 {
     s->n = s->vocab_size;
     for (int i = 0; i < s->n; i++) {
@@ -225,14 +272,19 @@ static double run_stages(lf_sampler *s, const float *logits)
         double *logit = &s->candidates[s->bias[i].id].logit;
         *logit = LF_MAX(-LF_LOGIT_MAX, LF_MIN(LF_LOGIT_MAX, *logit + s->bias[i].bias));
     }
+    if (allowed) {
+        s->n = 0;
+        for (int i = 0; i < s->vocab_size; i++)
+            if (allowed[i]) s->candidates[s->n++] = s->candidates[i];
+    }
     for (int i = 0; i < s->n_stages; i++) s->order[i]->run(s);
     return lf__sampler_weigh(s);
 }
 
-int32_t lf_sampler_draw(lf_sampler *s, const float *logits, uint64_t index)
+static int32_t draw(lf_sampler *s, const float *logits, uint64_t index, const bool *allowed)
 {
     s->index = index;
-    double sum = run_stages(s, logits);
+    double sum = run_stages(s, logits, allowed);
     lf_rng rng = {(uint64_t)s->config.seed, LF_STREAM_DRAW, index};
     double mark = lf__rng_unit(&rng) * sum, walked = 0;
     int last = 0;
@@ -245,9 +297,17 @@ int32_t lf_sampler_draw(lf_sampler *s, const float *logits, uint64_t index)
     return s->candidates[last].id;
 }
 
+int32_t lf_sampler_draw(lf_sampler *s, const float *logits, uint64_t index)
+{
+    int32_t id = draw(s, logits, index, NULL);
+    if (!s->grammar || fits(s, id)) return id;
+    return find_allowed(s) ? draw(s, logits, index, s->allowed) : -1;
+}
+
 int lf_sampler_distribution(lf_sampler *s, const float *logits, int32_t *ids, double *probabilities)
 {
-    double sum = run_stages(s, logits);
+    if (s->grammar && !find_allowed(s)) return 0;
+    double sum = run_stages(s, logits, s->grammar ? s->allowed : NULL);
     for (int i = 0; i < s->n; i++) ids[i] = s->candidates[i].id, probabilities[i] = s->weight[i] / sum;
     return s->n;
 }

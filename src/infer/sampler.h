@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "foundry/generate.h"
+#include "infer/grammar.h"
 
 #define LF_LOGIT_MAX 1e300 /* keeps differences of logits finite; minus that is a banned token */
 
@@ -46,8 +47,14 @@ struct lf_sampler {
     int32_t *longest;    /* [vocab_size] DRY: scratch, all 0 between draws            */
     lf_logit_bias *bias; /* [n_bias]                                                  */
     size_t n_bias;
-    double mu, surprise; /* mirostat: the target now; bits of the token drawn last    */
-    uint64_t index;      /* of the draw                                               */
+    double mu, surprise;     /* mirostat: the target now; bits of the token drawn last    */
+    lf_grammar_run *grammar; /* NULL = none */
+    lf_grammar_vocab *vocab;
+    const lf_tokenizer *tokenizer; /* of the grammar                              */
+    bool *allowed;                 /* [vocab_size] what the grammar lets follow   */
+    int32_t ends[8];
+    int n_ends;
+    uint64_t index; /* of the draw                                               */
     const lf_sampler_stage *order[LF_SAMPLER_STAGES];
     int n_stages;
 };

@@ -273,6 +273,8 @@ const lf_option lf__config_options[] = {
         "how fast it gets there", "逼近目标的速度"),
     TEXT("sampler.logit_bias", sampler.logit_bias, "", 'r',
         "added to the scores of tokens: 15=-2.5,7=ban", "加到指定词元得分上的值：15=-2.5,7=ban"),
+    PATH("sampler.grammar", sampler.grammar, "", 'r',
+        "a file with a grammar (GBNF) that the text must follow", "文本必须遵守的文法文件（GBNF）"),
     INT("sampler.seed", sampler.seed, "1", 0, 9.3e18, 'r',
         "the same seed tells the same story", "相同的种子得到相同的文字"),
     INT("sampler.max_tokens", sampler.max_tokens, "200", 1, 1000000000, 'r',

@@ -56,6 +56,7 @@ cp -r good/checkpoints/step-000012 hf && rm -r hf/trainer # a model folder witho
 run tokenizer train s.txt --vocab-size 300 -o tok300 >/dev/null 2>&1
 printf 'abc abc\n' >abc.txt
 printf 'abc abd\n' >abd.txt
+printf 'root ::= "a" x\n' >bad.gbnf
 run tokenizer train abc.txt --mode char -o tokchar >/dev/null 2>&1 || exit 1
 run data prepare s.txt --tokenizer tok300 -o shards300 >/dev/null 2>&1
 run train tiny.yaml --data.train shards300 --run.dir good300 --train.steps 2 --train.warmup_steps 0 >/dev/null 2>&1
@@ -161,6 +162,11 @@ bad "data synth --bytes 10^30: the same form" 2 'foundry data synth: --bytes: ex
 bad "generate --temperature -1" 2 'temperature|"-1"' generate good --temperature -1
 bad "generate --top-p 2" 2 '--top-p: expected a number from 0 to 1, got "2"' generate good --top-p 2
 bad "generate --sampler-order wrong" 2 'sampler.order|top_q|did you mean' generate good --sampler-order temperature,top_q
+bad "generate --mirostat 3" 2 '--mirostat: expected a whole number from 0 to 2, got "3"' generate good --mirostat 3
+bad "generate --logit-bias without a bias" 2 'sampler.logit_bias: expected ID=BIAS, got "7"|--logit-bias 15=' generate good --logit-bias 7
+bad "generate --logit-bias of no token" 2 'sampler.logit_bias: token: expected' generate good --logit-bias 999999=1
+bad "a grammar without a rule" 1 'bad.gbnf:1:14: rule x is not defined' generate good --grammar bad.gbnf
+bad "a grammar that is not there" 1 '"nope.gbnf"' generate good --grammar nope.gbnf
 bad "generate --seed -3" 2 'seed' generate good --seed -3
 bad "a model larger than memory" 1 'memory' train --model.hidden_size 65536 --model.num_attention_heads 1024 --model.intermediate_size 1048576 --model.num_hidden_layers 1024
 bad "corpus too small for one batch" 1 'shards|1000000000|hint: use more text' train --train.batch_tokens 1000000000 --train.seq_len 50

@@ -100,6 +100,7 @@ typedef struct lf_plan {
     bool fits;                               /* bytes <= memory_available                                      */
     char advice[96];                         /* options with which it would fit, "" when none are needed or none help */
     uint64_t advice_bytes;
+    uint64_t least_bytes; /* the smallest train.memory_limit that can be met without another model or shorter windows */
     /* Measured on real steps of this model; 0 when not asked for or when it does not fit. */
     double step_seconds, evaluation_seconds, sample_seconds; /* one step; all evaluations; all samples, at their longest */
     double update_seconds;                                   /* of a step: gradient norm, optimizer, packing             */

@@ -28,6 +28,7 @@ static void print_memory(const lf_plan *p)
     static const char *const names[][3] = {{"model", "weights and their packed copies", "权重及其打包副本"},
                                            {"gradient", "gradients", "梯度"},
                                            {"optimizer", "optimizer state", "优化器状态"},
+                                           {"staging", "a checkpoint while it is written", "正在写出的检查点"},
                                            {"step", "activations of a micro-batch", "一个小批量的激活值"},
                                            {"scratch", "scratch of one block", "单层的临时空间"},
                                            {"meta", "records of the tape", "计算记录"},
@@ -49,9 +50,10 @@ static void print_memory(const lf_plan *p)
         printf("%*s", 9, "");
         printf(cli_say("it would with %s: %s\n", "改用 %s 即可：%s\n"), p->advice, cli_human_bytes(a, (double)p->advice_bytes));
     } else {
-        printf("%*s%s\n", 9, "",
-               cli_say("no micro-batch is small enough: fewer layers, a smaller hidden_size or a smaller vocabulary",
-                       "再小的小批量也放不下：请减少层数、hidden_size 或词表"));
+        printf("%*s", 9, "");
+        printf(cli_say("no micro-batch is small enough, the least is %s: fewer layers, a smaller hidden_size or a smaller vocabulary\n",
+                       "再小的小批量也放不下（至少 %s）：请减少层数、hidden_size 或词表\n"),
+               cli_human_bytes(a, (double)p->least_bytes));
     }
 }
 
@@ -99,7 +101,7 @@ static void print_json(const lf_plan *p)
            p->memory_total, p->memory_available);
     printf("  \"fits\": %s,\n  \"advice\": ", p->fits ? "true" : "false");
     cli_json_string(stdout, p->advice);
-    printf(",\n  \"advice_bytes\": %" PRIu64, p->advice_bytes);
+    printf(",\n  \"advice_bytes\": %" PRIu64 ",\n  \"least_bytes\": %" PRIu64, p->advice_bytes, p->least_bytes);
     if (p->step_seconds > 0) {
         printf(",\n  \"step_seconds\": %.6g,\n  \"evaluation_seconds\": %.6g,\n  \"sample_seconds\": %.6g", p->step_seconds,
                p->evaluation_seconds, p->sample_seconds);

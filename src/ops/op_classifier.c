@@ -5,8 +5,8 @@
  *
  * A soft cap makes z = cap tanh(z / cap), dz then carries 1 - tanh^2; ctx->z_loss and ctx->label_smoothing change nll and dz row by row
  * (backend.h, lf_loss). With a tape the gradients are made in the forward, while a chunk's dz is warm (as Liger does): 6 n c v FLOPs in
- * all. Every element of dW is one chain over all scored rows, whatever the chunk. Rows without a target are gathered out first: they cost
- * nothing. Saves nothing; x's gradient lies in the step arena. */
+ * all. Every element of dW is one chain over all scored rows, whatever the chunk (of an even number of rows: bfloat16 sums pairs). Rows
+ * without a target are gathered out first: they cost nothing. Saves nothing; x's gradient lies in the step arena. */
 #include <string.h>
 
 #include "ops/ops.h"
@@ -88,7 +88,8 @@ double op_classifier(lf_ctx *ctx, lf_classifier a)
 
     /* Room for gathered rows is taken even when every row is scored: the forecast must not depend on the data. */
     bool rounds = ctx->tape && a.weight->backward.type == LF_BF16;
-    int step = chunk_rows(a.weight->t.rows, c, rounds ? sizeof(lf_bf16) : sizeof(float));
+    int pays = chunk_rows(a.weight->t.rows, c, rounds ? sizeof(lf_bf16) : sizeof(float));
+    int step = ctx->classifier_rows ? ctx->classifier_rows : pays;
     size_t room = (size_t)LF_MIN(step, n) * (size_t)c * sizeof(float);
     float *gathered = lf__ctx_push(ctx, ctx->scratch, room), *d_gathered = ctx->tape ? lf__ctx_push(ctx, ctx->scratch, room) : NULL;
     if (lf__failed(ctx)) return 0;

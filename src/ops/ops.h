@@ -65,6 +65,7 @@ typedef struct lf_ctx {
     float *stream[2];              /* two buffers by turns: the residual stream itself, or with a tape its gradient */
     int streams;                   /* stream tensors made since lf__ctx_begin                                       */
     float z_loss, label_smoothing; /* what a training adds to its loss; 0 elsewhere                     */
+    int classifier_rows;           /* logits at a time; 0: as many as pay. Changes no bit                           */
     uint64_t seed, update;         /* of the run, and which step: the keys of its dropout               */
     lf_error error;                /* sticky                                                                        */
 } lf_ctx;

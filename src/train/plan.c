@@ -198,6 +198,7 @@ int lf_plan_run(lf_plan *plan, lf_device *device, const lf_config *config, doubl
         plan->memory_total = lf__memory_total(), plan->memory_available = lf__memory_available();
         if (c->train.memory_limit) plan->memory_available = LF_MIN(plan->memory_available, (uint64_t)c->train.memory_limit);
         plan->fits = plan->bytes <= plan->memory_available;
+        plan->least_bytes = lf__trainer_least_bytes(device, c, o.evaluates);
         if (!plan->fits) advise(plan, device, c, &o);
     }
     if (!status && plan->fits && probe_seconds > 0) {

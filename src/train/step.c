@@ -87,9 +87,9 @@ static lf_batch micro_batch(lf_step_batch *b, int w, float loss_scale)
 int lf__dtype_check(const lf_config *c, const lf_device *device, lf_error *err)
 {
     if (strcmp(c->train.dtype, "bf16") != 0 || device->bf16) return 0;
-    bool forced = strstr(lf_cpu_features(), "avx512_bf16") != NULL;
-    lf_error_set(err, LF_E_UNSUPPORTED, "train.dtype bf16: %s lacks avx512_bf16, the dot product of bfloat16 pairs (vdpbf16ps)",
-                 forced ? "the instruction set in use" : lf_cpu_name());
+    bool forced = strstr(lf_cpu_features(), "bf16") != NULL, arm = strstr(lf_cpu_features(), "neon") != NULL;
+    lf_error_set(err, LF_E_UNSUPPORTED, "train.dtype bf16: %s lacks %s, the dot product of bfloat16 pairs (%s)",
+                 forced ? "the instruction set in use" : lf_cpu_name(), arm ? "bf16" : "avx512_bf16", arm ? "bfdot" : "vdpbf16ps");
     if (forced) return lf_error_hint(err, "--isa auto has it; or --train.dtype f32");
     return lf_error_hint(err, "--train.dtype f32, or auto: bf16 where the CPU has the instruction, f32 elsewhere");
 }
@@ -160,21 +160,6 @@ static uint64_t limit_of(const lf_config *c)
     return c->train.memory_limit ? LF_MIN((uint64_t)c->train.memory_limit, lf__memory_total()) : lf__memory_total();
 }
 
-/* Each arena may fit where their sum does not: reserving would succeed, and the kernel end the process later. */
-static int check_sum(const lf_trainer *t, lf_error *err)
-{
-    const lf_train_config *c = &t->config->train;
-    uint64_t sum = sum_of(t), limit = limit_of(t->config);
-    char need[32], have[32];
-    if (sum <= limit) return 0;
-    lf__human_bytes(need, (double)sum), lf__human_bytes(have, (double)limit);
-    lf_error_set(err, LF_E_MEMORY, "this run needs %s of memory (%" PRIu64 " bytes)%s; %s %s", need, sum,
-                 t->model->recompute ? ", blocks recomputed" : "",
-                 c->memory_limit && limit == (uint64_t)c->memory_limit ? "train.memory_limit is" : "this machine has", have);
-    if (!t->model->recompute) return lf_error_hint(err, "--train.recompute block; foundry plan says what would fit");
-    return lf_error_hint(err, "foundry plan says what would fit; the first thing to try: --train.micro_batch_tokens %" PRId64, c->seq_len);
-}
-
 static void release_memory(lf_trainer *t)
 {
     lf__evaluator_release(&t->evaluator);
@@ -183,6 +168,42 @@ static void release_memory(lf_trainer *t)
     lf__staging_release(&t->staging);
     lf__optimizer_release(&t->optimizer);
     lf_model_free(&t->model);
+}
+
+uint64_t lf__trainer_least_bytes(lf_device *device, const lf_config *config, bool evaluates)
+{
+    lf_config *c = lf__calloc(1, sizeof *c, NULL);
+    uint64_t bytes = UINT64_MAX;
+    if (!c) return bytes;
+    *c = *config;
+    c->train.micro_batch_tokens = c->train.seq_len;
+    for (int recompute = 0; recompute < 2; recompute++) { /* in a model of one block it saves nothing */
+        lf_trainer t = {.device = device, .config = c};
+        if (set_up(&t, evaluates, recompute, false, true, NULL) == 0) bytes = LF_MIN(bytes, sum_of(&t));
+        lf__trainer_release(&t);
+    }
+    free(c);
+    return bytes;
+}
+
+/* Each arena may fit where their sum does not: reserving would succeed, and the kernel end the process later. */
+static int check_sum(const lf_trainer *t, bool evaluates, lf_error *err)
+{
+    const lf_train_config *c = &t->config->train;
+    uint64_t sum = sum_of(t), limit = limit_of(t->config);
+    char need[32], have[32], least[32];
+    if (sum <= limit) return 0;
+    uint64_t possible = lf__trainer_least_bytes(t->device, t->config, evaluates);
+    lf__human_bytes(need, (double)sum), lf__human_bytes(have, (double)limit), lf__human_bytes(least, (double)possible);
+    lf_error_set(err, LF_E_MEMORY,
+                 "this run needs %s of memory (%" PRIu64 " bytes)%s; %s %s; the smallest in which this model can be trained is %s (%" PRIu64
+                 " bytes)",
+                 need, sum, t->model->recompute ? ", blocks recomputed" : "",
+                 c->memory_limit && limit == (uint64_t)c->memory_limit ? "train.memory_limit is" : "this machine has", have, least,
+                 possible);
+    if (possible > limit) return lf_error_hint(err, "a smaller model or a shorter --train.seq_len; foundry plan says what would fit");
+    return lf_error_hint(err, "--train.recompute block --train.micro_batch_tokens %" PRId64 "; foundry plan says what else would fit",
+                         c->seq_len);
 }
 
 int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const lf_shards *shards, bool evaluates, bool dry, lf_error *err)
@@ -220,7 +241,7 @@ int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const 
         if (set_up(t, evaluates, recompute, staged, true, err)) return -1;
     }
     if (dry) return 0;
-    if (check_sum(t, err)) return -1;
+    if (check_sum(t, evaluates, err)) return -1;
     release_memory(t);
     return set_up(t, evaluates, recompute, staged, false, err);
 }

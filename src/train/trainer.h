@@ -168,6 +168,9 @@ static inline lf_dtype lf__products_of(const lf_config *c) { return strcmp(c->tr
  * only count (a plan). Refused when the arenas together are more than the machine has. Release it after a failure, too. */
 int lf__trainer_init(lf_trainer *t, lf_device *device, lf_config *config, const lf_shards *shards, bool evaluates, bool dry, lf_error *err);
 void lf__trainer_release(lf_trainer *t);
+/* The least memory in which the model of a resolved config can be trained on windows of its length: one window at a time, blocks made
+ * again where that is less, checkpoints written between two steps. UINT64_MAX when that cannot be said. */
+uint64_t lf__trainer_least_bytes(lf_device *device, const lf_config *config, bool evaluates);
 /* Every arena of a trainer, real or dry; returns how many. */
 int lf__trainer_arenas(const lf_trainer *t, lf_train_arena out[LF_TRAIN_ARENAS]);
 /* Loads the windows of step t = 1..; returns how many targets are scored, or -1. */

@@ -195,6 +195,24 @@ static void recompute(void **state)
     assert_int_equal(lf_train_run(device, c, NULL, &e), -1);
     assert_int_equal(e.code, LF_E_MEMORY);
     assert_non_null(strstr(e.message, "blocks recomputed; train.memory_limit is"));
+    /* The smallest limit that can be met is named, and is the smallest: the run does one step in it, and none in a byte less. */
+    unsigned long long least = 0;
+    const char *said = strstr(e.message, "can be trained is");
+    assert_non_null(said);
+    assert_int_equal(sscanf(strchr(said, '('), "(%llu bytes)", &least), 1);
+    assert_ok(lf_plan_run(&plan, device, c, 0, NULL, err));
+    assert_true(plan.least_bytes == least && least < bytes[1]);
+    set(c, "train.recompute", "block");
+    snprintf(limit, sizeof limit, "%lld", (long long)plan.seq_len);
+    set(c, "train.micro_batch_tokens", limit);
+    set(c, "train.steps", "1");
+    for (int less = 1; less >= 0; less--) {
+        snprintf(limit, sizeof limit, "%llu", least - (unsigned)less);
+        set(c, "train.memory_limit", limit);
+        e = (lf_error){0};
+        assert_int_equal(lf_train_run(device, c, NULL, &e), less ? -1 : 0);
+        if (less) assert_int_equal(e.code, LF_E_MEMORY);
+    }
     free(c);
 }
 

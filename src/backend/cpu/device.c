@@ -7,7 +7,7 @@
 
 const char *const *lf_isa_list(void)
 {
-    static const char *const list[] = {"avx512_bf16", "avx512", "avx2", "neon", "scalar", NULL};
+    static const char *const list[] = {"avx512_bf16", "avx512", "avx2", "neon_bf16", "neon", "scalar", NULL};
     return list;
 }
 
@@ -28,7 +28,8 @@ static int choose_isa(const char *name, lf_isa *isa, lf_error *err)
     *isa = lf__isa_best();
     if (!name || strcmp(name, "auto") == 0) return 0;
     if (!lf__isa_parse(name, isa)) {
-        lf_error_set(err, LF_E_ARGUMENT, "instruction set: expected auto, scalar, neon, avx2, avx512 or avx512_bf16, got \"%s\"", name);
+        lf_error_set(err, LF_E_ARGUMENT, "instruction set: expected auto, scalar, neon, neon_bf16, avx2, avx512 or avx512_bf16, got \"%s\"",
+                     name);
         return lf_error_hint(err, "leave it at auto: this CPU runs %s", lf__isa_name(lf__isa_best()));
     }
     const char *missing = lf__isa_missing(*isa);
@@ -60,7 +61,8 @@ static void fill_kernels(lf_kernels *k, lf_isa isa)
     if (isa >= LF_ISA_AVX512) lf__kernels_avx512(k);
     if (isa >= LF_ISA_AVX512_BF16) lf__kernels_avx512_bf16(k);
 #elif defined(__aarch64__)
-    if (isa == LF_ISA_NEON) lf__kernels_neon(k);
+    if (isa >= LF_ISA_NEON) lf__kernels_neon(k);
+    if (isa >= LF_ISA_NEON_BF16) lf__kernels_neon_bf16(k);
 #else
     LF_UNUSED(isa);
 #endif

@@ -1,6 +1,6 @@
-/* kernels.h - what one rung of the ladder (scalar, neon, avx2, avx512, avx512_bf16) brings: function pointers and, in the same struct,
- * the block sizes they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never allocate, never start
- * threads and never look at the device: the loops around them (cpu_*.c) are the same for every rung.
+/* kernels.h - what one rung of the ladder (scalar, neon, neon_bf16, avx2, avx512, avx512_bf16) brings: function pointers and, in the same
+ * struct, the block sizes they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never allocate, never
+ * start threads and never look at the device: the loops around them (cpu_*.c) are the same for every rung.
  *
  * Same bits: all vector rungs compute with 16 float lanes and reduce them by one fixed tree, so neon, avx2 and avx512 agree bit for bit. */
 #ifndef LF_CPU_KERNELS_H
@@ -88,7 +88,8 @@ typedef struct lf_kernels {
     /* Rows of scores s and dP -> P = exp(s - lse) and dS = P * (dP - delta), both 0 from visible[r] on. */
     void (*softmax_grad_block)(float *s, float *dp, ptrdiff_t ld, const int *visible, int rows, const float *lse, const float *delta);
 
-    /* ---- bfloat16 operands, float sums: plain C on every rung but avx512_bf16. Rounding is to nearest even, denormals become zero. */
+    /* ---- bfloat16 operands, float sums: plain C on every rung but avx512_bf16 and neon_bf16. Rounding is to nearest even, denormals
+     * become zero. */
     bool bf16; /* the rung has dot products of pairs: bfloat16 pays */
     void (*tile16)(const lf_tile16 *t);
     /* y: pairs of neighbours of x[n]; an odd last one is paired with zero. */
@@ -137,6 +138,7 @@ static inline uint32_t lf__drop_word(uint64_t key, uint32_t column)
 void lf__kernels_scalar(lf_kernels *k);
 void lf__kernels_scalar_bf16(lf_kernels *k);
 void lf__kernels_neon(lf_kernels *k);
+void lf__kernels_neon_bf16(lf_kernels *k);
 void lf__kernels_avx2(lf_kernels *k);
 void lf__kernels_avx512(lf_kernels *k);
 void lf__kernels_avx512_bf16(lf_kernels *k);
@@ -247,7 +249,7 @@ static inline void lf__cpu_run(lf_device *dev, lf_pool_fn fn, void *arg, double 
 }
 
 /* cpu_features.c: the rung this CPU and its operating system can run. */
-typedef enum lf_isa { LF_ISA_SCALAR, LF_ISA_NEON, LF_ISA_AVX2, LF_ISA_AVX512, LF_ISA_AVX512_BF16, LF_ISA_COUNT } lf_isa;
+typedef enum lf_isa { LF_ISA_SCALAR, LF_ISA_NEON, LF_ISA_NEON_BF16, LF_ISA_AVX2, LF_ISA_AVX512, LF_ISA_AVX512_BF16, LF_ISA_COUNT } lf_isa;
 const char *lf__isa_name(lf_isa isa);
 bool lf__isa_parse(const char *name, lf_isa *isa);
 /* Name of an instruction-set extension of the rung or of one below it that is missing here, or NULL when it can run. */

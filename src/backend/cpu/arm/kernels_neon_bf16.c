@@ -66,11 +66,12 @@ LF_INLINE uint16x4_t narrow4(float32x4_t x)
 LF_INLINE uint32x4_t neighbours(float32x4_t lo, float32x4_t hi) { return vreinterpretq_u32_u16(vcombine_u16(narrow4(lo), narrow4(hi))); }
 
 /* Lane j: even[j], odd[j]. */
-LF_INLINE uint32x4_t zip(float32x4_t even, float32x4_t odd)
+LF_INLINE uint32x4_t zip_rounded(uint16x4_t even, uint16x4_t odd)
 {
-    uint16x4x2_t z = vzip_u16(narrow4(even), narrow4(odd));
+    uint16x4x2_t z = vzip_u16(even, odd);
     return vreinterpretq_u32_u16(vcombine_u16(z.val[0], z.val[1]));
 }
+LF_INLINE uint32x4_t zip(float32x4_t even, float32x4_t odd) { return zip_rounded(narrow4(even), narrow4(odd)); }
 
 LF_INLINE void v_store_pairs(lf_pair *to, v16 lo, v16 hi)
 {
@@ -116,6 +117,34 @@ static void pack_strips16(lf_pair *dst, const float *a, ptrdiff_t a_cs, int rows
         for (int i = 0; i < rows; i += LF_MR16, to += strip)
             for (int j = i; j < i + LF_MR16; j += 4)
                 vst1q_u32(to + j - i, zip(v_load4(a + j, rows - j), v_load4(a + a_cs + j, k + 1 < kc ? rows - j : 0)));
+    }
+}
+
+/* The first n of 4 rounded values (n may be below 0 or above 4), zeros behind them. */
+LF_INLINE uint16x4_t load4h(const lf_bf16 *p, int n)
+{
+    lf_bf16 part[4] = {0};
+    if (n >= 4) return vld1_u16(p);
+    if (n > 0) memcpy(part, p, (size_t)n * sizeof *p);
+    return vld1_u16(part);
+}
+
+static void pair_rows(lf_pair *dst, ptrdiff_t distance, const lf_bf16 *src, ptrdiff_t ld, int n, int k)
+{
+    for (int i = 0; i < k; i += 2, src += 2 * ld, dst += LF_PANEL)
+        for (int j = 0; j < (int)lf__round_up((size_t)n, LF_PANEL); j += 4)
+            vst1q_u32(dst + j / LF_PANEL * distance + j % LF_PANEL,
+                      zip_rounded(load4h(src + j, n - j), load4h(src + ld + j, i + 1 < k ? n - j : 0)));
+}
+
+static void pair_strips(lf_pair *dst, const lf_bf16 *a, ptrdiff_t a_cs, int rows, int kc)
+{
+    ptrdiff_t strip = lf__strip_pairs(kc);
+    for (int k = 0; k < kc; k += 2, a += 2 * a_cs, dst += LF_MR16) {
+        lf_pair *to = dst;
+        for (int i = 0; i < rows; i += LF_MR16, to += strip)
+            for (int j = i; j < i + LF_MR16; j += 4)
+                vst1q_u32(to + j - i, zip_rounded(load4h(a + j, rows - j), load4h(a + a_cs + j, k + 1 < kc ? rows - j : 0)));
     }
 }
 
@@ -173,6 +202,8 @@ void lf__kernels_neon_bf16(lf_kernels *k)
     k->pack_rows16 = pack_rows16;
     k->pack_strips16 = pack_strips16;
     k->pack_transposed16 = pack_transposed16;
+    k->pair_rows = pair_rows;
+    k->pair_strips = pair_strips;
     k->softmax16 = softmax16;
     k->softmax_grad16 = softmax_grad16;
     k->dot_loop = dot_loop;

@@ -150,43 +150,24 @@ static int bench_machine(lf_bench *b, lf_error *err)
 }
 
 /* ---- workloads: whole steps, timed by a plan ------------------------------------------------------------------------------------ */
-/* The workloads that the project's figures are about. Random tokens, no data. */
+/* The workloads that the project's figures are about are presets, on random tokens. */
 static const struct workload {
-    const char *name, *type;
-    int width, layers, heads, kv_heads, ffn, vocab, seq_len, windows;
-    bool untied, slow;
-} workloads[] = {
-    {"char", "llama", 128, 4, 4, 4, 352, 65, 64, 12, false, false},
-    {"S", "llama", 256, 6, 8, 4, 768, 4096, 256, 16, false, false},
-    {"M", "llama", 512, 8, 8, 4, 1408, 32000, 512, 4, true, false},
-    {"L", "llama", 768, 12, 12, 12, 2048, 32000, 1024, 2, false, true},
-    {"gpt2-124M", "gpt2", 768, 12, 12, 12, 3072, 50257, 64, 4, false, true},
-};
+    const char *preset;
+    int vocab;
+    bool slow;
+} workloads[] = {{"char", 65, false}, {"S", 4096, false}, {"M", 32000, false}, {"L", 32000, true}, {"gpt2-124M", 50257, true}};
 
 static int configure(lf_config *c, const struct workload *w, const char *dtype, const char *optimizer, lf_error *err)
 {
-    const struct {
-        const char *key;
-        int64_t value;
-    } numbers[] = {{"model.hidden_size", w->width},
-                   {"model.num_hidden_layers", w->layers},
-                   {"model.num_attention_heads", w->heads},
-                   {"model.num_key_value_heads", w->kv_heads},
-                   {"model.intermediate_size", w->ffn},
-                   {"model.vocab_size", w->vocab},
-                   {"model.max_position_embeddings", w->seq_len},
-                   {"train.batch_tokens", (int64_t)w->seq_len * w->windows}};
-    char text[32];
+    char vocab[16];
+    snprintf(vocab, sizeof vocab, "%d", w->vocab);
+    const char *const keys[][2] = {{"model.vocab_size", vocab},    {"train.dtype", dtype},    {"train.recompute", "none"},
+                                   {"train.optimizer", optimizer}, {"train.eval_every", "0"}, {"train.checkpoint_every", "0"}};
     lf_config_init(c);
-    for (size_t i = 0; i < LF_COUNT(numbers); i++) {
-        snprintf(text, sizeof text, "%lld", (long long)numbers[i].value);
-        if (lf_config_set(c, numbers[i].key, text, NULL, err)) return -1;
-    }
-    return lf_config_set(c, "model.model_type", w->type, NULL, err) ||
-                   lf_config_set(c, "model.tie_word_embeddings", w->untied ? "false" : "true", NULL, err) ||
-                   lf_config_set(c, "train.dtype", dtype, NULL, err) || lf_config_set(c, "train.optimizer", optimizer, NULL, err)
-               ? -1
-               : 0;
+    if (lf_config_load(c, w->preset, err)) return -1;
+    for (size_t i = 0; i < LF_COUNT(keys); i++)
+        if (lf_config_set(c, keys[i][0], keys[i][1], NULL, err)) return -1;
+    return 0;
 }
 
 /* Steps of every workload in every dtype: tokens per second, and causal FLOPs as a share of what the registers reach. */
@@ -203,7 +184,7 @@ static int bench_train(lf_bench *b, lf_error *err)
             if (!status) status = lf_plan_run(&plan, b->device, c, 5 * b->options.seconds, NULL, err);
             if (status || !plan.fits) continue;
             double gflops = plan.tokens_per_second * plan.causal_flops_per_token * 1e-9;
-            lf__bench_tell(b, (lf_bench_line){.name = workloads[w].name,
+            lf__bench_tell(b, (lf_bench_line){.name = workloads[w].preset,
                                               .dtype = dtypes[d],
                                               .seconds = plan.step_seconds,
                                               .value = plan.tokens_per_second,
@@ -238,7 +219,7 @@ static int bench_optimizer(lf_bench *b, lf_error *err)
             status = configure(c, &workloads[w], "f32", names[i], err);
             if (!status) status = lf_plan_run(&plan, b->device, c, 5 * b->options.seconds, NULL, err);
             if (status || !plan.fits) continue;
-            snprintf(name, sizeof name, "%.31s, %s: %.1f%% of a step", names[i], workloads[w].name,
+            snprintf(name, sizeof name, "%.31s, %s: %.1f%% of a step", names[i], workloads[w].preset,
                      100 * plan.update_seconds / plan.step_seconds);
             lf__bench_tell(b, (lf_bench_line){.name = name,
                                               .dtype = "f32",

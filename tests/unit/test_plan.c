@@ -222,6 +222,36 @@ static bool yes(void *user)
     return true;
 }
 
+/* Workload L: what depends on the length of a window grows in proportion to it. */
+static void linear_in_length(void **state)
+{
+    LF_UNUSED(state);
+    static const char *const how[] = {"none", "block"};
+    lf_config *c = malloc(sizeof *c);
+    lf_plan plan;
+    char length[16];
+    for (int r = 0; r < 2; r++) {
+        double before = 0;
+        for (int t = 1024; t <= 8192; t *= 2) {
+            double grows = 0;
+            snprintf(length, sizeof length, "%d", t);
+            lf_config_init(c);
+            assert_ok(lf_config_load(c, "L", err));
+            set(c, "model.vocab_size", "32000");
+            set(c, "model.max_position_embeddings", length);
+            set(c, "train.batch_tokens", length);
+            set(c, "train.recompute", how[r]);
+            assert_ok(lf_plan_run(&plan, device, c, 0, NULL, err));
+            for (int i = 0; i < plan.n_arenas; i++)
+                if (strcmp(plan.arenas[i].name, "step") == 0 || strcmp(plan.arenas[i].name, "scratch") == 0)
+                    grows += (double)plan.arenas[i].bytes;
+            assert_true(grows < 2.01 * before || t == 1024);
+            before = grows;
+        }
+    }
+    free(c);
+}
+
 static void mistakes(void **state)
 {
     LF_UNUSED(state);
@@ -249,8 +279,8 @@ static void mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_the_run), cmocka_unit_test(counts),   cmocka_unit_test(what_does_not_fit),
-        cmocka_unit_test(recompute),      cmocka_unit_test(mistakes),
+        cmocka_unit_test(equals_the_run), cmocka_unit_test(counts),           cmocka_unit_test(what_does_not_fit),
+        cmocka_unit_test(recompute),      cmocka_unit_test(linear_in_length), cmocka_unit_test(mistakes),
     };
     return cmocka_run_group_tests(tests, set_up, take_down);
 }

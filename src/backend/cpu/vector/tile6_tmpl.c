@@ -74,8 +74,10 @@ static float fma_loop(int64_t n)
     v16 c[6];
     v16 x = v_set1(0.999f);
     v16 y = v_set1(0.001f);
+    float start[6][LF_HALF]; /* no two alike: equal registers would be computed once, and half the work be counted twice */
+    for (int i = 0; i < 6 * LF_HALF; i++) start[i / LF_HALF][i % LF_HALF] = (float)i;
 #pragma GCC unroll 6
-    for (int i = 0; i < 6; i++) c[i] = v_set1((float)i);
+    for (int i = 0; i < 6; i++) c[i] = v_load(start[i], LF_HALF);
     for (n *= 4; n > 0; n--) {
 #pragma GCC unroll 6
         for (int i = 0; i < 6; i++) c[i] = v_fma(x, y, c[i]);

@@ -17,7 +17,7 @@
  *   - bytes, not characters: Chinese is three bytes a character, and the frequent ones grow together by themselves;
  *   - words first: text is cut into words, and nothing is merged across a cut. Else "dog." and "dog!" would become two unrelated tokens.
  *
- * Where the library does this: src/tokenizer/ (the same ids, a thousand times faster; chapter 10, bpe_fast.c, says how). */
+ * Where the library does this: src/tokenizer/ (the same ids, on all cores; chapter 10, bpe_fast.c, says why this one is slow). */
 #ifndef TOKENIZER_C
 #define TOKENIZER_C
 

@@ -18,16 +18,14 @@ for cc in clang musl-gcc; do # gcc: see build
     done
 done
 
-# build NAME: as its first lines say, warnings being errors, and once more with the sanitizers
-build() {
-    local out=${1##*/}
-    cc -O2 -Wall -Wextra -Werror "$T/$1.c" -lm -o "$out" && cc -O2 -g -fsanitize=address,undefined -fno-sanitize-recover=all "$T/$1.c" -lm -o "$out-asan" ||
-        not_ok "$1.c compiles" 0 "$?"
-}
-# clean NAME ARGS: the sanitizers have nothing to say
+# build NAME: as its first lines say, warnings being errors
+build() { cc -O2 -Wall -Wextra -Werror "$T/$1.c" -lm -o "${1##*/}" || not_ok "$1.c compiles" 0 "$?"; }
+# clean NAME ARGS: built again, the sanitizers have nothing to say. (train, generate, quantize and lora: test_slow_tutorials.sh; what they
+# are made of is in the C tests of this folder, which the sanitizer build runs.)
 clean() {
-    local name=$1
+    local name=${1##*/} source=$1
     shift
+    cc -O2 -g -fsanitize=address,undefined -fno-sanitize-recover=all "$T/$source.c" -lm -o "$name-asan"
     if "./$name-asan" "$@" >asan.txt 2>&1; then ok "$name: clean under the sanitizers"; else not_ok "$name: sanitizers" 0 "$(cat asan.txt)"; fi
 }
 
@@ -61,12 +59,33 @@ if ./train --steps 8 --out whole >out.txt && ./train --steps 8 --stop 4 --out cu
 else
     not_ok "train: runs" 0 "$(cat out.txt)"
 fi
-clean train --steps 1 --out asan
 
 build generate
 ./generate whole "Once upon a time" >out.txt || not_ok "generate: exit status" 0 "$?: $(tail -n 3 out.txt)"
 says "generate: the same text without the cache" "The same text: yes" out.txt
-clean generate whole "从前"
+
+build quantize
+./quantize whole >out.txt || not_ok "quantize: exit status" 0 $?
+equal "quantize: int8 costs next to nothing" 1 "$(awk '/^   int8/ { print ($6 < 0.01 && $6 > -0.01) }' out.txt)"
+
+build lora
+./lora whole 4 >out.txt || not_ok "lora: exit status" 0 "$(cat out.txt)"
+says "lora: begins as the base model" "the frozen ones to the last bit" out.txt
+
+build attention_flash
+./attention_flash 512 >out.txt || not_ok "attention_flash: exit status" 0 "$(cat out.txt)"
+equal "attention_flash: every length agrees" 3 "$(grep -c 'kB.*e-0[67]   .*e-0[67]$' out.txt)"
+clean attention_flash 256
+
+build bpe_fast
+./bpe_fast >out.txt || not_ok "bpe_fast: exit status" 0 "$(cat out.txt)"
+equal "bpe_fast: the same merges at every size" 4 "$(grep -c 'the same merges' out.txt)"
+clean bpe_fast
+
+build kernels/matmul
+./matmul 384 >out.txt || not_ok "matmul: exit status" 0 "$(cat out.txt)"
+says "matmul: the rungs are right" "5 packed" out.txt
+clean kernels/matmul 96
 
 # The first forty bytes of the greedy text, by either program.
 ours() { ./generate "$1" "Once upon a time" | sed -n '/^2\. Greedy/,/^3\. /{/^[23]\. /d;p}' | sed 's/^  Once/Once/' | head -c 40 | base64; }

@@ -27,10 +27,11 @@
 #define LF_PANEL 32
 #define LF_HALF  16
 typedef struct lf_panels {
-    void *data;    /* [n_panels][k][LF_PANEL] float, or [n_panels][lf__pairs(k)][LF_PANEL] lf_pair; 64-byte aligned */
-    int n, k;      /* logical size of B: k rows, n columns     */
-    int pair;      /* 0 = plain; F = paired halves, n == 2 * F */
-    lf_dtype type; /* LF_F32 or LF_BF16                        */
+    void *data;                   /* [n_panels][k][LF_PANEL] float, or [n_panels][lf__pairs(k)][LF_PANEL] lf_pair; 64-byte aligned */
+    int n, k;                     /* logical size of B: k rows, n columns     */
+    int pair;                     /* 0 = plain; F = paired halves, n == 2 * F */
+    lf_dtype type;                /* LF_F32, LF_BF16, or a quantized type that the backend multiplies (lf__qpanel_bytes is not 0) */
+    const struct lf_panels *next; /* the columns behind these, where they are of another type (without pairs); or NULL */
 } lf_panels;
 /* Two bfloat16 neighbours of a sum over k: the even k in the low half. Rows of bfloat16 may be read as pairs. */
 typedef uint32_t __attribute__((may_alias)) lf_pair;
@@ -39,7 +40,14 @@ static inline int lf__panels_count(int n, int pair) { return pair ? (pair + LF_H
 static inline size_t lf__panels_floats(int n, int k, int pair) { return (size_t)lf__panels_count(n, pair) * (size_t)k * LF_PANEL; }
 /* Lines of LF_PANEL words of 4 bytes, one float or one pair each. */
 static inline int lf__panels_lines(const lf_panels *p) { return p->type == LF_BF16 ? lf__pairs(p->k) : p->k; }
-static inline size_t lf__panels_bytes(const lf_panels *p) { return lf__panels_floats(p->n, lf__panels_lines(p), p->pair) * sizeof(float); }
+/* Bytes of one panel of k rows of a quantized type, a multiple of 64 (backend/cpu/qpanels.h draws it); 0 for floats. */
+size_t lf__qpanel_bytes(lf_dtype type, int k);
+static inline size_t lf__panels_bytes(const lf_panels *p)
+{
+    size_t quantized = lf__qpanel_bytes(p->type, p->k);
+    if (quantized) return (size_t)lf__panels_count(p->n, p->pair) * quantized;
+    return lf__panels_floats(p->n, lf__panels_lines(p), p->pair) * sizeof(float);
+}
 
 /* ---- key/value blocks ----------------------------------------------------------------------------------------------------
  * Keys and values live in blocks of LF_KV_BLOCK positions at absolute positions b*LF_KV_BLOCK, whether they are a cache or
@@ -187,7 +195,11 @@ typedef struct lf_backend_ops {
     void (*pack)(lf_device *dev, const lf_panels *dst, const float *src, ptrdiff_t stride_n, ptrdiff_t stride_k);
     /* The same from rows rounded already: B[k][j] = src[k * stride_k + j]. */
     void (*pack16)(lf_device *dev, const lf_panels *dst, const lf_bf16 *src, ptrdiff_t stride_k);
-    /* Panels of bfloat16: A is rounded to bfloat16 too, products and sums stay in float. */
+    /* Rows of blocks of dst->type, as files hold them, become columns row0.. of the panels; columns nobody packs are zeroed by the caller.
+     */
+    void (*pack_blocks)(lf_device *dev, const lf_panels *dst, const void *src, int row0, int rows);
+    /* Panels of bfloat16: A is rounded to bfloat16 too, products and sums stay in float. Quantized panels: 32 neighbours of A become bytes
+     * with one scale. */
     void (*gemm)(lf_device *dev, const lf_gemm *args);
 
     void (*embed_forward)(lf_device *dev, float *y, const int32_t *tokens, const float *table, int n, int c);

@@ -39,10 +39,12 @@ static void pack16(lf_device *dev, const lf_panels *dst, const lf_bf16 *src, ptr
 
 static void gemm(lf_device *dev, const lf_gemm *g)
 {
-    double m = g->m, n = g->b->n, k = g->b->k, flops = 2 * m * n * k;
-    double c = (g->c16 ? 2 : 4) * m * n * (g->init ? 2 : 1);
-    count(dev, g->b->type == LF_BF16 ? 0 : flops, (g->a16 ? 2 : 4) * m * k + (double)lf__panels_bytes(g->b) + c);
-    if (g->b->type == LF_BF16) dev->profile->pending.flops_bf16 += flops;
+    double m = g->m, n = 0, k = g->b->k;
+    for (const lf_panels *b = g->b; b; n += b->n, b = b->next) {
+        count(dev, b->type == LF_F32 ? 2 * m * b->n * k : 0, (double)lf__panels_bytes(b));
+        if (b->type == LF_BF16) dev->profile->pending.flops_bf16 += 2 * m * b->n * k;
+    }
+    count(dev, 0, (g->a16 ? 2 : 4) * m * k + (g->c16 ? 2 : 4) * m * n * (g->init ? 2 : 1));
     INNER(dev)->gemm(dev, g);
 }
 

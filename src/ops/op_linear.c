@@ -238,8 +238,9 @@ lf_tensor *op_gated_mlp_in(lf_ctx *ctx, lf_gated a)
     a.y = (alone ? lf__saved_half : lf__saved)(ctx, "mlp", n, f);
     a.gate_up = (alone ? lf__saved_half : lf__saved)(ctx, "gate_up", n, 2 * f);
     if (lf__failed(ctx)) return a.x;
-    linear_forward(ctx, a.gate_up, a.x, a.weight, a.bias, NULL, a.act == LF_ACT_SILU ? a.y : NULL);
-    if (a.act != LF_ACT_SILU && !ctx->dry) ctx->device->ops->glu_forward(ctx->device, a.y->data, a.gate_up->data, n, f, a.act);
+    bool fused = a.act == LF_ACT_SILU && a.weight->forward.pair;
+    linear_forward(ctx, a.gate_up, a.x, a.weight, a.bias, NULL, fused ? a.y : NULL);
+    if (!fused && !ctx->dry) ctx->device->ops->glu_forward(ctx->device, a.y->data, a.gate_up->data, n, f, a.act);
     if (!alone) lf__keep(ctx, a.y), lf__keep(ctx, a.gate_up);
     lf__record(ctx, &gated, &a, sizeof a);
     return a.y;

@@ -26,7 +26,7 @@ typedef struct lf_batch {
 
 /* ---- weights: a tensor and the panels kernels read -------------------------------------------------------------------------- */
 typedef struct lf_weight {
-    lf_tensor t;        /* [out, in]                                                                 */
+    lf_tensor t;        /* [out, in]; data NULL where only panels are kept                           */
     lf_panels forward;  /* B = W^T [in, out]: y = x W^T. data NULL when the weight enters no product */
     lf_panels backward; /* B = W [out, in]: dx = dy W. data NULL without training                    */
 } lf_weight;

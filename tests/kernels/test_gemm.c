@@ -22,7 +22,7 @@ static void gemm_run(lf_device *dev, const void *params, float *work, float *out
     const gemm_shape *s = params;
     float *a, *b, *init;
     gemm_inputs(s, work, &a, &b, &init);
-    lf_panels panels = {align64(init + (size_t)s->m * s->n), s->n, s->k, 0, LF_F32};
+    lf_panels panels = {align64(init + (size_t)s->m * s->n), s->n, s->k, 0, LF_F32, NULL};
     dev->ops->pack(dev, &panels, b, s->form == 'T' ? s->k : 1, s->form == 'T' ? 1 : s->n);
     bool at = s->form == 'A';
     lf_gemm g = {.c = out, .ldc = s->n, .a = a, .a_rs = at ? 1 : s->k, .a_cs = at ? s->m : 1, .b = &panels, .m = s->m};
@@ -75,7 +75,7 @@ static void pair_run(lf_device *dev, const void *params, float *work, float *out
 {
     const pair_shape *s = params;
     float *a = fill(work, (size_t)s->m * s->k, 1, 1.0f), *w = fill(a + (size_t)s->m * s->k, (size_t)2 * s->f * s->k, 2, 1.0f);
-    lf_panels panels = {align64(w + (size_t)2 * s->f * s->k), 2 * s->f, s->k, s->f, LF_F32};
+    lf_panels panels = {align64(w + (size_t)2 * s->f * s->k), 2 * s->f, s->k, s->f, LF_F32, NULL};
     float *h = out + (size_t)s->m * 2 * s->f, *again = h + (size_t)s->m * s->f;
     dev->ops->pack(dev, &panels, w, s->k, 1);
     lf_gemm g = {.c = out, .ldc = 2 * s->f, .a = a, .a_rs = s->k, .a_cs = 1, .b = &panels, .m = s->m, .swiglu = h, .ldswiglu = s->f};
@@ -116,7 +116,7 @@ static void rows_are_independent(void **state)
     enum { M = 61, N = 70, K = 1200 };
     float *a = fill(malloc(sizeof(float) * M * K), M * K, 1, 1.0f), *w = fill(malloc(sizeof(float) * N * K), N * K, 2, 1.0f);
     float *whole = malloc(sizeof(float) * M * N), *part = malloc(sizeof(float) * M * N), *panel = malloc(sizeof(float) * (96 * K + 32));
-    lf_panels b = {align64(panel), N, K, 0, LF_F32};
+    lf_panels b = {align64(panel), N, K, 0, LF_F32, NULL};
     for (const char *const *isa = lf_isa_list(); *isa; isa++) {
         if (!lf_isa_supported(*isa)) continue;
         lf_device *dev = open_device(*isa, 2);
@@ -149,7 +149,7 @@ static void bench_gemm(lf_device *dev, void *arg)
 
 static void speed_of(lf_device *dev, float *memory, int m, int n, int k, char form, double peak)
 {
-    gemm_bench b = {.b = {memory, n, k, 0, LF_F32}};
+    gemm_bench b = {.b = {memory, n, k, 0, LF_F32, NULL}};
     float *a = memory + lf__panels_floats(n, k, 0), *c = align64(a + (size_t)m * k);
     bool at = form == 'A';
     b.g = (lf_gemm){.c = c, .ldc = n, .a = a, .a_rs = at ? 1 : k, .a_cs = at ? m : 1, .b = &b.b, .m = m};

@@ -33,7 +33,7 @@ static void products(lf_device *dev)
     float *panels = align64(y + ROOM / 2);
     for (size_t i = 0; i < LF_COUNT(shapes); i++) {
         int m = shapes[i][0], n = shapes[i][1], k = shapes[i][2];
-        lf_panels b = {panels, n, k, 0, LF_BF16};
+        lf_panels b = {panels, n, k, 0, LF_BF16, NULL};
         inputs(dev, (size_t)m * (size_t)k);
         dev->ops->pack(dev, &b, w, 1, n);
         for (int strips = 0; strips < 2; strips++) {
@@ -45,7 +45,7 @@ static void products(lf_device *dev)
             same(dev, strips ? "product of strips" : "product", m, n, k, y, z, (size_t)m * (size_t)n * sizeof *z);
         }
         inputs(dev, (size_t)m * (size_t)k); /* [m, k] as a B of m rows */
-        lf_panels p = {panels, k, m, 0, LF_BF16}, q = {align64(w + ROOM / 2), k, m, 0, LF_BF16};
+        lf_panels p = {panels, k, m, 0, LF_BF16, NULL}, q = {align64(w + ROOM / 2), k, m, 0, LF_BF16, NULL};
         dev->ops->pack(dev, &p, x, 1, k);
         dev->ops->pack16(dev, &q, hx, k);
         same(dev, "panels", m, n, k, p.data, q.data, lf__panels_bytes(&p));
@@ -58,7 +58,7 @@ static void gated(lf_device *dev)
     for (size_t i = 0; i < LF_COUNT(shapes); i++) {
         int m = shapes[i][0], f = shapes[i][1], k = shapes[i][2];
         size_t n = (size_t)m * (size_t)f;
-        lf_panels b = {align64(y + ROOM / 2), 2 * f, k, f, LF_BF16};
+        lf_panels b = {align64(y + ROOM / 2), 2 * f, k, f, LF_BF16, NULL};
         dev->ops->pack(dev, &b, w, k, 1);
         lf_gemm g = {.c = y, .ldc = 2 * f, .a = x, .a_rs = k, .a_cs = 1, .b = &b, .m = m, .swiglu = z, .ldswiglu = f};
         dev->ops->gemm(dev, &g);

@@ -630,7 +630,7 @@ static void bench_lion(lf_device *dev, void *arg)
 }
 static void bench_pack(lf_device *dev, void *arg)
 {
-    lf_panels p = {mem, 1024, 1024, 0, LF_F32};
+    lf_panels p = {mem, 1024, 1024, 0, LF_F32, NULL};
     (void)arg, dev->ops->pack(dev, &p, mem + (1 << 20), 1024, 1);
 }
 static void bench_sum(lf_device *dev, void *arg) { (void)arg, dev->ops->sum_squares(dev, mem, P); }

@@ -17,22 +17,33 @@ typedef struct feature_row {
 } feature_row;
 
 static const feature_row features[] = {
-    {"avx2", LEAF7_EBX, 5, 1, LF_ISA_AVX2},          {"fma", LEAF1_ECX, 12, 1, LF_ISA_AVX2},
-    {"f16c", LEAF1_ECX, 29, 1, LF_ISA_AVX2},         {"avx512f", LEAF7_EBX, 16, 2, LF_ISA_AVX512},
-    {"avx512bw", LEAF7_EBX, 30, 2, LF_ISA_AVX512},   {"avx512vl", LEAF7_EBX, 31, 2, LF_ISA_AVX512},
-    {"avx512dq", LEAF7_EBX, 17, 2, LF_ISA_AVX512},   {"avx512_bf16", LEAF71_EAX, 5, 2, LF_ISA_AVX512_BF16},
-    {"avx512_vnni", LEAF7_ECX, 11, 2, LF_ISA_COUNT}, {"avx_vnni", LEAF71_EAX, 4, 1, LF_ISA_COUNT},
-    {"neon", ARM_HWCAP, 1, 0, LF_ISA_NEON},          {"dotprod", ARM_HWCAP, 20, 0, LF_ISA_COUNT},
-    {"i8mm", ARM_HWCAP2, 13, 0, LF_ISA_COUNT},       {"bf16", ARM_HWCAP2, 14, 0, LF_ISA_NEON_BF16},
+    {"avx2", LEAF7_EBX, 5, 1, LF_ISA_AVX2},
+    {"fma", LEAF1_ECX, 12, 1, LF_ISA_AVX2},
+    {"f16c", LEAF1_ECX, 29, 1, LF_ISA_AVX2},
+    {"avx512f", LEAF7_EBX, 16, 2, LF_ISA_AVX512},
+    {"avx512bw", LEAF7_EBX, 30, 2, LF_ISA_AVX512},
+    {"avx512vl", LEAF7_EBX, 31, 2, LF_ISA_AVX512},
+    {"avx512dq", LEAF7_EBX, 17, 2, LF_ISA_AVX512},
+    {"avx512_bf16", LEAF71_EAX, 5, 2, LF_ISA_AVX512_BF16},
+    {"avx512_vnni", LEAF7_ECX, 11, 2, LF_ISA_AVX512_VNNI},
+    {"avx_vnni", LEAF71_EAX, 4, 1, LF_ISA_COUNT},
+    {"neon", ARM_HWCAP, 1, 0, LF_ISA_NEON},
+    {"dotprod", ARM_HWCAP, 20, 0, LF_ISA_COUNT},
+    {"i8mm", ARM_HWCAP2, 13, 0, LF_ISA_COUNT},
+    {"bf16", ARM_HWCAP2, 14, 0, LF_ISA_NEON_BF16},
 };
 
 /* Each rung stands on another: it needs what that one needs, too. */
 static const struct {
     const char *name;
     lf_isa below;
-} rungs[LF_ISA_COUNT] = {[LF_ISA_SCALAR] = {"scalar", LF_ISA_SCALAR},     [LF_ISA_NEON] = {"neon", LF_ISA_SCALAR},
-                         [LF_ISA_NEON_BF16] = {"neon_bf16", LF_ISA_NEON}, [LF_ISA_AVX2] = {"avx2", LF_ISA_SCALAR},
-                         [LF_ISA_AVX512] = {"avx512", LF_ISA_AVX2},       [LF_ISA_AVX512_BF16] = {"avx512_bf16", LF_ISA_AVX512}};
+} rungs[LF_ISA_COUNT] = {[LF_ISA_SCALAR] = {"scalar", LF_ISA_SCALAR},
+                         [LF_ISA_NEON] = {"neon", LF_ISA_SCALAR},
+                         [LF_ISA_NEON_BF16] = {"neon_bf16", LF_ISA_NEON},
+                         [LF_ISA_AVX2] = {"avx2", LF_ISA_SCALAR},
+                         [LF_ISA_AVX512] = {"avx512", LF_ISA_AVX2},
+                         [LF_ISA_AVX512_VNNI] = {"avx512_vnni", LF_ISA_AVX512},
+                         [LF_ISA_AVX512_BF16] = {"avx512_bf16", LF_ISA_AVX512_VNNI}};
 
 static struct {
     pthread_once_t once;

@@ -246,20 +246,33 @@ static void gemm_worker(void *arg, int tid, int n_threads)
         gemm_packed(&w, &all, kc, view, job.dev->pack + (size_t)tid * job.dev->pack_floats);
 }
 
+static void gemm_one(lf_device *dev, const lf_gemm *g)
+{
+    gemm_job job = {.dev = (const lf_cpu_device *)dev, .g = g};
+    if (lf__quantized(g->b->type))
+        lf__cpu_gemm_quant(dev, g);
+    else if (g->b->type == LF_BF16)
+        lf__cpu_gemm_bf16(dev, g);
+    else
+        lf__cpu_run(dev, gemm_worker, &job, (double)g->m * g->b->n * g->b->k);
+}
+
+/* Panels of another type are the columns behind. */
 static void gemm(lf_device *dev, const lf_gemm *g)
 {
-    if (g->m <= 0 || g->b->n <= 0) return;
-    if (g->b->type == LF_BF16) {
-        lf__cpu_gemm_bf16(dev, g);
-        return;
+    lf_gemm part = *g;
+    for (;; part.b = part.b->next) {
+        if (g->m > 0 && part.b->n > 0) gemm_one(dev, &part);
+        if (!part.b->next) return;
+        part.c += part.b->n;
+        if (part.init) part.init += part.b->n;
     }
-    gemm_job job = {.dev = (const lf_cpu_device *)dev, .g = g};
-    lf__cpu_run(dev, gemm_worker, &job, (double)g->m * g->b->n * g->b->k);
 }
 
 void lf__cpu_ops_gemm(lf_backend_ops *ops)
 {
     ops->pack = pack;
     ops->pack16 = pack16;
+    ops->pack_blocks = lf__cpu_pack_blocks;
     ops->gemm = gemm;
 }

@@ -7,7 +7,7 @@
 
 const char *const *lf_isa_list(void)
 {
-    static const char *const list[] = {"avx512_bf16", "avx512", "avx2", "neon_bf16", "neon", "scalar", NULL};
+    static const char *const list[] = {"avx512_bf16", "avx512_vnni", "avx512", "avx2", "neon_bf16", "neon", "scalar", NULL};
     return list;
 }
 
@@ -28,8 +28,8 @@ static int choose_isa(const char *name, lf_isa *isa, lf_error *err)
     *isa = lf__isa_best();
     if (!name || strcmp(name, "auto") == 0) return 0;
     if (!lf__isa_parse(name, isa)) {
-        lf_error_set(err, LF_E_ARGUMENT, "instruction set: expected auto, scalar, neon, neon_bf16, avx2, avx512 or avx512_bf16, got \"%s\"",
-                     name);
+        lf_error_set(err, LF_E_ARGUMENT,
+                     "instruction set: expected auto, scalar, neon, neon_bf16, avx2, avx512, avx512_vnni or avx512_bf16, got \"%s\"", name);
         return lf_error_hint(err, "leave it at auto: this CPU runs %s", lf__isa_name(lf__isa_best()));
     }
     const char *missing = lf__isa_missing(*isa);
@@ -56,9 +56,11 @@ static void fill_kernels(lf_kernels *k, lf_isa isa)
 {
     lf__kernels_scalar(k);
     lf__kernels_scalar_bf16(k);
+    lf__kernels_scalar_quant(k);
 #if defined(__x86_64__)
-    if (isa >= LF_ISA_AVX2) lf__kernels_avx2(k);
+    if (isa >= LF_ISA_AVX2) lf__kernels_avx2(k), lf__kernels_avx2_quant(k);
     if (isa >= LF_ISA_AVX512) lf__kernels_avx512(k);
+    if (isa >= LF_ISA_AVX512_VNNI) lf__kernels_avx512_vnni(k);
     if (isa >= LF_ISA_AVX512_BF16) lf__kernels_avx512_bf16(k);
 #elif defined(__aarch64__)
     if (isa >= LF_ISA_NEON) lf__kernels_neon(k);
@@ -92,7 +94,8 @@ lf_device *lf_device_open(const lf_device_options *options, lf_error *err)
     dev->base.kernels = &dev->kernels;
     dev->base.isa = dev->kernels.isa;
     dev->base.bf16 = dev->kernels.bf16;
-    dev->pack_floats = lf__round_up(LF_MAX((size_t)dev->kernels.mc * (size_t)(dev->kernels.kc + LF_HALF), LF_PACK_PAIRS), LF_ALIGN);
+    size_t floats = (size_t)dev->kernels.mc * (size_t)(dev->kernels.kc + LF_HALF), bytes = LF_QPACK_ACTS * sizeof(lf_qact);
+    dev->pack_floats = lf__round_up(LF_MAX(LF_MAX(floats, LF_PACK_PAIRS), bytes / sizeof(float)), LF_ALIGN);
     dev->pack = aligned_alloc(LF_ALIGN, (size_t)threads * dev->pack_floats * sizeof(float));
     dev->sums = lf__calloc(LF_SUM_CHUNKS, sizeof *dev->sums, err);
     if (!dev->pack)

@@ -1,6 +1,6 @@
-/* kernels.h - what one rung of the ladder (scalar, neon, neon_bf16, avx2, avx512, avx512_bf16) brings: function pointers and, in the same
- * struct, the block sizes they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never allocate, never
- * start threads and never look at the device: the loops around them (cpu_*.c) are the same for every rung.
+/* kernels.h - what one rung of the ladder (scalar, neon, neon_bf16, avx2, avx512, avx512_vnni, avx512_bf16) brings: function pointers and,
+ * in the same struct, the block sizes they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never
+ * allocate, never start threads and never look at the device: the loops around them (cpu_*.c) are the same for every rung.
  *
  * Same bits: all vector rungs compute with 16 float lanes and reduce them by one fixed tree, so neon, avx2 and avx512 agree bit for bit. */
 #ifndef LF_CPU_KERNELS_H
@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "backend/backend.h"
+#include "backend/cpu/qpanels.h"
 
 /* One micro-tile: C[mr, 32] = init + A[mr, kc] B[kc, 32], every element one chain with k ascending. The two 16-column halves of C
  * may lie apart (paired panels); n[h] <= 16 columns of half h exist. init NULL starts from zero; it may be C itself. */
@@ -114,6 +115,13 @@ typedef struct lf_kernels {
     /* As softmax_grad_block, over `wide` columns. */
     void (*softmax_grad16)(float *s, float *dp, ptrdiff_t ld, const int *visible, int rows, int wide, const float *lse, const float *delta);
 
+    /* ---- quantized weights (qpanels.h) */
+    /* One row: acts `distance` apart; zero and subs are those of the weights' type. */
+    void (*qact)(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, int zero, int subs);
+    void (*qopen)(lf_dtype type, lf_qopen *out, const void *packed, int blocks); /* whole units                  */
+    void (*qtile)(lf_dtype type, const lf_qtile *t);                             /* t->b opened, 1 <= mr <= LF_QMR */
+    void (*qrows)(lf_dtype type, const lf_qtile *t); /* t->b as packed, 1 <= mr <= LF_QROWS; NULL: panels are always opened */
+
     float (*dot_loop)(int64_t n);                  /* n * 16 * 24 products of pairs in registers; what bf16 can do at most */
     float (*read_loop)(const float *x, int64_t n); /* their sum, in some order: as fast as they can be read */
     float (*fma_loop)(int64_t n);                  /* n * 16 * 24 multiply-adds in registers: what the core can do at most */
@@ -137,10 +145,13 @@ static inline uint32_t lf__drop_word(uint64_t key, uint32_t column)
 /* Each fills what it knows and leaves the rest as the rung below left it. */
 void lf__kernels_scalar(lf_kernels *k);
 void lf__kernels_scalar_bf16(lf_kernels *k);
+void lf__kernels_scalar_quant(lf_kernels *k);
 void lf__kernels_neon(lf_kernels *k);
 void lf__kernels_neon_bf16(lf_kernels *k);
 void lf__kernels_avx2(lf_kernels *k);
+void lf__kernels_avx2_quant(lf_kernels *k);
 void lf__kernels_avx512(lf_kernels *k);
+void lf__kernels_avx512_vnni(lf_kernels *k);
 void lf__kernels_avx512_bf16(lf_kernels *k);
 
 #define LF_SUM_CHUNK  4096 /* elements whose squares are summed in float lanes before they join a double */
@@ -214,6 +225,11 @@ void lf__drop_row(const lf_kernels *k, const lf_attention *a, float *mask, const
 static inline uint32_t lf__drop_threshold(float rate) { return (uint32_t)((double)rate * 4294967296.0); }
 static inline float lf__drop_keep(float rate) { return (float)(4294967296.0 / (4294967296.0 - lf__drop_threshold(rate))); }
 
+/* cpu_gemm_quant.c: panels of quantized weights. */
+#define LF_QPACK_ACTS 8192 /* of A per worker, with an opened K block of a panel: in L2 */
+void lf__cpu_pack_blocks(lf_device *dev, const lf_panels *dst, const void *src, int row0, int rows);
+void lf__cpu_gemm_quant(lf_device *dev, const lf_gemm *g);
+
 /* cpu_attention_bf16.c: attention whose products are of bfloat16, over plain rows. */
 void lf__cpu_attention_bf16(lf_device *dev, const lf_attention *a, void *scratch);
 void lf__cpu_attention_grad_bf16(lf_device *dev, const lf_attention_grad *g, void *scratch);
@@ -249,7 +265,16 @@ static inline void lf__cpu_run(lf_device *dev, lf_pool_fn fn, void *arg, double 
 }
 
 /* cpu_features.c: the rung this CPU and its operating system can run. */
-typedef enum lf_isa { LF_ISA_SCALAR, LF_ISA_NEON, LF_ISA_NEON_BF16, LF_ISA_AVX2, LF_ISA_AVX512, LF_ISA_AVX512_BF16, LF_ISA_COUNT } lf_isa;
+typedef enum lf_isa {
+    LF_ISA_SCALAR,
+    LF_ISA_NEON,
+    LF_ISA_NEON_BF16,
+    LF_ISA_AVX2,
+    LF_ISA_AVX512,
+    LF_ISA_AVX512_VNNI,
+    LF_ISA_AVX512_BF16,
+    LF_ISA_COUNT
+} lf_isa;
 const char *lf__isa_name(lf_isa isa);
 bool lf__isa_parse(const char *name, lf_isa *isa);
 /* Name of an instruction-set extension of the rung or of one below it that is missing here, or NULL when it can run. */

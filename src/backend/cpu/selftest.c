@@ -25,7 +25,7 @@ static void products(lf_device *dev, float *work, float *out, lf_dtype type)
 {
     enum { M = 37, N = 45, K = 61 };
     float *a = work, *w = a + M * K, *init = w + N * K, *panels = work + WORK / 2;
-    lf_panels b = {panels, N, K, 0, type};
+    lf_panels b = {panels, N, K, 0, type, NULL};
     fill(a, M * K, 1), fill(w, N * K, 2), fill(init, M * N, 3);
     dev->ops->pack(dev, &b, w, K, 1);
     lf_gemm g = {.c = out, .ldc = N, .init = init, .ldinit = N, .a = a, .a_rs = K, .a_cs = 1, .b = &b, .m = M};

@@ -10,6 +10,7 @@
 #include "foundry/device.h"
 #include "foundry/error.h"
 #include "foundry/generate.h"
+#include "foundry/infer.h"
 #include "foundry/log.h"
 #include "foundry/model.h"
 #include "foundry/runs.h"

@@ -1,21 +1,31 @@
-/* infer.h - the face of src/infer: room for keys and values, text that leaves in whole characters. The public half (lf_generate, the
- * sampler) is include/foundry/generate.h. Nothing here is shared between threads. */
+/* infer.h - the face of src/infer: pages of keys and values, text that leaves in whole characters. The public half is
+ * include/foundry/infer.h (the engine) and generate.h (lf_generate, the sampler). Nothing here is shared between threads. */
 #ifndef LF_INFER_H
 #define LF_INFER_H
 
 #include "backend/backend.h"
 
-/* ---- kv_blocks.c: the cache of one sequence, in one reservation --------------------------------------------------------- */
-typedef struct lf_kv_room {
-    lf_kv kv;       /* hand &room.kv to a batch */
-    lf_arena arena; /* owns every block         */
-} lf_kv_room;
-
-/* Bytes that a cache of `positions` needs; false when the numbers do not fit a size_t. */
-bool lf__kv_room_bytes(size_t *bytes, int n_layers, int n_kv_heads, int head_dim, int positions);
-/* Room for `positions` (rounded up to whole blocks), all zero. The pages become real when they are first written. 0 or -1. */
-int lf__kv_room_init(lf_kv_room *room, int n_layers, int n_kv_heads, int head_dim, int positions, lf_error *err);
-void lf__kv_room_release(lf_kv_room *room);
+/* ---- kv_pool.c: pages of many sequences, shared where they begin alike ---------------------------------------------------- */
+typedef struct lf_kv_pool lf_kv_pool;
+/* Of one page: LF_KV_BLOCK positions of all layers; SIZE_MAX when that is no number. */
+size_t lf__kv_page_bytes(int n_layers, int n_kv_heads, int head_dim);
+/* Pages become real when they are first taken. NULL: no memory. */
+lf_kv_pool *lf__kv_pool_new(int n_layers, int n_kv_heads, int head_dim, int n_pages, lf_error *err);
+void lf__kv_pool_free(lf_kv_pool **pool);
+int lf__kv_pool_pages(const lf_kv_pool *pool);
+int lf__kv_pool_available(const lf_kv_pool *pool);         /* pages that can be taken: free, or in the tree with nobody holding them */
+float *lf__kv_pool_data(const lf_kv_pool *pool, int page); /* what lf_kv.blocks points at */
+/* A page of zeros with one holder, or -1: all are held. */
+int lf__kv_pool_take(lf_kv_pool *pool);
+int lf__kv_pool_copy(lf_kv_pool *pool, int page);  /* the same with the contents of another */
+void lf__kv_pool_hold(lf_kv_pool *pool, int page); /* one holder more */
+void lf__kv_pool_release(lf_kv_pool *pool, int page);
+/* The longest run of full pages that the tree has for the beginning of a text, n_pages at most (tokens: LF_KV_BLOCK for each): into pages,
+ * each with one holder more. Returns how many. */
+int lf__kv_pool_match(lf_kv_pool *pool, int *pages, const int32_t *tokens, int n_pages);
+/* The caller's page is full with these LF_KV_BLOCK tokens, and stands behind `parent`, a page of the tree (-1: at the beginning): others
+ * will find it. Returns the page to go on with: this one, or the one that the tree had already (then held in its place). */
+int lf__kv_pool_publish(lf_kv_pool *pool, int page, int parent, const int32_t *tokens);
 
 /* ---- text_stream.c: bytes in, whole UTF-8 characters out ----------------------------------------------------------------- */
 typedef struct lf_text_stream {

@@ -26,14 +26,19 @@ int lf_model_logits(lf_model *m, float *logits, const int32_t *tokens, int n, in
     const lf_model_config *c = &m->config;
     if (check_tokens(m, tokens, n, chunk, err)) return -1;
     if (chunk == 0 || chunk > n) chunk = n;
-    lf_kv_room room = {0};
+    int n_pages = (n + LF_KV_BLOCK - 1) / LF_KV_BLOCK;
+    lf_kv room = {.capacity = n_pages * LF_KV_BLOCK};
+    lf_kv_pool *pool = NULL;
     lf_model_ctx ctx = {0};
     int32_t *ints = lf__calloc((size_t)chunk * 2, sizeof *ints, err), start[2] = {0, chunk};
     int status = -1;
-    if (!ints || lf__kv_room_init(&room, (int)c->num_hidden_layers, (int)c->num_key_value_heads, (int)c->head_dim, n, err)) goto done;
+    room.n_layers = (int)c->num_hidden_layers, room.n_kv_heads = (int)c->num_key_value_heads, room.head_dim = (int)c->head_dim;
+    room.blocks = lf__calloc((size_t)n_pages, sizeof(float *), err);
+    if (!ints || !room.blocks || !(pool = lf__kv_pool_new(room.n_layers, room.n_kv_heads, room.head_dim, n_pages, err))) goto done;
+    for (int i = 0; i < n_pages; i++) room.blocks[i] = lf__kv_pool_data(pool, lf__kv_pool_take(pool));
     int32_t *positions = ints, *rows = ints + chunk;
     for (int i = 0; i < chunk; i++) positions[i] = n - chunk + i, rows[i] = i;
-    lf_kv *kv = &room.kv;
+    lf_kv *kv = &room;
     lf_batch batch = {.n_tokens = chunk,
                       .n_seqs = 1,
                       .tokens = tokens,
@@ -61,7 +66,8 @@ int lf_model_logits(lf_model *m, float *logits, const int32_t *tokens, int n, in
     status = 0;
 done:
     lf__model_ctx_release(&ctx);
-    lf__kv_room_release(&room);
+    lf__kv_pool_free(&pool);
+    free(room.blocks);
     free(ints);
     return status;
 }

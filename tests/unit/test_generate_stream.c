@@ -90,35 +90,44 @@ static void test_stop(void **state)
     assert_int_equal(lf__text_stream_add(&deaf, "abc", 3), 0);
 }
 
-static void test_kv_room(void **state)
+/* Pages are found by their tokens behind the pages before them, leaves go first, what is held stays, what is taken is zero. */
+static void test_kv_pool(void **state)
 {
     (void)state;
     lf_error err = {0};
-    lf_kv_room room;
-    assert_int_equal(lf__kv_room_init(&room, 3, 2, 24, 130, &err), 0);
-    assert_int_equal(room.kv.capacity, 3 * LF_KV_BLOCK);
-    assert_int_equal(room.kv.length, 0);
-    size_t block = 3 * 2 * lf__kv_head_floats(24), bytes;
-    for (int b = 0; b < 3; b++) {
-        assert_int_equal((uintptr_t)room.kv.blocks[b] % LF_ALIGN, 0);
-        for (size_t i = 0; i < block; i++) assert_true(room.kv.blocks[b][i] == 0);
-        for (size_t i = 0; i < block; i++) room.kv.blocks[b][i] = (float)b + 1; /* all of it may be written */
+    int32_t a[3 * LF_KV_BLOCK] = {1, 2, 3}, b[3 * LF_KV_BLOCK] = {1, 2, 3};
+    b[LF_KV_BLOCK] = 9; /* they part in the second page */
+    lf_kv_pool *pool = lf__kv_pool_new(3, 2, 24, 5, &err);
+    assert_non_null(pool);
+    int page[5], found[3];
+    for (int i = 0; i < 3; i++) {
+        page[i] = lf__kv_pool_take(pool);
+        lf__kv_pool_data(pool, page[i])[7] = 5.0f;
+        assert_int_equal(lf__kv_pool_publish(pool, page[i], i ? page[i - 1] : -1, a + i * LF_KV_BLOCK), page[i]);
     }
-    for (int b = 0; b < 3; b++) assert_true(room.kv.blocks[b][0] == (float)b + 1 && room.kv.blocks[b][block - 1] == (float)b + 1);
-    assert_true(lf__kv_room_bytes(&bytes, 3, 2, 24, 130));
-    assert_int_equal(room.arena.peak, bytes);
-    lf__kv_room_release(&room);
-    assert_null(room.kv.blocks);
-
-    assert_int_equal(lf__kv_room_init(&room, INT32_MAX, INT32_MAX, INT32_MAX - 63, INT32_MAX - 63, &err), -1);
-    assert_int_equal(err.code, LF_E_LIMIT);
-    assert_false(lf__kv_room_bytes(&bytes, 0, 1, 1, 1));
-    assert_false(lf__kv_room_bytes(&bytes, 1, 1, 1, 0));
+    assert_int_equal(lf__kv_pool_available(pool), 2);
+    assert_int_equal(lf__kv_pool_match(pool, found, b, 3), 1); /* held twice now */
+    assert_int_equal(found[0], page[0]);
+    page[3] = lf__kv_pool_take(pool), page[4] = lf__kv_pool_take(pool);
+    assert_int_equal(lf__kv_pool_take(pool), -1);
+    assert_int_equal(lf__kv_pool_publish(pool, page[3], page[0], a + LF_KV_BLOCK), page[1]); /* the same page twice: one is enough */
+    assert_int_equal(lf__kv_pool_available(pool), 1);
+    for (int i = 0; i < 3; i++) lf__kv_pool_release(pool, page[i]);
+    lf__kv_pool_release(pool, page[1]);
+    assert_int_equal(lf__kv_pool_available(pool), 3); /* [0] and [4] are held */
+    assert_int_equal(lf__kv_pool_take(pool), page[3]);
+    int taken = lf__kv_pool_take(pool);
+    assert_int_equal(taken, page[2]); /* the leaf, though [1] is unused, too */
+    assert_true(lf__kv_pool_data(pool, taken)[7] == 0.0f);
+    assert_int_equal(lf__kv_pool_match(pool, found, a, 3), 2);
+    lf__kv_pool_free(&pool);
+    lf__kv_pool_free(&pool);
+    assert_null(lf__kv_pool_new(INT32_MAX, INT32_MAX, 64, 1 << 20, &err));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pieces), cmocka_unit_test(test_long), cmocka_unit_test(test_stop),
-                                       cmocka_unit_test(test_kv_room)};
+                                       cmocka_unit_test(test_kv_pool)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,105 @@
+/* infer.h - one engine for one user and for forty: many requests at once on one model, each with the answer it would have had alone.
+ *
+ * An engine owns the keys and values of what it has read, in pages, and runs its requests together: every step feeds the last token of each
+ * answer and pieces of prompts that wait. Whoever asks passes all tokens of a text from its beginning; what an earlier request has already
+ * read of it is found again and costs nothing.
+ *
+ * The contract: the logits of a request, and so its tokens, are the same to the bit whatever else the engine does, however long the steps
+ * are, whatever was found again, and for any number of threads. One thread at a time may call an engine; callbacks may call
+ * lf_engine_cancel and lf_engine_submit. */
+#ifndef FOUNDRY_INFER_H
+#define FOUNDRY_INFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "foundry/config.h"
+#include "foundry/error.h"
+#include "foundry/generate.h"
+#include "foundry/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct lf_engine lf_engine;
+
+typedef struct lf_engine_options {
+    int64_t
+        kv_bytes; /* of keys and values, at most; 0: the whole context of one sequence and the memory for three more where it is there */
+    int context;  /* tokens of one text, prompt and answer; 0: the model's max_position_embeddings */
+    int max_sequences; /* that run at a time; 0: 64 */
+    int max_rows;      /* tokens of one step, answers and prompts together; 0: 256. More is faster for long prompts, and takes memory */
+} lf_engine_options;
+
+/* Borrows model, which nobody else may use until lf_engine_free. options may be NULL. NULL (LF_E_MEMORY, LF_E_LIMIT) when kv_bytes does not
+ * hold a single sequence of `context`: the message says what would. */
+lf_engine *lf_engine_new(lf_model *model, const lf_engine_options *options, lf_error *err);
+void lf_engine_free(lf_engine **engine); /* requests that still run end without a word */
+
+typedef enum lf_finish {
+    LF_FINISH_NONE,      /* goes on                                     */
+    LF_FINISH_END,       /* the model drew one of the request's `ends`  */
+    LF_FINISH_LENGTH,    /* sampling->max_tokens were drawn             */
+    LF_FINISH_CONTEXT,   /* no position is left                         */
+    LF_FINISH_GRAMMAR,   /* no token goes on with a text of the grammar */
+    LF_FINISH_STOPPED,   /* on_token said so                            */
+    LF_FINISH_CANCELLED, /* lf_engine_cancel                            */
+    LF_FINISH_DEADLINE,  /* its seconds are over                        */
+} lf_finish;
+const char *lf_finish_name(lf_finish finish); /* "end", "length", "context", ... */
+
+/* A token that was drawn, or with token -1 the end of an answer that ends without one. */
+typedef struct lf_answer {
+    int64_t request;
+    int branch;          /* 0 .. branches-1 */
+    int index;           /* of the token in the answer                                                   */
+    int32_t token;       /* one of `ends` when finish is LF_FINISH_END                                   */
+    lf_finish finish;    /* not NONE: this is the last word on this branch                               */
+    const float *logits; /* [vocab_size] that it was drawn from, as the model gave them; until on_token returns; NULL with token -1 */
+    int prompt_tokens, cached_tokens; /* of the request; cached: found again                             */
+    double prompt_seconds;            /* from lf_engine_submit to the first token                        */
+} lf_answer;
+
+typedef struct lf_request {
+    const int32_t *tokens; /* [n_tokens] all of the text so far, at least 1; copied */
+    int n_tokens;
+    int branches;                     /* answers to draw, branch b with seed + b; 0: 1 */
+    const lf_sample_config *sampling; /* copied */
+    int n_ids;                        /* ids from here on are not drawn; 0: the model's vocab_size */
+    const lf_tokenizer *tokenizer;    /* for sampling that looks at texts; borrowed to the end of the request, may be NULL */
+    const lf_grammar *grammar;        /* what an answer may be; borrowed, NULL: anything; needs the tokenizer */
+    const int32_t *ends;              /* [n_ends] tokens that end an answer; copied */
+    int n_ends;
+    double seconds;                                       /* until it is ended with LF_FINISH_DEADLINE; 0: no deadline */
+    int (*on_token)(void *user, const lf_answer *answer); /* may be NULL; non-zero: the branch ends */
+    void *user;
+} lf_request;
+
+/* Takes a request in; it waits until there is room for all it may become, behind those that came before. Returns its number (1, 2, ...), or
+ * -1: more tokens than the context holds (LF_E_LIMIT, with both numbers), an id out of range, sampling values out of range. */
+int64_t lf_engine_submit(lf_engine *engine, const lf_request *request, lf_error *err);
+/* Ends a request at once: on_token is told with token -1. False when there is none of that number. */
+bool lf_engine_cancel(lf_engine *engine, int64_t request);
+/* One step of everybody. Returns how many branches still run or wait, 0: nothing is left to do; -1 on a failure, after which all requests
+ * are gone. */
+int lf_engine_step(lf_engine *engine, lf_error *err);
+/* Steps until nothing is left. */
+int lf_engine_run(lf_engine *engine, lf_error *err);
+
+typedef struct lf_engine_state {
+    int running, waiting;  /* branches; requests */
+    int pages, pages_held; /* of keys and values: all, those that somebody reads */
+    int page_tokens;       /* positions of a page */
+    int64_t page_bytes;
+    int64_t steps, rows;               /* so far: steps, tokens that went through the model */
+    int64_t cached;                    /* tokens that were found again                      */
+    double model_seconds, all_seconds; /* in the model, and in lf_engine_step altogether */
+} lf_engine_state;
+lf_engine_state lf_engine_state_of(const lf_engine *engine);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,188 @@
+/* kv_pool.c - keys and values of many sequences in pages, shared where they begin alike. Not the format of a page (backend/backend.h) and
+ * not who runs when (engine.c). A pool owns its pages; who holds one has counted a reference. Not thread-safe.
+ *
+ *   page = one block of LF_KV_BLOCK positions of all layers, at positions that never change: b * LF_KV_BLOCK ...
+ *
+ *   the tree      [Once upon ...] -- [... a fox] -- [...]        a full page knows its tokens and the page before it, so two prompts
+ *                               \-- [... a hare]                 that begin alike find the same pages. Pages nobody holds stay in
+ *                                                                the tree until their room is wanted: the longest unused leaf goes first
+ *
+ * Whoever holds a page holds those before it; so pages without a holder can always be taken, leaves first. */
+#include "infer/infer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NONE = -1 };
+
+typedef struct kv_page {
+    float *data;     /* [n_layers][n_kv_heads][lf__kv_head_floats]           */
+    int refs;        /* holders                                              */
+    bool in_tree;    /* the rest counts only then, but for `next`            */
+    int parent;      /* the page before, NONE at the beginning of a text     */
+    int children;    /* pages of the tree behind it                          */
+    int next;        /* in its hash chain, or in the list of free pages      */
+    uint64_t unused; /* since when nobody holds it: the pool's clock         */
+    int32_t tokens[LF_KV_BLOCK];
+} kv_page;
+
+struct lf_kv_pool {
+    lf_arena arena; /* owns the pages' data */
+    kv_page *pages; /* [n]                  */
+    int n, free;    /* free: first of the list of pages that hold nothing */
+    int held;       /* pages with refs > 0                                */
+    int *chains;    /* [mask + 1] first page of each hash                 */
+    uint32_t mask;
+    uint64_t clock;
+    size_t page_bytes;
+};
+
+size_t lf__kv_page_bytes(int n_layers, int n_kv_heads, int head_dim)
+{
+    size_t heads, bytes;
+    bool fits = lf__mul_size(&heads, (size_t)n_layers, (size_t)n_kv_heads) &&
+                lf__mul_size(&bytes, heads, lf__kv_head_floats(head_dim) * sizeof(float)) && bytes <= SIZE_MAX - LF_ALIGN;
+    return fits ? lf__round_up(bytes, LF_ALIGN) : SIZE_MAX;
+}
+
+lf_kv_pool *lf__kv_pool_new(int n_layers, int n_kv_heads, int head_dim, int n_pages, lf_error *err)
+{
+    lf_kv_pool *p = lf__calloc(1, sizeof *p, err);
+    if (!p) return NULL;
+    uint32_t chains = 64;
+    while (chains < (uint32_t)n_pages) chains *= 2;
+    p->n = n_pages, p->mask = chains - 1, p->page_bytes = lf__kv_page_bytes(n_layers, n_kv_heads, head_dim);
+    size_t bytes;
+    if (p->page_bytes == SIZE_MAX || !lf__mul_size(&bytes, p->page_bytes, (size_t)n_pages)) {
+        lf_error_set(err, LF_E_LIMIT, "%d pages of keys and values, %zu bytes each, do not fit in memory", n_pages, p->page_bytes);
+        goto fail;
+    }
+    p->pages = lf__calloc((size_t)n_pages, sizeof *p->pages, err);
+    p->chains = lf__calloc(chains, sizeof *p->chains, err);
+    if (!p->pages || !p->chains) goto fail;
+    if (lf__arena_init(&p->arena, "keys and values", bytes, err)) goto fail;
+    for (uint32_t i = 0; i < chains; i++) p->chains[i] = NONE;
+    p->free = NONE;
+    for (int i = n_pages - 1; i >= 0; i--) p->pages[i].next = p->free, p->free = i;
+    for (int i = 0; i < n_pages; i++) p->pages[i].data = lf__arena_push(&p->arena, p->page_bytes);
+    return p;
+fail:
+    lf__kv_pool_free(&p);
+    return NULL;
+}
+
+void lf__kv_pool_free(lf_kv_pool **pool)
+{
+    lf_kv_pool *p = *pool;
+    if (!p) return;
+    lf__arena_release(&p->arena);
+    free(p->pages);
+    free(p->chains);
+    free(p);
+    *pool = NULL;
+}
+
+float *lf__kv_pool_data(const lf_kv_pool *p, int page) { return p->pages[page].data; }
+int lf__kv_pool_available(const lf_kv_pool *p) { return p->n - p->held; }
+int lf__kv_pool_pages(const lf_kv_pool *p) { return p->n; }
+
+/* ---- the tree ------------------------------------------------------------------------------------------------------------------------ */
+static int *chain_of(const lf_kv_pool *p, int parent, const int32_t *tokens)
+{
+    return &p->chains[(uint32_t)lf__hash64(tokens, LF_KV_BLOCK * sizeof *tokens, (uint64_t)(parent + 1)) & p->mask];
+}
+
+static int find(const lf_kv_pool *p, int parent, const int32_t *tokens)
+{
+    for (int i = *chain_of(p, parent, tokens); i != NONE; i = p->pages[i].next)
+        if (p->pages[i].parent == parent && memcmp(p->pages[i].tokens, tokens, sizeof p->pages[i].tokens) == 0) return i;
+    return NONE;
+}
+
+static void leave_tree(lf_kv_pool *p, int i)
+{
+    kv_page *g = &p->pages[i];
+    int *link = chain_of(p, g->parent, g->tokens);
+    while (*link != i) link = &p->pages[*link].next;
+    *link = g->next;
+    if (g->parent != NONE) p->pages[g->parent].children--;
+    g->in_tree = false;
+}
+
+/* A page is taken once per LF_KV_BLOCK tokens: walking a table of 10,000 costs less than one row of any model. */
+static int longest_unused_leaf(const lf_kv_pool *p)
+{
+    int best = NONE;
+    for (int i = 0; i < p->n; i++) {
+        const kv_page *g = &p->pages[i];
+        if (g->refs > 0 || !g->in_tree || g->children > 0) continue;
+        if (best == NONE || g->unused < p->pages[best].unused) best = i;
+    }
+    return best;
+}
+
+/* ---- holding ------------------------------------------------------------------------------------------------------------------------- */
+int lf__kv_pool_take(lf_kv_pool *p)
+{
+    int i = p->free;
+    if (i != NONE) {
+        p->free = p->pages[i].next;
+    } else {
+        if ((i = longest_unused_leaf(p)) == NONE) return NONE;
+        leave_tree(p, i);
+    }
+    p->pages[i].refs = 1;
+    p->held++;
+    memset(p->pages[i].data, 0, p->page_bytes);
+    return i;
+}
+
+void lf__kv_pool_hold(lf_kv_pool *p, int i)
+{
+    if (p->pages[i].refs++ == 0) p->held++;
+}
+
+void lf__kv_pool_release(lf_kv_pool *p, int i)
+{
+    kv_page *g = &p->pages[i];
+    if (--g->refs > 0) return;
+    p->held--;
+    g->unused = ++p->clock;
+    if (!g->in_tree) g->next = p->free, p->free = i;
+}
+
+int lf__kv_pool_copy(lf_kv_pool *p, int i)
+{
+    int to = lf__kv_pool_take(p);
+    if (to != NONE) memcpy(p->pages[to].data, p->pages[i].data, p->page_bytes);
+    return to;
+}
+
+int lf__kv_pool_match(lf_kv_pool *p, int *pages, const int32_t *tokens, int n_pages)
+{
+    int n = 0;
+    for (int parent = NONE; n < n_pages; n++, tokens += LF_KV_BLOCK) {
+        int i = find(p, parent, tokens);
+        if (i == NONE) break;
+        lf__kv_pool_hold(p, i);
+        parent = pages[n] = i;
+    }
+    return n;
+}
+
+/* Two sequences that compute the same page at the same time both hold it full: the bits are the same, one is enough. */
+int lf__kv_pool_publish(lf_kv_pool *p, int i, int parent, const int32_t *tokens)
+{
+    int twin = find(p, parent, tokens);
+    if (twin != NONE) {
+        lf__kv_pool_hold(p, twin);
+        lf__kv_pool_release(p, i);
+        return twin;
+    }
+    kv_page *g = &p->pages[i];
+    int *chain = chain_of(p, parent, tokens);
+    g->in_tree = true, g->parent = parent, g->children = 0, g->next = *chain, *chain = i;
+    memcpy(g->tokens, tokens, sizeof g->tokens);
+    if (parent != NONE) p->pages[parent].children++;
+    return i;
+}

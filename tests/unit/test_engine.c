@@ -1,0 +1,307 @@
+/* test_engine.c - many requests on one model: each is answered as it would be alone, to the bit of its logits, whatever runs beside it,
+ * however it was cut, whatever was found again; pages are counted exactly; nobody who runs is cut short. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "foundry/infer.h"
+
+enum { VOCAB = 300, CONTEXT = 320, MOST = 40 };
+
+static lf_model *make_model(lf_device **device, int threads, int window)
+{
+    lf_error err = {0};
+    *device = lf_device_open(&(lf_device_options){.threads = threads, .pin = "off"}, &err);
+    assert_non_null(*device);
+    lf_config c;
+    lf_config_init(&c);
+    strcpy(c.model.model_type, "llama");
+    c.model.vocab_size = VOCAB, c.model.hidden_size = 48, c.model.intermediate_size = 80, c.model.num_hidden_layers = 2;
+    c.model.num_attention_heads = 4, c.model.num_key_value_heads = 2, c.model.max_position_embeddings = CONTEXT;
+    c.model.tie_word_embeddings = true, c.model.initializer_range = 0.3, c.model.sliding_window = window;
+    lf_model *m = lf_model_new(*device, &c.model, 7, &err);
+    if (!m) fail_msg("%s", err.message);
+    return m;
+}
+
+/* A prompt, and what came of it. */
+typedef struct talk {
+    int32_t tokens[CONTEXT + 1]; /* prompt, then answer */
+    int n_prompt, n, max;
+    uint64_t seed;
+    uint64_t logits; /* a hash over all logits it was drawn from */
+    int words, cached, stop_after;
+    lf_finish finish;
+} talk;
+
+static int on_token(void *user, const lf_answer *a)
+{
+    talk *t = (talk *)user + a->branch;
+    t->words++, t->cached = a->cached_tokens;
+    assert_int_equal(t->finish, LF_FINISH_NONE); /* nothing after the last word */
+    t->finish = a->finish;
+    if (a->token < 0) return 0;
+    t->logits = lf__hash64(a->logits, VOCAB * sizeof(float), t->logits);
+    if (a->finish != LF_FINISH_END) t->tokens[t->n++] = a->token;
+    return t->stop_after && t->words == t->stop_after;
+}
+
+/* Prompts of all lengths; many begin like another. */
+static void invent(talk *t, int i)
+{
+    memset(t, 0, sizeof *t);
+    t->n_prompt = t->n = 1 + (int)(lf__rng_at(3, 1, (uint64_t)i) % 200);
+    t->max = (int)(lf__rng_at(3, 2, (uint64_t)i) % 60), t->seed = (uint64_t)i;
+    for (int k = 0; k < t->n; k++) t->tokens[k] = (int32_t)(lf__rng_at(3, (uint64_t)(k < 140 ? i % 3 : 10 + i), (uint64_t)k) % VOCAB);
+}
+
+static const int32_t ends[] = {5, 17};
+
+static int64_t ask(lf_engine *e, talk *t, int branches, lf_error *err)
+{
+    lf_config c;
+    lf_config_init(&c);
+    c.sampler.seed = (int64_t)t->seed, c.sampler.max_tokens = t->max, c.sampler.temperature = 1.0, c.sampler.top_k = 50;
+    return lf_engine_submit(e,
+                            &(lf_request){.tokens = t->tokens,
+                                          .n_tokens = t->n_prompt,
+                                          .branches = branches,
+                                          .sampling = &c.sampler,
+                                          .ends = ends,
+                                          .n_ends = LF_COUNT(ends),
+                                          .on_token = on_token,
+                                          .user = t},
+                            err);
+}
+
+static void same(const talk *a, const talk *b, const char *what, int i)
+{
+    if (a->n != b->n || a->finish != b->finish || a->logits != b->logits || memcmp(a->tokens, b->tokens, (size_t)a->n * sizeof *a->tokens))
+        fail_msg("%s: text %d: %d tokens, %s, logits %016llx; alone %d tokens, %s, %016llx", what, i, a->n, lf_finish_name(a->finish),
+                 (unsigned long long)a->logits, b->n, lf_finish_name(b->finish), (unsigned long long)b->logits);
+}
+
+/* Each text in an engine of its own, and its logits once more without any engine. */
+static void alone(lf_model *m, talk *t, int n)
+{
+    lf_error err = {0};
+    for (int i = 0; i < n; i++) {
+        invent(&t[i], i);
+        lf_engine *e = lf_engine_new(m, NULL, &err);
+        assert_non_null(e);
+        assert_int_equal(ask(e, &t[i], 1, &err), 1);
+        assert_int_equal(lf_engine_run(e, &err), 0);
+        assert_int_equal(lf_engine_state_of(e).pages_held, 0);
+        lf_engine_free(&e);
+        int rows = t[i].n - (t[i].finish != LF_FINISH_END); /* what was fed */
+        float *z = malloc(sizeof *z * (size_t)rows * VOCAB);
+        uint64_t hash = 0;
+        assert_int_equal(lf_model_logits(m, z, t[i].tokens, rows, 0, &err), 0);
+        for (int r = t[i].n_prompt - 1; r < rows && t[i].max; r++) hash = lf__hash64(z + (size_t)r * VOCAB, VOCAB * sizeof *z, hash);
+        assert_true(hash == t[i].logits);
+        free(z);
+    }
+}
+
+static void crowd(lf_model *m, const talk *expected, int n, lf_engine_options o, const char *what)
+{
+    lf_error err = {0};
+    talk *t = calloc((size_t)n, sizeof *t);
+    lf_engine *e = lf_engine_new(m, &o, &err);
+    if (!e) fail_msg("%s: %s", what, err.message);
+    int left = 1, asked = 0;
+    for (int step = 0; left || asked < n; step++) { /* they come one by one and in bursts */
+        for (int burst = step % 5 == 0 ? 4 : step % 2; burst > 0 && asked < n; burst--, asked++) {
+            invent(&t[asked], asked);
+            if (ask(e, &t[asked], 1, &err) < 0) fail_msg("%s: %s", what, err.message);
+        }
+        left = lf_engine_step(e, &err);
+        if (left < 0) fail_msg("%s: %s", what, err.message);
+        lf_engine_state s = lf_engine_state_of(e);
+        assert_true(s.pages_held <= s.pages && (!o.max_sequences || s.running <= o.max_sequences));
+    }
+    for (int i = 0; i < n; i++) same(&t[i], &expected[i], what, i);
+    assert_int_equal(lf_engine_state_of(e).pages_held, 0);
+    assert_true(o.max_sequences == 1 || lf_engine_state_of(e).cached > 0);
+    lf_engine_free(&e);
+    free(t);
+}
+
+static void together(void **state)
+{
+    (void)state;
+    for (int window = 0; window <= 37; window += 37) {
+        talk *expected = calloc(MOST, sizeof *expected);
+        for (int threads = 1; threads <= 2; threads++) {
+            lf_device *device;
+            lf_model *m = make_model(&device, threads, window);
+            if (threads == 1) alone(m, expected, MOST);
+            lf_engine *probe = lf_engine_new(m, NULL, NULL);
+            int64_t page = lf_engine_state_of(probe).page_bytes;
+            lf_engine_free(&probe);
+            crowd(m, expected, MOST, (lf_engine_options){0}, "as it is");
+            crowd(m, expected, MOST, (lf_engine_options){.max_rows = 7}, "steps of 7 rows");
+            crowd(m, expected, MOST, (lf_engine_options){.max_rows = 64, .max_sequences = 18}, "steps of 64 rows");
+            crowd(m, expected, MOST, (lf_engine_options){.max_sequences = 1}, "one after the other");
+            crowd(m, expected, MOST, (lf_engine_options){.kv_bytes = page * (CONTEXT / 64)}, "no page to spare");
+            crowd(m, expected, MOST, (lf_engine_options){.kv_bytes = page * 11, .max_rows = 33}, "few pages");
+            lf_model_free(&m);
+            lf_device_close(&device);
+        }
+        free(expected);
+    }
+}
+
+static void branches(void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    lf_device *device;
+    lf_error err = {0};
+    lf_model *m = make_model(&device, 2, 0);
+    for (int length = 60; length <= 130; length += 1 + (length == 62) + 60 * (length == 65)) {
+        talk one[N], all[N];
+        lf_engine *e = lf_engine_new(m, NULL, &err);
+        for (int pass = 0; pass < 2; pass++) {
+            talk *t = pass ? all : one;
+            for (int b = 0; b < N; b++) {
+                invent(&t[b], 4);
+                for (int k = t[b].n_prompt; k < length; k++) t[b].tokens[k] = k;
+                t[b].n_prompt = t[b].n = length, t[b].max = 40, t[b].seed = (uint64_t)(100 + b);
+                if (!pass) assert_true(ask(e, &t[b], 1, &err) > 0);
+            }
+            if (pass) assert_true(ask(e, t, N, &err) > 0);
+            assert_int_equal(lf_engine_run(e, &err), 0);
+            assert_int_equal(lf_engine_state_of(e).pages_held, 0);
+        }
+        for (int b = 0; b < N; b++) same(&all[b], &one[b], "branches", b);
+        lf_engine_free(&e);
+    }
+    lf_model_free(&m);
+    lf_device_close(&device);
+}
+
+/* What was read once is found again: by the same text, by one that goes on, and after others pushed it out it is read again. */
+static void found_again(void **state)
+{
+    (void)state;
+    lf_device *device;
+    lf_error err = {0};
+    lf_model *m = make_model(&device, 1, 0);
+    lf_engine *probe = lf_engine_new(m, NULL, &err);
+    lf_engine_options o = {.kv_bytes = lf_engine_state_of(probe).page_bytes * 6, .context = 300};
+    lf_engine_free(&probe);
+    lf_engine *e = lf_engine_new(m, &o, &err);
+    talk t[5];
+    for (int i = 0; i < 5; i++) {
+        invent(&t[i], i == 3 ? 1 : 0);
+        for (int k = 0; k < 250; k++) t[i].tokens[k] = (int32_t)(lf__rng_at(9, i == 3, (uint64_t)k) % VOCAB);
+        t[i].n_prompt = t[i].n = i == 2 ? 200 : 129, t[i].max = 5;
+        assert_true(ask(e, &t[i], 1, &err) > 0);
+        assert_int_equal(lf_engine_run(e, &err), 0);
+    }
+    assert_int_equal(t[0].cached, 0);
+    assert_int_equal(t[1].cached, 128);
+    assert_int_equal(t[2].cached, 128);
+    assert_int_equal(t[3].cached, 0);
+    assert_int_equal(t[4].cached, 128); /* its leaf went, not the pages it begins with */
+    same(&t[1], &t[0], "found again", 1);
+    same(&t[4], &t[0], "found again after others", 4);
+    lf_engine_free(&e);
+    lf_model_free(&m);
+    lf_device_close(&device);
+}
+
+static void endings(void **state)
+{
+    (void)state;
+    lf_device *device;
+    lf_error err = {0};
+    lf_model *m = make_model(&device, 1, 0);
+    lf_engine *e = lf_engine_new(m, &(lf_engine_options){.max_sequences = 2, .context = 100}, &err);
+    talk t[6];
+    for (int i = 0; i < 6; i++) invent(&t[i], 0), t[i].n_prompt = t[i].n = 70, t[i].max = 1000, t[i].seed = (uint64_t)i + 50;
+    t[1].stop_after = 3, t[4].max = 0;
+    int64_t id[6];
+    for (int i = 0; i < 6; i++) assert_true((id[i] = ask(e, &t[i], 1, &err)) > 0);
+    for (int i = 0; i < 2; i++) assert_true(lf_engine_step(e, &err) > 0);
+    assert_true(lf_engine_cancel(e, id[0]));  /* runs  */
+    assert_true(lf_engine_cancel(e, id[5]));  /* waits */
+    assert_false(lf_engine_cancel(e, 12345)); /* nobody */
+    int64_t late = lf_engine_submit(e,
+                                    &(lf_request){.tokens = t[3].tokens,
+                                                  .n_tokens = 5,
+                                                  .sampling = &(lf_sample_config){.max_tokens = 3, .repetition_penalty = 1, .top_p = 1},
+                                                  .seconds = 1e-9},
+                                    &err);
+    assert_true(late > 0);
+    assert_int_equal(lf_engine_run(e, &err), 0);
+    assert_int_equal(t[0].finish, LF_FINISH_CANCELLED);
+    assert_int_equal(t[5].finish, LF_FINISH_CANCELLED);
+    assert_int_equal(t[5].words, 1);
+    assert_true(t[1].words <= 3 && t[1].finish == LF_FINISH_NONE);
+    for (int i = 2; i < 4; i++) {
+        assert_true(t[i].finish == LF_FINISH_CONTEXT || t[i].finish == LF_FINISH_END);
+        if (t[i].finish == LF_FINISH_CONTEXT) assert_int_equal(t[i].n, 101);
+    }
+    assert_int_equal(t[4].finish, LF_FINISH_LENGTH);
+    assert_int_equal(t[4].n, 70);
+    assert_int_equal(lf_engine_state_of(e).pages_held, 0);
+    lf_engine_free(&e);
+    lf_model_free(&m);
+    lf_device_close(&device);
+}
+
+/* The error says this, and is forgotten. */
+static void said(lf_error *err, const char *words)
+{
+    if (!strstr(err->message, words)) fail_msg("\"%s\" does not say \"%s\"", err->message, words);
+    *err = (lf_error){0};
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    lf_device *device;
+    lf_error err = {0};
+    lf_model *m = make_model(&device, 1, 0);
+    assert_null(lf_engine_new(m, &(lf_engine_options){.kv_bytes = 100000}, &err));
+    said(&err, "one text of 320 tokens needs");
+    assert_null(lf_engine_new(m, &(lf_engine_options){.context = 100000}, &err));
+    said(&err, "a context of 320");
+    assert_null(lf_engine_new(m, &(lf_engine_options){.max_rows = -1}, &err));
+    said(&err, "-1 rows");
+    lf_engine *e = lf_engine_new(m, &(lf_engine_options){.context = 128, .max_sequences = 4}, &err);
+    assert_non_null(e);
+    talk t;
+    invent(&t, 0);
+    t.n_prompt = 129;
+    assert_int_equal(ask(e, &t, 1, &err), -1);
+    said(&err, "129 tokens long, the context holds 128");
+    t.n_prompt = 0;
+    assert_int_equal(ask(e, &t, 1, &err), -1);
+    said(&err, "at least one token");
+    t.n_prompt = 3, t.tokens[1] = VOCAB;
+    assert_int_equal(ask(e, &t, 1, &err), -1);
+    said(&err, "the vocabulary ends at 299");
+    t.tokens[1] = 4;
+    assert_int_equal(ask(e, &t, 5, &err), -1);
+    said(&err, "at most 4 sequences");
+    assert_int_equal(lf_engine_step(e, &err), 0);
+    lf_engine_free(&e);
+    lf_engine_free(&e);
+    lf_model_free(&m);
+    lf_device_close(&device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(together), cmocka_unit_test(branches), cmocka_unit_test(found_again),
+                                       cmocka_unit_test(endings), cmocka_unit_test(refusals)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

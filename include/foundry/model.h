@@ -23,7 +23,17 @@ lf_model *lf_model_new(lf_device *device, const lf_model_config *config, uint64_
  * f32. Everything is validated before it is used. */
 lf_model *lf_model_load(lf_device *device, const char *path, lf_error *err);
 
-/* Writes config.json, model.safetensors and generation_config.json into dir (which exists), each atomically. */
+/* A model to talk with, not to train or to save: whatever lf_model_load opens, or a GGUF file, its weights kept once, packed for kernels.
+ * weights: "auto" or NULL, as the file has them (Q8_0, Q4_0, IQ4_NL, Q4_K, Q5_K, Q6_K as they are; bfloat16 where the CPU multiplies it,
+ * else and for other types float32); or f32, bf16, q8_0, q4_0, iq4_nl, q4_k, q5_k, q6_k: made so on the way, in the next possible type
+ * where rows are no whole number of blocks. Quantized weights are multiplied with activations of 8 bits, bf16 weights with activations
+ * rounded to bfloat16. */
+lf_model *lf_model_open(lf_device *device, const char *path, const char *weights, lf_error *err);
+/* Bytes of weights that one token of a text reads: each once, of the embedding one row. */
+int64_t lf_model_bytes_per_token(const lf_model *model);
+
+/* Writes config.json, model.safetensors and generation_config.json into dir (which exists), each atomically. Not of a model that was opened
+ * to talk. */
 int lf_model_save(const lf_model *model, const char *dir, lf_error *err);
 void lf_model_free(lf_model **model);
 

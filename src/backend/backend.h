@@ -42,6 +42,8 @@ static inline size_t lf__panels_floats(int n, int k, int pair) { return (size_t)
 static inline int lf__panels_lines(const lf_panels *p) { return p->type == LF_BF16 ? lf__pairs(p->k) : p->k; }
 /* Bytes of one panel of k rows of a quantized type, a multiple of 64 (backend/cpu/qpanels.h draws it); 0 for floats. */
 size_t lf__qpanel_bytes(lf_dtype type, int k);
+/* Is there a product with panels of this type and k rows? */
+bool lf__multiplies(lf_dtype type, int k);
 static inline size_t lf__panels_bytes(const lf_panels *p)
 {
     size_t quantized = lf__qpanel_bytes(p->type, p->k);

@@ -11,7 +11,7 @@
 
 enum { PROMPT_MAX = 64 << 20 };
 
-static const char *prompt_text, *prompt_file, *which = "last";
+static const char *prompt_text, *prompt_file, *which = "last", *weights = "auto";
 static int64_t count = 1;
 static bool json, stats_wanted;
 
@@ -51,6 +51,8 @@ static const cli_flag flags[] = {
     {.name = "--sampler-order", .type = CLI_OPTION, .choices = "sampler.order", .meta = "STAGES"},
     {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &which, .meta = "last|best|step-N",
      .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},
+    {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = "auto|f32|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k",
+     .help = "what weights are kept as; auto: as the file has them", .help_zh = "权重以何种类型保存在内存中；auto：与文件相同"},
     {.name = "--count", .type = CLI_INT, .value = &count, .lo = 1, .hi = 1000000, .meta = "N",
      .help = "that many texts, with seeds S, S+1, ..., divided by " LF_END_TOKEN " lines",
      .help_zh = "生成 N 篇，种子为 S、S+1……，以 " LF_END_TOKEN " 行分隔"},
@@ -70,7 +72,7 @@ static const cli_spec spec = {
     .summary_zh = "用训练好的模型续写文本",
     .example = "foundry generate runs/stories-3m --prompt \"Once upon a time\" --max-tokens 200 --temperature 0.8\n"
                "echo \"To be, or not\" | foundry generate runs/shakespeare-char -",
-    .usage = "foundry generate RUN|CHECKPOINT|MODEL_DIR [--prompt TEXT | --prompt-file FILE | -] [flags]",
+    .usage = "foundry generate RUN|CHECKPOINT|MODEL_DIR|FILE.gguf [--prompt TEXT | --prompt-file FILE | -] [flags]",
     .notes = "A run means its newest whole checkpoint. The same seed gives the same text on any number of threads. Stages that "
              "--sampler-order does not name do not run. Ctrl-C ends the text, a second one the program.",
     .notes_zh = "给出运行目录时使用其最新的完整检查点。同一种子在任意线程数下生成相同文本。--sampler-order 未列出的步骤不执行。"
@@ -175,7 +177,7 @@ static void print_json(const text *prompt, const sink *s, int64_t seed, const lf
     fflush(stdout);
 }
 
-static void print_stats(const lf_generate_stats *all, const lf_generate_stats *last, int64_t texts)
+static void print_stats(const lf_generate_stats *all, const lf_generate_stats *last, int64_t texts, int64_t bytes)
 {
     char a[64], b[32], c[64], d[32];
     fprintf(stderr, cli_say("%sprompt %s, %s tok/s; ", "%s开头 %s，%s 词元/秒；"), cli_color(stderr, CLI_DIM),
@@ -184,6 +186,8 @@ static void print_stats(const lf_generate_stats *all, const lf_generate_stats *l
     if (texts > 1) fprintf(stderr, cli_say("%" PRId64 " texts of ", "%" PRId64 " 篇，共 "), texts);
     fprintf(stderr, cli_say("%s, %s tok/s", "生成 %s，%s 词元/秒"), cli_human_things(c, all->tokens, "token", "tokens", " 个词元"),
             cli_human_count(d, rate(all->tokens, all->decode_seconds)));
+    double gb = rate(all->tokens, all->decode_seconds) * (double)bytes / 1e9;
+    if (stats_wanted) fprintf(stderr, cli_say("; weights read at %.1f GB/s", "；读取权重 %.1f GB/s"), gb);
     if (texts == 1 && last->context_full) fputs(cli_say("; the context is full", "；上下文已满"), stderr);
     if (last->stopped) fputs(cli_say("; interrupted", "；已中断"), stderr);
     fprintf(stderr, "%s\n", cli_color(stderr, CLI_PLAIN));
@@ -217,7 +221,7 @@ static int speak(lf_model *model, const lf_tokenizer *tokenizer, const text *pro
         rc = lf_error_set(err, LF_E_IO, "cannot write the text: %s", strerror(s.reason));
         __fpurge(stdout), clearerr(stdout); /* said once is enough */
     }
-    if (!rc && (stats_wanted || cli_is_terminal(stderr))) print_stats(&all, &one, done);
+    if (!rc && (stats_wanted || cli_is_terminal(stderr))) print_stats(&all, &one, done, lf_model_bytes_per_token(model));
     free(s.kept.data);
     if (!rc && one.stopped) return CLI_INTERRUPTED;
     return rc ? cli_fail(err) : CLI_OK;
@@ -240,7 +244,7 @@ int cmd_generate(int argc, char **argv)
         lf_checkpoint_find(dir, sizeof dir, args.v[0], which, &err) || !(tokenizer = lf_tokenizer_load(dir, &err)) ||
         !(device = lf_device_open(
               &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin}, &err)) ||
-        !(model = lf_model_load(device, dir, &err))) {
+        !(model = lf_model_open(device, dir, weights, &err))) {
         code = cli_fail(&err);
     } else {
         cli_catch_signals();

@@ -80,6 +80,10 @@ typedef struct lf_param {
     const lf_param_row *row;
     int index; /* in order: the stream of its random numbers */
     int layer; /* 0 for what no layer owns                   */
+    /* Of a model that only talks: the type of its panels (of the embedding: of its rows, too), and these where the other parts of the
+     * weight are of other types. */
+    lf_dtype type;
+    lf_panels panels;
 } lf_param;
 
 struct lf_arch;
@@ -89,6 +93,7 @@ struct lf_model {
     const struct lf_arch *arch;
     const struct lf_family *family; /* the type that it is saved as (families.c) */
     lf_dtype products;              /* of the panels, and of attention without a cache */
+    bool talks;                     /* only that: of what enters a product nothing is kept but forward panels */
     bool recompute;                 /* training contexts made from now on keep no insides of blocks */
     lf_arena weights;               /* weights, then their panels, then the rope table */
     lf_arena grads;                 /* training: one gradient per weight, same order   */
@@ -157,6 +162,9 @@ int64_t lf__model_longest(const lf_model *m);
 /* A model of this shape with zero weights. With `training`, gradients and backward panels too. products: LF_F32 or LF_BF16, what panels
  * hold. dry: address space only (a forecast). */
 lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool training, lf_dtype products, bool dry, lf_error *err);
+/* The same for a model that only talks: no values of weights that enter products but in their panels, types [n_params] of these. The
+ * embedding keeps its rows in its type. */
+lf_model *lf__model_alloc_panels(lf_device *device, const lf_model_config *config, const lf_dtype *types, lf_error *err);
 void lf__model_init_weights(lf_model *m, uint64_t seed);
 /* All panels anew from the weights: after init, load and every optimizer step. */
 void lf__model_pack(lf_model *m);
@@ -226,6 +234,9 @@ int lf__source_open(lf_source *s, const lf_model *m, const char *path, lf_error 
 void lf__source_close(lf_source *s);
 /* Rows [row0, row0 + rows) of a parameter in our layout: a piece as above. */
 int lf__source_read(float *out, const lf_source *s, int param, int row0, int rows, lf_error *err);
+/* The same rows as they are in the file, in its own type: bytes of whole blocks. */
+int lf__source_read_stored(void *out, const lf_source *s, int param, int row0, int rows, lf_error *err);
+bool lf__source_is_stored(const lf_source *s, int param, lf_dtype type); /* can it be read so, as this type? */
 /* A head that is stored although it is tied must be the embedding. Reads both. */
 int lf__source_check_tied(const lf_source *s, lf_error *err);
 /* Fills m from a folder or a file; refuses NaN and infinity. */

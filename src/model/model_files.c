@@ -59,19 +59,18 @@ int lf__param_piece(const lf_model *m, const lf_param *p)
     return LF_MIN(head ? LF_MAX(rows / head, 1) * head : rows, p->rows);
 }
 
-/* Between our order of rows and the file's, in place: whole heads [n_heads * head, cols]. */
-static int turn_heads(float *values, int rows, int cols, int head, bool to_file, lf_error *err)
+/* Between our order of rows and the file's, in place: whole heads of `head` rows of so many bytes. */
+static int turn_heads(void *values, int rows, size_t row, int head, bool to_file, lf_error *err)
 {
-    size_t row = (size_t)cols;
-    float *copy = lf__calloc((size_t)head * row, sizeof *copy, err);
+    char *copy = lf__calloc((size_t)head, row, err);
     if (!copy) return -1;
     for (int first = 0; first < rows; first += head) {
-        float *at = values + (size_t)first * row;
-        memcpy(copy, at, (size_t)head * row * sizeof *copy);
+        char *at = (char *)values + (size_t)first * row;
+        memcpy(copy, at, (size_t)head * row);
         for (int r = 0; r < head; r++) {
             int theirs = 2 * (r % (head / 2)) + r / (head / 2);
             size_t from = (size_t)(to_file ? r : theirs), to = (size_t)(to_file ? theirs : r);
-            memcpy(at + to * row, copy + from * row, row * sizeof *copy);
+            memcpy(at + to * row, copy + from * row, row);
         }
     }
     free(copy);
@@ -84,7 +83,7 @@ int lf__param_to_file(float *values, const lf_model *m, const lf_param *p, lf_we
     float offset = stored_offset(m, p, kind);
     size_t n = (size_t)rows * (size_t)p->cols;
     for (size_t i = 0; offset != 0 && i < n; i++) values[i] += offset;
-    if (head) return turn_heads(values, rows, p->cols, head, true, err);
+    if (head) return turn_heads(values, rows, (size_t)p->cols * sizeof *values, head, true, err);
     if (!p->row->transposed || kind != LF_WEIGHTS_SAFETENSORS) return 0;
     float *copy = lf__calloc(n, sizeof *copy, err);
     if (!copy) return -1;
@@ -112,7 +111,24 @@ int lf__source_read(float *out, const lf_source *s, int param, int row0, int row
     }
     if (lf__file_tensor_read(out, t, (size_t)row0 * (size_t)p->cols, n, err)) return -1;
     for (size_t i = 0; offset != 0 && i < n; i++) out[i] -= offset;
-    return head ? turn_heads(out, rows, p->cols, head, false, err) : 0;
+    return head ? turn_heads(out, rows, (size_t)p->cols * sizeof *out, head, false, err) : 0;
+}
+
+bool lf__source_is_stored(const lf_source *s, int param, lf_dtype type)
+{
+    const lf_param *p = &s->model->params[param];
+    bool turned = p->row->transposed && s->weights.kind == LF_WEIGHTS_SAFETENSORS;
+    return s->tensors[param]->dtype == type && !turned && stored_offset(s->model, p, s->weights.kind) == 0;
+}
+
+int lf__source_read_stored(void *out, const lf_source *s, int param, int row0, int rows, lf_error *err)
+{
+    const lf_param *p = &s->model->params[param];
+    const lf_file_tensor *t = s->tensors[param];
+    int head = turned_head(s->model, p, s->weights.kind, s->norm_rope);
+    size_t row = t->bytes / (size_t)p->rows; /* rows are whole blocks */
+    if (lf__file_read(out, t->file, (size_t)(t->data - t->file->map.data) + (size_t)row0 * row, (size_t)rows * row, err)) return -1;
+    return head ? turn_heads(out, rows, row, head, false, err) : 0;
 }
 
 /* ---- which tensor is which parameter ------------------------------------------------------------------------------------------------ */
@@ -364,5 +380,7 @@ int lf__model_write(const lf_model *m, const float *data, const char *dir, uint6
 int lf_model_save(const lf_model *m, const char *dir, lf_error *err)
 {
     uint64_t hash;
+    if (m->talks)
+        return lf_error_set(err, LF_E_UNSUPPORTED, "this model was opened to talk: its weights are no longer what a file would hold");
     return lf__model_write(m, m->data, dir, &hash, err);
 }

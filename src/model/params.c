@@ -148,11 +148,40 @@ static lf_product product_of(const lf_model *m, const lf_weight *w)
 
 static size_t weight_floats(const lf_weight *w) { return lf__round_up(lf__tensor_count(&w->t), LF_ALIGN / sizeof(float)); }
 
+/* The panels of a weight: one run of them, or of a model that only talks one for each part when their types differ. */
+static void push_forward(lf_model *m, lf_weight *w, lf_product product, lf_arena *weights)
+{
+    int pair = product == LF_PRODUCT_PAIRED ? w->t.rows / 2 : 0, first = 0;
+    while (m->params[first].weight != w) first++;
+    lf_param *parts = &m->params[first], *end = &m->params[m->n_params];
+    lf_dtype type = m->talks ? parts->type : m->products;
+    bool alike = true;
+    for (lf_param *p = parts; p < end && p->weight == w; p++) alike &= !m->talks || p->type == type;
+    w->forward = (lf_panels){.n = w->t.rows, .k = w->t.cols, .pair = pair, .type = type};
+    if (alike) {
+        w->forward.data = lf__arena_push(weights, lf__panels_bytes(&w->forward));
+        return;
+    }
+    for (lf_param *p = parts; p < end && p->weight == w; p++) {
+        lf_panels *panels = p == parts ? &w->forward : &p->panels;
+        *panels = (lf_panels){.n = p->rows, .k = p->cols, .type = p->type};
+        panels->data = lf__arena_push(weights, lf__panels_bytes(panels));
+        if (p + 1 < end && p[1].weight == w) panels->next = &p[1].panels;
+    }
+}
+
 /* Everything a model of this shape needs, pushed in one fixed order: run once to measure and once for real. */
 static void push_all(lf_model *m, lf_arena *weights, lf_arena *grads)
 {
     for (int i = 0; i < m->n_all; i++) {
         lf_weight *w = m->all[i];
+        if (m->talks && w == &m->embed) {
+            size_t bytes = 0;
+            w->stored = m->params[0].type; /* the table's first row */
+            lf__dtype_size(&bytes, w->stored, lf__tensor_count(&w->t));
+            w->rows = lf__arena_push(weights, bytes);
+        }
+        if (m->talks && (w == &m->embed || product_of(m, w) != LF_PRODUCT_NONE)) continue;
         w->t.data = lf__arena_push(weights, weight_floats(w) * sizeof(float));
         w->t.grad = grads ? lf__arena_push(grads, weight_floats(w) * sizeof(float)) : NULL;
         w->t.needs_grad = grads != NULL;
@@ -161,11 +190,9 @@ static void push_all(lf_model *m, lf_arena *weights, lf_arena *grads)
         lf_weight *w = m->all[i];
         lf_product product = product_of(m, w);
         if (product == LF_PRODUCT_NONE) continue;
-        int in = w->t.cols, out = w->t.rows, pair = product == LF_PRODUCT_PAIRED ? out / 2 : 0;
-        w->forward = (lf_panels){.n = out, .k = in, .pair = pair, .type = m->products};
-        w->forward.data = lf__arena_push(weights, lf__panels_bytes(&w->forward));
+        push_forward(m, w, product, weights);
         if (!grads) continue;
-        w->backward = (lf_panels){.n = in, .k = out, .type = m->products};
+        w->backward = (lf_panels){.n = w->t.cols, .k = w->t.rows, .type = m->products};
         w->backward.data = lf__arena_push(weights, lf__panels_bytes(&w->backward));
     }
     size_t rope = (size_t)m->rope_rows * (size_t)m->rotary * sizeof(float);
@@ -202,27 +229,32 @@ static const lf_family *family_of(lf_model_config *c, lf_error *err)
     return f;
 }
 
-lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool training, lf_dtype products, bool dry, lf_error *err)
+/* The shape alone: which weights there are. */
+static lf_model *list_model(lf_device *device, const lf_model_config *config, lf_error *err)
 {
     lf_model *m = lf__calloc(1, sizeof *m, err);
     if (!m) return NULL;
     m->device = device;
     m->config = *config;
-    m->products = products;
     m->config.head_dim = lf__model_head_dim(config);
     if (!m->config.num_key_value_heads) m->config.num_key_value_heads = m->config.num_attention_heads;
     m->arch = lf__arch_find(config->model_type);
-    if (!m->arch) {
+    if (!m->arch)
         lf_error_set(err, LF_E_UNSUPPORTED, "the architecture \"%s\" is not one this build knows; it knows: llama, gpt2",
                      config->model_type);
-        goto fail;
+    if (m->arch && (m->family = family_of(&m->config, err))) {
+        enum { ROPE_BYTES = 64 << 20 }; /* of a model's own table: sessions that declare a longer context make theirs */
+        m->rotary = lf__model_rotary(&m->config);
+        m->rope_rows =
+            m->rotary ? LF_MIN(m->config.max_position_embeddings, ROPE_BYTES / ((int64_t)m->rotary * (int64_t)sizeof(float))) : 0;
+        if (list_params(m, err) == 0) return m;
     }
-    if (!(m->family = family_of(&m->config, err))) goto fail;
-    enum { ROPE_BYTES = 64 << 20 }; /* of a model's own table: sessions that declare a longer context make theirs */
-    m->rotary = lf__model_rotary(&m->config);
-    m->rope_rows = m->rotary ? LF_MIN(m->config.max_position_embeddings, ROPE_BYTES / ((int64_t)m->rotary * (int64_t)sizeof(float))) : 0;
-    if (list_params(m, err)) goto fail;
+    lf_model_free(&m);
+    return NULL;
+}
 
+static lf_model *reserve(lf_model *m, bool training, bool dry, lf_error *err)
+{
     lf_arena weights, grads;
     if (lf__arena_init_measuring(&weights, "model", err)) goto fail;
     if (lf__arena_init_measuring(&grads, "gradient", err)) {
@@ -250,6 +282,23 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
 fail:
     lf_model_free(&m);
     return NULL;
+}
+
+lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool training, lf_dtype products, bool dry, lf_error *err)
+{
+    lf_model *m = list_model(device, config, err);
+    if (!m) return NULL;
+    m->products = products;
+    return reserve(m, training, dry, err);
+}
+
+lf_model *lf__model_alloc_panels(lf_device *device, const lf_model_config *config, const lf_dtype *types, lf_error *err)
+{
+    lf_model *m = list_model(device, config, err);
+    if (!m) return NULL;
+    m->talks = true;
+    for (int i = 0; i < m->n_params; i++) m->params[i].type = types[i];
+    return reserve(m, false, false, err);
 }
 
 void lf_model_free(lf_model **model)

@@ -26,6 +26,15 @@ static void embed_backward(lf_ctx *ctx, void *args)
 
 static const lf_op op = {"embed", embed_backward};
 
+/* From rows as a file holds them. */
+static void widen_rows(const lf_ctx *ctx, float *y, const lf_weight *table, int n, int c)
+{
+    size_t row = 0;
+    lf__dtype_size(&row, table->stored, (size_t)c);
+    for (int i = 0; i < n; i++)
+        lf__dtype(table->stored)->to_float(y + (size_t)i * (size_t)c, table->rows + (size_t)ctx->batch->tokens[i] * row, (size_t)c);
+}
+
 lf_tensor *op_embed(lf_ctx *ctx, lf_embed a)
 {
     const lf_tensor *table = &a.table->t;
@@ -36,7 +45,10 @@ lf_tensor *op_embed(lf_ctx *ctx, lf_embed a)
         lf_dropout d = lf__dropout(ctx, a.drop);
         float *y = a.y->data;
         int n = a.y->rows, c = table->cols;
-        ops->embed_forward(ctx->device, y, ctx->batch->tokens, table->data, n, c);
+        if (table->data)
+            ops->embed_forward(ctx->device, y, ctx->batch->tokens, table->data, n, c);
+        else
+            widen_rows(ctx, y, a.table, n, c);
         if (a.scale != 0) ops->scale(ctx->device, y, y, a.scale, (int64_t)lf__tensor_count(a.y));
         if (a.positions) ops->add_rows(ctx->device, y, a.positions->t.data, ctx->batch->positions, n, c);
         if (d.rate > 0) ops->dropout(ctx->device, y, y, &d, n, c, 0);

@@ -29,6 +29,8 @@ typedef struct lf_weight {
     lf_tensor t;        /* [out, in]; data NULL where only panels are kept                           */
     lf_panels forward;  /* B = W^T [in, out]: y = x W^T. data NULL when the weight enters no product */
     lf_panels backward; /* B = W [out, in]: dx = dy W. data NULL without training                    */
+    lf_dtype stored;    /* of rows                                                                   */
+    uint8_t *rows;      /* [out] rows as files hold them, where t.data is NULL and rows are looked up (op_embed) */
 } lf_weight;
 
 /* Refreshes the panels from t.data. */

@@ -276,13 +276,15 @@ int lf_checkpoint_find(char *out, size_t size, const char *path, const char *whi
     char dir[LF_PATH_MAX], inner[LF_PATH_MAX];
     int64_t step;
     size_t length = strlen(path);
-    if (!lf__path_is_dir(path) && length > 5 && strcmp(path + length - 5, ".gguf") == 0 && lf__path_exists(path)) {
+    if (length > 5 && strcmp(path + length - 5, ".gguf") == 0 && lf__path_exists(path) && !lf__path_is_dir(path)) {
+        if (which && strcmp(which, "last") != 0)
+            return lf_error_set(err, LF_E_ARGUMENT, "%s is one model, not a run: there is no checkpoint \"%s\" to pick in it", path, which);
         if (length >= size) return lf_error_set(err, LF_E_LIMIT, "%s: the path is too long", path);
         memcpy(out, path, length + 1);
         return 0;
     }
     if (!lf__path_is_dir(path)) {
-        lf_error_set(err, LF_E_NOT_FOUND, "%s is not a folder: a run, a checkpoint or a model folder was expected", path);
+        lf_error_set(err, LF_E_NOT_FOUND, "%s is not a folder: a run, a checkpoint, a model folder or a GGUF file was expected", path);
         return lf_error_hint(err, "ls runs");
     }
     bool last = !which || strcmp(which, "last") == 0;

@@ -19,6 +19,11 @@ size_t lf__qpanel_bytes(lf_dtype type, int k)
     return t->unit ? (size_t)(k / t->unit) * (size_t)t->unit_bytes : 0;
 }
 
+bool lf__multiplies(lf_dtype type, int k)
+{
+    return type == LF_F32 || type == LF_BF16 || (lf__quantized(type) && k > 0 && k % lf__qtypes[type].unit == 0);
+}
+
 /* One unit of one row, taken apart: w, and the numbers it is scaled with as they are in the file. */
 typedef struct unit_parts {
     uint8_t w[256];

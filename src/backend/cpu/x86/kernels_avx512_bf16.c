@@ -106,95 +106,79 @@ static void widen(float *y, const lf_bf16 *x, int64_t n)
     _mm512_mask_storeu_epi32(y + i, lanes, _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, x + i)), 16));
 }
 
-/* A few lines ahead: rows lie far apart, so nobody else fetches them. */
-static void pack_rows16(lf_pair *dst, ptrdiff_t distance, const float *src, ptrdiff_t ld, int n, int k)
-{
-    for (int i = 0; i < k; i += 2, src += 2 * ld, dst += LF_PANEL) {
-        const float *odd = i + 1 < k ? src + ld : src;
-        __mmask16 has_odd = i + 1 < k ? 0xffff : 0;
-        ptrdiff_t ahead = i + 9 < k ? 8 * ld : 0;
-        lf_pair *to = dst;
-        for (int j = 0; j < n; j += LF_PANEL, to += distance) {
-            for (int h = j; h < j + LF_PANEL; h += 16) {
-                __mmask16 lanes = h < n ? v_lanes(n - h) : 0;
-                __builtin_prefetch(src + ahead + h);
-                __builtin_prefetch(odd + ahead + h);
-                __m512i x = zip(_mm512_maskz_loadu_ps(lanes, src + h), _mm512_maskz_loadu_ps(lanes & has_odd, odd + h));
-                _mm512_storeu_si512(to + h - j, x);
-            }
-        }
-    }
-}
-
-/* 12 columns of as many strips as there are: whole cache lines of A are read, strips are written as streams. A full store of 16 runs
- * into the next pair, which is written later; only the last pair must keep to its 12. */
-static void pack_strips16(lf_pair *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
-{
-    ptrdiff_t strip = lf__strip_pairs(kc);
-    for (int k = 0; k < kc; k += 2, a += 2 * a_cs, dst += MR) {
-        const float *odd = k + 1 < kc ? a + a_cs : NULL;
-        lf_pair *to = dst;
-        int i = 0;
-        for (; i < rows && k + 9 < kc; i += 16) {
-            __builtin_prefetch(a + 8 * a_cs + i);
-            __builtin_prefetch(a + 9 * a_cs + i);
-        }
-        for (i = 0; i + 16 <= rows && k + 2 < kc; i += MR, to += strip)
-            _mm512_storeu_si512(to, zip(_mm512_loadu_ps(a + i), _mm512_loadu_ps(odd + i)));
-        for (; i < rows; i += MR, to += strip) {
-            int lanes = LF_MIN(MR, rows - i);
-            _mm512_mask_storeu_epi32(to, v_lanes(MR), zip(v_load(a + i, lanes), odd ? v_load(odd + i, lanes) : v_set1(0.0f)));
-        }
-    }
-}
-
 /* Lane j: even[j], odd[j] of what is rounded already. */
 LF_INLINE __m512i zip_halves(__m256i even, __m256i odd)
 {
     return _mm512_or_si512(_mm512_cvtepu16_epi32(even), _mm512_slli_epi32(_mm512_cvtepu16_epi32(odd), 16));
 }
 
-static void pair_rows(lf_pair *dst, ptrdiff_t distance, const lf_bf16 *src, ptrdiff_t ld, int n, int k)
+/* 16 pairs from two rows of floats (size 4) or bfloat16 (size 2); lanes that are not there are zero. */
+LF_INLINE __m512i zip_at(const char *even, const char *odd, __mmask16 has_even, __mmask16 has_odd, const int size)
+{
+    if (size == 2) return zip_halves(_mm256_maskz_loadu_epi16(has_even, even), _mm256_maskz_loadu_epi16(has_odd, odd));
+    return zip(_mm512_maskz_loadu_ps(has_even, even), _mm512_maskz_loadu_ps(has_odd, odd));
+}
+
+/* ld in bytes. A few lines ahead: rows lie far apart, so nobody else fetches them. */
+LF_INLINE void rows_to_panels(lf_pair *dst, ptrdiff_t distance, const char *src, ptrdiff_t ld, int n, int k, const int size)
 {
     for (int i = 0; i < k; i += 2, src += 2 * ld, dst += LF_PANEL) {
-        const lf_bf16 *odd = i + 1 < k ? src + ld : src;
+        const char *odd = i + 1 < k ? src + ld : src;
         __mmask16 has_odd = i + 1 < k ? 0xffff : 0;
         ptrdiff_t ahead = i + 9 < k ? 8 * ld : 0;
         lf_pair *to = dst;
         for (int j = 0; j < n; j += LF_PANEL, to += distance) {
-            __builtin_prefetch(src + ahead + j);
-            __builtin_prefetch(odd + ahead + j);
             for (int h = j; h < j + LF_PANEL; h += 16) {
                 __mmask16 lanes = h < n ? v_lanes(n - h) : 0;
-                _mm512_storeu_si512(
-                    to + h - j, zip_halves(_mm256_maskz_loadu_epi16(lanes, src + h), _mm256_maskz_loadu_epi16(lanes & has_odd, odd + h)));
+                __builtin_prefetch(src + ahead + h * size);
+                __builtin_prefetch(odd + ahead + h * size);
+                _mm512_storeu_si512(to + h - j, zip_at(src + h * size, odd + h * size, lanes, lanes & has_odd, size));
             }
         }
     }
 }
 
-/* As pack_strips16: a store of 16 runs into the next pair, all but the last. */
-static void pair_strips(lf_pair *dst, const lf_bf16 *a, ptrdiff_t a_cs, int rows, int kc)
+static void pack_rows16(lf_pair *dst, ptrdiff_t distance, const float *src, ptrdiff_t ld, int n, int k)
+{
+    rows_to_panels(dst, distance, (const char *)src, 4 * ld, n, k, 4);
+}
+
+static void pair_rows(lf_pair *dst, ptrdiff_t distance, const lf_bf16 *src, ptrdiff_t ld, int n, int k)
+{
+    rows_to_panels(dst, distance, (const char *)src, 2 * ld, n, k, 2);
+}
+
+/* 12 columns of as many strips as there are: whole cache lines of A are read, strips are written as streams. A full store of 16 runs
+ * into the next pair, which is written later; only the last pair must keep to its 12. */
+LF_INLINE void columns_to_strips(lf_pair *dst, const char *a, ptrdiff_t a_cs, int rows, int kc, const int size)
 {
     ptrdiff_t strip = lf__strip_pairs(kc);
     for (int k = 0; k < kc; k += 2, a += 2 * a_cs, dst += MR) {
-        const lf_bf16 *odd = k + 1 < kc ? a + a_cs : a;
+        const char *odd = k + 1 < kc ? a + a_cs : a;
         __mmask16 has_odd = k + 1 < kc ? 0xffff : 0;
         lf_pair *to = dst;
         int i = 0;
-        for (; i < rows && k + 9 < kc; i += 32) {
-            __builtin_prefetch(a + 8 * a_cs + i);
-            __builtin_prefetch(a + 9 * a_cs + i);
+        for (; i < rows && k + 9 < kc; i += 64 / size) {
+            __builtin_prefetch(a + 8 * a_cs + i * size);
+            __builtin_prefetch(a + 9 * a_cs + i * size);
         }
         for (i = 0; i + 16 <= rows && k + 2 < kc; i += MR, to += strip)
-            _mm512_storeu_si512(to,
-                                zip_halves(_mm256_loadu_si256((const __m256i *)(a + i)), _mm256_loadu_si256((const __m256i *)(odd + i))));
+            _mm512_storeu_si512(to, zip_at(a + i * size, odd + i * size, 0xffff, 0xffff, size));
         for (; i < rows; i += MR, to += strip) {
             __mmask16 lanes = v_lanes(LF_MIN(MR, rows - i));
-            _mm512_mask_storeu_epi32(
-                to, v_lanes(MR), zip_halves(_mm256_maskz_loadu_epi16(lanes, a + i), _mm256_maskz_loadu_epi16(lanes & has_odd, odd + i)));
+            _mm512_mask_storeu_epi32(to, v_lanes(MR), zip_at(a + i * size, odd + i * size, lanes, lanes & has_odd, size));
         }
     }
+}
+
+static void pack_strips16(lf_pair *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
+{
+    columns_to_strips(dst, (const char *)a, 4 * a_cs, rows, kc, 4);
+}
+
+static void pair_strips(lf_pair *dst, const lf_bf16 *a, ptrdiff_t a_cs, int rows, int kc)
+{
+    columns_to_strips(dst, (const char *)a, 2 * a_cs, rows, kc, 2);
 }
 
 /* silu(g) u as rows_tmpl.c has it. */

@@ -1,7 +1,8 @@
 /* convert.h - models of the world in and out: what a file holds, from any format to any other, two models side by side.
  *
- * A model is a Hugging Face folder (config.json with model.safetensors, or shards and their index), a GGUF file, or the first part of a
- * split one. Headers are all that is read until weights are asked for; weights pass through in pieces, nothing is held twice. */
+ * A model is a Hugging Face folder (config.json with model.safetensors, or shards and their index), a GGUF file or the first part
+ * of a split one, or a .bin file of llama2.c. Headers are all that is read until weights are asked for; weights pass through in pieces,
+ * nothing is held twice. */
 #ifndef FOUNDRY_CONVERT_H
 #define FOUNDRY_CONVERT_H
 
@@ -28,7 +29,7 @@ typedef struct lf_tensor_info {
 typedef void (*lf_tensor_fn)(const lf_tensor_info *tensor, void *user);
 
 typedef struct lf_model_info {
-    char format[16];        /* "safetensors" or "GGUF"                                            */
+    char format[16];        /* "safetensors", "GGUF" or "llama2.c"                                */
     char type[64];          /* "llama", "gemma3_text", ...: as a config.json would name it        */
     int files, tensors;     /* of the weights                                                     */
     uint64_t bytes;         /* of the weights                                                     */

@@ -190,8 +190,8 @@ static int run_import(int argc, char **argv)
         {0}};
     /* clang-format on */
     const cli_spec spec = {.name = "model import",
-                           .summary = "make a model of others ours: Hugging Face folders, GGUF files",
-                           .summary_zh = "导入他人的模型：Hugging Face 文件夹、GGUF 文件",
+                           .summary = "make a model of others ours: Hugging Face folders, GGUF files, llama2.c .bin files",
+                           .summary_zh = "导入他人的模型：Hugging Face 文件夹、GGUF 文件、llama2.c 的 .bin 文件",
                            .example =
                                "foundry model import model-q8_0.gguf -o my-model --dtype bf16\nfoundry generate my-model --prompt Hello",
                            .usage = "foundry model import SRC -o DIR [flags]",

@@ -112,7 +112,7 @@ int lf__tokenizer_from_gguf(const char *dir, const lf_gguf *g, lf_convert_report
     lf_tokenizer *t = lf__tokenizer_get_gguf(g, &why);
     int status = t ? lf_tokenizer_save(t, dir, err) : 0;
     if (t && !status) snprintf(report->tokenizer, sizeof report->tokenizer, "%s, %d tokens", lf_tokenizer_mode(t), lf_tokenizer_size(t));
-    if (!t) lf__log(LF_LOG_WARNING, "no tokenizer came along: %s", why.message);
+    if (!t) lf__log(LF_LOG_WARNING, "%s", why.message);
     lf_tokenizer_free(&t);
     if (status || lf__gguf_get_text(g, "tokenizer.chat_template", &chat, &n, err)) return -1;
     if (!chat) return 0;

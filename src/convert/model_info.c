@@ -103,7 +103,7 @@ int lf_model_info_read(lf_model_info *info, const char *path, lf_tensor_fn tenso
     if (lf__weights_open(&w, path, err)) return -1;
     lf_config *config = lf__calloc(1, sizeof *config, err);
     if (config) {
-        snprintf(info->format, sizeof info->format, "%s", w.gguf ? "GGUF" : "safetensors");
+        snprintf(info->format, sizeof info->format, "%s", w.gguf ? "GGUF" : w.llama2c ? "llama2.c" : "safetensors");
         info->files = (int)w.n_parts, info->tensors = (int)w.n;
         for (size_t i = 0; i < w.n; i++) info->bytes += w.tensors[i].bytes;
         count_dtypes(info->dtypes, sizeof info->dtypes, &w);

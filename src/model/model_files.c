@@ -3,7 +3,8 @@
  * here, and only here:
  *
  *   [in, out] matrices of GPT-2 in a Hugging Face folder                          transposed
- *   q and k of llama, smollm3 and arcee in GGUF: pairs that turn lie side by side    row (head, 2 i + j) is our row (head, j d/2 + i)
+ *   q and k of llama, smollm3 and arcee in GGUF, and in llama2.c's files: pairs that
+ *   turn lie side by side                                                         row (head, 2 i + j) is our row (head, j d/2 + i)
  *   norms that multiply by 1 + weight in GGUF                                       stored as 1 + weight
  *
  * A source borrows its model and owns the open files. Reading is safe from several threads. */
@@ -44,7 +45,7 @@ const char *lf__param_name(char out[96], const lf_param *p, lf_weights_kind kind
 /* Rows that come in another order in this kind of file: heads of so many rows, or 0. */
 static int turned_head(const lf_model *m, const lf_param *p, lf_weights_kind kind, bool norm_rope)
 {
-    return kind == LF_WEIGHTS_GGUF && p->row->turns && norm_rope ? (int)m->config.head_dim : 0;
+    return kind != LF_WEIGHTS_SAFETENSORS && p->row->turns && norm_rope ? (int)m->config.head_dim : 0;
 }
 
 static float stored_offset(const lf_model *m, const lf_param *p, lf_weights_kind kind)
@@ -226,7 +227,7 @@ int lf__source_open(lf_source *s, const lf_model *m, const char *path, lf_error 
         snprintf(word, sizeof word, "%.*s", (int)LF_MIN(n, 63), arch);
         f = lf__family_find(word, offsetof(lf_family, gguf));
     }
-    s->norm_rope = f && f->norm_rope; /* of what the file says it is, whatever it would be saved as */
+    s->norm_rope = s->weights.llama2c || (f && f->norm_rope); /* of what the file says it is, whatever it would be saved as */
     const char *name = s->weights.n_parts == 1 && s->weights.n ? s->weights.tensors[0].file->path : path;
     if (match(s, name, err) == 0) return 0;
     lf__source_close(s);
@@ -283,6 +284,29 @@ int lf__model_read(lf_model *m, const char *path, lf_error *err)
     return status;
 }
 
+/* The seven numbers of a llama2.c file; the others are constants of that program. */
+static int read_llama2c(lf_config *c, const lf_llama2c *l, const char *path, lf_error *err)
+{
+    const struct {
+        const char *key;
+        int64_t value;
+    } numbers[] = {{"hidden_size", l->dim},
+                   {"intermediate_size", l->hidden_dim},
+                   {"num_hidden_layers", l->n_layers},
+                   {"num_attention_heads", l->n_heads},
+                   {"num_key_value_heads", l->n_kv_heads},
+                   {"vocab_size", l->vocab_size},
+                   {"max_position_embeddings", l->seq_len},
+                   {"tie_word_embeddings", l->shared_classifier}};
+    for (size_t i = 0; i < LF_COUNT(numbers); i++) {
+        char key[LF_TEXT_MAX], value[32];
+        snprintf(key, sizeof key, "model.%s", numbers[i].key);
+        snprintf(value, sizeof value, "%" PRId64, numbers[i].value);
+        if (lf__config_set(c, key, value, path, err)) return -1;
+    }
+    return 0;
+}
+
 int lf__model_config_read(lf_config *c, const char *path, lf_error *err)
 {
     char json[LF_PATH_MAX] = "";
@@ -294,6 +318,8 @@ int lf__model_config_read(lf_config *c, const char *path, lf_error *err)
     int status = -1;
     if (w.gguf)
         status = lf__config_read_gguf(c, &w, path, err) || lf__model_check(&c->model, path, err) ? -1 : 0;
+    else if (w.llama2c)
+        status = read_llama2c(c, w.llama2c, path, err) || lf__model_check(&c->model, path, err) ? -1 : 0;
     else
         lf_error_set(err, LF_E_NOT_FOUND, "%s: no config.json beside the weights: nothing says what they mean", path);
     lf__weights_close(&w);

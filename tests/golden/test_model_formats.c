@@ -89,6 +89,66 @@ static void test_round_trip(void **state)
     }
 }
 
+/* llama2.c's layout, written here from its definition: all tensors of a kind behind each other, q and k with the two of a pair side by
+ * side, tables of cos and sin that nobody needs. */
+static void write_llama2c(const char *path, const lf_safetensors *st, const lf_model_config *c)
+{
+    static const char *const kinds[] = {"input_layernorm",  "self_attn.q_proj", "self_attn.k_proj",
+                                        "self_attn.v_proj", "self_attn.o_proj", "post_attention_layernorm",
+                                        "mlp.gate_proj",    "mlp.down_proj",    "mlp.up_proj"};
+    lf_error err = {0};
+    int layers = (int)c->num_hidden_layers, head = (int)(c->hidden_size / c->num_attention_heads), width = (int)c->hidden_size;
+    int32_t header[7] = {width,
+                         (int32_t)c->intermediate_size,
+                         layers,
+                         (int32_t)c->num_attention_heads,
+                         (int32_t)c->num_key_value_heads,
+                         -(int32_t)c->vocab_size,
+                         (int32_t)c->max_position_embeddings};
+    lf_writer *w = lf__writer_open(path, &err);
+    lf__writer_add(w, header, sizeof header);
+    size_t n;
+    const float *embed = golden_get(st, "model.embed_tokens.weight", &n);
+    lf__writer_add(w, embed, n * 4);
+    for (size_t k = 0; k < LF_COUNT(kinds); k++)
+        for (int layer = 0; layer < layers; layer++) {
+            char name[96];
+            snprintf(name, sizeof name, "model.layers.%d.%s.weight", layer, kinds[k]);
+            const float *values = golden_get(st, name, &n);
+            bool pairs = strstr(name, "q_proj") || strstr(name, "k_proj");
+            for (int row = 0; pairs && row < (int)n / width; row++) /* file row (h, 2 i + j) <- row (h, j head/2 + i) */
+                lf__writer_add(w, values + (row / head * head + row % 2 * head / 2 + row % head / 2) * width, (size_t)width * 4);
+            if (!pairs) lf__writer_add(w, values, n * 4);
+        }
+    const float *norm = golden_get(st, "model.norm.weight", &n);
+    lf__writer_add(w, norm, n * 4);
+    for (int i = 0; i < (int)c->max_position_embeddings * head; i++) lf__writer_add(w, &(float){0}, 4);
+    const float *last = golden_get(st, "lm_head.weight", &n);
+    lf__writer_add(w, last, n * 4);
+    if (lf__writer_commit(&w, &err)) fail_msg("%s", err.message);
+}
+
+static void test_llama2c(void **state)
+{
+    (void)state;
+    static lf_model_info info;
+    lf_error err = {0};
+    size_t n, m;
+    lf_safetensors st = golden_open(GOLDEN "llama/model.safetensors");
+    const char *bin = at("model.bin"), *out = at("folder");
+    if (lf_model_info_read(&info, GOLDEN "llama", NULL, NULL, &err)) fail_msg("%s", err.message);
+    write_llama2c(bin, &st, &info.config);
+    lf__safetensors_close(&st);
+    convert(bin, out, "hf", NULL, 0, NULL);
+    float *want = logits_of(GOLDEN "llama", "llama", &n), *have = logits_of(bin, "llama", &m), *again = logits_of(out, "llama", &m);
+    assert_memory_equal(want, have, n * sizeof *want);
+    assert_memory_equal(want, again, n * sizeof *want);
+    free(want), free(have), free(again);
+    if (lf_model_info_read(&info, bin, NULL, NULL, &err)) fail_msg("%s", err.message);
+    assert_string_equal(info.format, "llama2.c");
+    assert_true(!info.unsupported[0] && info.parameters > 0);
+}
+
 /* Every type that can be written: how far it moves the weights is its own business; that it loads, and what falls back, is ours. */
 static void test_types(void **state)
 {
@@ -224,7 +284,7 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_types), cmocka_unit_test(test_shards),
-                                       cmocka_unit_test(test_refusals), cmocka_unit_test(test_info)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_llama2c),  cmocka_unit_test(test_types),
+                                       cmocka_unit_test(test_shards),     cmocka_unit_test(test_refusals), cmocka_unit_test(test_info)};
     return cmocka_run_group_tests_name("formats", tests, set_up, tear_down);
 }

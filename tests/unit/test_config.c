@@ -264,6 +264,7 @@ static void hugging_face(void **state)
               {HF(", \"rope_parameters\": {\"rope_type\": \"mrope\", \"mrope_section\": [1]}"), "rope_type: expected one of default"},
               {HF(", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"bend\": 3}"), "rope_scaling.bend: this key"},
               {HF(", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, \"x\"], \"long_factor\": [1]}"), "short_factor"},
+              {HF(", \"lm_head_bias\": true"), "a head with a bias"},
               {HF(", \"rope_local_base_freq\": 1e4"), "a model of type llama does not have it"},
               {OTHER("gemma3_text", ", \"use_bidirectional_attention\": true"), "attention to later tokens"},
               {HF(", \"quantization_config\": {\"bits\": 4}"), "quantization_config.bits"},
@@ -349,6 +350,56 @@ static void hugging_face(void **state)
         assert_true(a.model.rope_local_base_freq == ropes[i].local);
     }
     assert_string_equal(a.model.rope_scaling.short_factor, "1|1.1|1|1|1|1|1|1");
+
+    /* Files as their makers publish them pass without a word. */
+    static const char *const published[] = {
+        "{\"architectures\": [\"LlamaForCausalLM\"], \"attention_bias\": false, \"attention_dropout\": 0.0, \"bos_token_id\": 128000, "
+        "\"eos_token_id\": [128001, 128008, 128009], \"hidden_act\": \"silu\", \"hidden_size\": 4096, \"initializer_range\": 0.02, "
+        "\"intermediate_size\": 14336, \"max_position_embeddings\": 131072, \"mlp_bias\": false, \"model_type\": \"llama\", "
+        "\"num_attention_heads\": 32, \"num_hidden_layers\": 32, \"num_key_value_heads\": 8, \"pretraining_tp\": 1, \"rms_norm_eps\": "
+        "1e-05, "
+        "\"rope_scaling\": {\"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0, \"original_max_position_embeddings\": "
+        "8192, "
+        "\"rope_type\": \"llama3\"}, \"rope_theta\": 500000.0, \"tie_word_embeddings\": false, \"torch_dtype\": \"bfloat16\", "
+        "\"transformers_version\": \"4.42.3\", \"use_cache\": true, \"vocab_size\": 128256}",
+        "{\"architectures\": [\"Qwen2ForCausalLM\"], \"attention_dropout\": 0.0, \"bos_token_id\": 151643, \"eos_token_id\": 151645, "
+        "\"hidden_act\": "
+        "\"silu\", \"hidden_size\": 896, \"initializer_range\": 0.02, \"intermediate_size\": 4864, \"max_position_embeddings\": 32768, "
+        "\"max_window_layers\": 21, \"model_type\": \"qwen2\", \"num_attention_heads\": 14, \"num_hidden_layers\": 24, "
+        "\"num_key_value_heads\": 2, "
+        "\"rms_norm_eps\": 1e-06, \"rope_theta\": 1000000.0, \"sliding_window\": 32768, \"tie_word_embeddings\": true, \"torch_dtype\": "
+        "\"bfloat16\", \"transformers_version\": \"4.43.1\", \"use_cache\": true, \"use_mrope\": false, \"use_sliding_window\": false, "
+        "\"vocab_size\": 151936}",
+        "{\"architectures\": [\"Gemma3ForCausalLM\"], \"attention_bias\": false, \"attention_dropout\": 0.0, \"attn_logit_softcapping\": "
+        "null, "
+        "\"bos_token_id\": 2, \"cache_implementation\": \"hybrid\", \"eos_token_id\": [1, 106], \"final_logit_softcapping\": null, "
+        "\"head_dim\": 256, "
+        "\"hidden_activation\": \"gelu_pytorch_tanh\", \"hidden_size\": 1152, \"initializer_range\": 0.02, \"intermediate_size\": 6912, "
+        "\"max_position_embeddings\": 32768, \"model_type\": \"gemma3_text\", \"num_attention_heads\": 4, \"num_hidden_layers\": 26, "
+        "\"num_key_value_heads\": 1, \"pad_token_id\": 0, \"query_pre_attn_scalar\": 256, \"rms_norm_eps\": 1e-06, "
+        "\"rope_local_base_freq\": 10000, "
+        "\"rope_scaling\": null, \"rope_theta\": 1000000, \"sliding_window\": 512, \"sliding_window_pattern\": 6, \"torch_dtype\": "
+        "\"bfloat16\", "
+        "\"transformers_version\": \"4.50.0.dev0\", \"use_cache\": true, \"vocab_size\": 262144}",
+        "{\"architectures\": [\"Phi3ForCausalLM\"], \"attention_bias\": false, \"attention_dropout\": 0.0, \"auto_map\": {\"AutoConfig\": "
+        "\"configuration_phi3.Phi3Config\"}, \"bos_token_id\": 199999, \"embd_pdrop\": 0.0, \"eos_token_id\": 199999, \"full_attn_mod\": "
+        "1, "
+        "\"hidden_act\": \"silu\", \"hidden_size\": 64, \"initializer_range\": 0.02, \"intermediate_size\": 96, \"interpolate_factor\": 1, "
+        "\"lm_head_bias\": false, \"max_position_embeddings\": 131072, \"mlp_bias\": false, \"model_type\": \"phi3\", "
+        "\"num_attention_heads\": 4, "
+        "\"num_hidden_layers\": 2, \"num_key_value_heads\": 2, \"original_max_position_embeddings\": 4096, \"pad_token_id\": 199999, "
+        "\"partial_rotary_factor\": 0.75, \"resid_pdrop\": 0.0, \"rms_norm_eps\": 1e-05, \"rope_scaling\": {\"long_factor\": [1, "
+        "1.118320672, 1.25, 1.4, "
+        "1.5, 3], \"short_factor\": [1, 1, 1, 1, 1, 1.0], \"type\": \"longrope\"}, \"rope_theta\": 10000.0, \"sliding_window\": 262144, "
+        "\"tie_word_embeddings\": true, \"torch_dtype\": \"bfloat16\", \"transformers_version\": \"4.45.0\", \"use_cache\": true, "
+        "\"vocab_size\": 200064}"};
+    for (size_t i = 0; i < LF_COUNT(published); i++) {
+        warning[0] = '\0';
+        lf_config_init(&a);
+        if (lf_config_load(&a, put("config.json", published[i]), &err)) fail_msg("%s", err.message);
+        assert_string_equal(warning, "");
+    }
+    assert_int_equal(a.model.rope_scaling.original_max_position_embeddings, 4096);
 
     char path[300];
     snprintf(path, sizeof path, "%s/config.json", dir);

@@ -1,16 +1,23 @@
-/* gen-unicode.c - writes src/tokenizer/unicode_classes.c: letter, number, white space or other for every code point.
+/* gen-unicode.c - writes src/tokenizer/unicode_classes.c: for every code point its class, and whether normalization leaves it alone.
  *
  * Run by hand when the Unicode version should move; the result is committed. The classes are those of PCRE2 with UTF and UCP, but for
- * U+180E, which PCRE2 keeps in \s for history's sake while White_Space, Python and Hugging Face do not.
+ * U+180E, which PCRE2 keeps in \s for history's sake while White_Space, Python and Hugging Face do not. What is not assigned there is
+ * never plain: utf8proc of another version decides when the text comes.
  *
- *     cc -O2 tools/gen-unicode.c -lpcre2-8 -o /tmp/gen-unicode && /tmp/gen-unicode > src/tokenizer/unicode_classes.c */
+ *     cc -O2 tools/gen-unicode.c -lpcre2-8 -lutf8proc -o /tmp/gen-unicode && /tmp/gen-unicode > src/tokenizer/unicode_classes.c */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
-enum { CODE_POINTS = 0x110000, BLOCK = 256, BLOCK_BYTES = BLOCK / 4, BLOCKS = CODE_POINTS / BLOCK };
+enum { CODE_POINTS = 0x110000, BLOCK = 128, BLOCKS = CODE_POINTS / BLOCK, MAX_UNIQUE = 1024 };
+
+/* In the order of the enum in src/tokenizer/unicode.h; the first that matches counts, class 0 is the rest. */
+static const char *const classes[] = {"\\p{Lu}", "\\p{Ll}", "\\p{Lt}", "\\p{Lm}", "\\p{Lo}", "\\p{M}", "\\p{N}", "\\p{P}", "\\p{S}", "\\s"};
+enum { N_CLASSES = sizeof classes / sizeof *classes, WORD = 0x10, NFC_PLAIN = 0x20, NFKC_PLAIN = 0x40 };
 
 static int encode(uint8_t out[4], uint32_t cp)
 {
@@ -32,40 +39,81 @@ static pcre2_code *compile(const char *pattern)
     return pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &code, &at, NULL);
 }
 
+static int matches(const pcre2_code *code, const uint8_t *text, int n, pcre2_match_data *match)
+{
+    return pcre2_match(code, text, (PCRE2_SIZE)n, 0, 0, match, NULL) > 0;
+}
+
+/* Second characters of canonical compositions: they change what stands before them. */
+static void mark_seconds(uint8_t *second)
+{
+    for (int32_t cp = 0; cp < CODE_POINTS; cp++) {
+        utf8proc_int32_t parts[32];
+        int last = 0;
+        if (cp >= 0xD800 && cp < 0xE000) continue;
+        utf8proc_ssize_t n = utf8proc_decompose_char(cp, parts, 32, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, &last);
+        for (utf8proc_ssize_t i = 1; i < n && i < 32; i++) second[parts[i]] = 1;
+    }
+}
+
+/* Alone it stays itself, it reorders with nothing, and nothing before it takes it in. */
+static int plain(int32_t cp, const uint8_t *text, int n, utf8proc_option_t extra, const uint8_t *second)
+{
+    const utf8proc_property_t *p = utf8proc_get_property(cp);
+    uint8_t *out = NULL;
+    if (p->combining_class || second[cp]) return 0;
+    utf8proc_ssize_t length = utf8proc_map(text, n, &out, UTF8PROC_STABLE | UTF8PROC_COMPOSE | extra);
+    int same = length == n && memcmp(out, text, (size_t)n) == 0;
+    free(out);
+    return same;
+}
+
 int main(void)
 {
-    static uint8_t packed[BLOCKS][BLOCK_BYTES], unique[256][BLOCK_BYTES], index[BLOCKS];
-    pcre2_code *pattern[4] = {NULL, compile("^\\p{L}$"), compile("^\\p{N}$"), compile("^\\s\\z")};
+    static uint8_t table[CODE_POINTS], second[CODE_POINTS];
+    static int unique[MAX_UNIQUE], index[BLOCKS];
+    pcre2_code *pattern[N_CLASSES], *word = compile("^[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]\\z"),
+                                    *assigned = compile("^\\P{Cn}\\z");
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
-    for (uint32_t cp = 0; cp < CODE_POINTS; cp++) {
-        if (cp >= 0xD800 && cp < 0xE000) continue;
+    for (int c = 0; c < N_CLASSES; c++) {
+        char text[32];
+        snprintf(text, sizeof text, "^%s\\z", classes[c]);
+        pattern[c] = compile(text);
+    }
+    mark_seconds(second);
+    for (int32_t cp = 0; cp < CODE_POINTS; cp++) {
         uint8_t text[4];
-        int n = encode(text, cp), class = 0;
-        for (int c = 1; c < 4 && class == 0; c++)
-            if (pcre2_match(pattern[c], text, (PCRE2_SIZE)n, 0, 0, match, NULL) > 0) class = c;
+        int n = encode(text, (uint32_t)cp), class = 0;
+        if (cp >= 0xD800 && cp < 0xE000) continue;
+        for (int c = 0; c < N_CLASSES && class == 0; c++)
+            if (matches(pattern[c], text, n, match)) class = c + 1;
         if (cp == 0x180E) class = 0;
-        packed[cp / BLOCK][cp % BLOCK / 4] |= (uint8_t)(class << cp % 4 * 2);
+        table[cp] = (uint8_t) class;
+        if (matches(word, text, n, match)) table[cp] |= WORD;
+        if (!matches(assigned, text, n, match)) continue;
+        if (plain(cp, text, n, 0, second)) table[cp] |= NFC_PLAIN;
+        if (plain(cp, text, n, UTF8PROC_COMPAT, second)) table[cp] |= NFKC_PLAIN;
     }
     int n_unique = 0;
     for (int b = 0; b < BLOCKS; b++) {
         int u = 0;
-        while (u < n_unique && memcmp(unique[u], packed[b], BLOCK_BYTES) != 0) u++;
-        if (u == 256) return fputs("more than 256 different blocks\n", stderr), 1;
-        if (u == n_unique) memcpy(unique[n_unique++], packed[b], BLOCK_BYTES);
-        index[b] = (uint8_t)u;
+        while (u < n_unique && memcmp(table + unique[u] * BLOCK, table + b * BLOCK, BLOCK) != 0) u++;
+        if (u == MAX_UNIQUE) return fputs("too many different blocks\n", stderr), 1;
+        if (u == n_unique) unique[n_unique++] = b;
+        index[b] = u;
     }
     char unicode[64] = "?";
     pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, unicode);
     /* clang-format off */
-    printf("/* unicode_classes.c - two bits for every code point: the classes of src/tokenizer/split.c. Generated by tools/gen-unicode.c from\n"
-           " * PCRE2's tables (Unicode %s); do not edit. lf__class_index says which of the %d different blocks of 256 code points it is. */\n"
-           "#include \"tokenizer/tokenizer.h\"\n\n// clang-format off\nconst uint8_t lf__class_index[%d] = {", unicode, n_unique, BLOCKS);
+    printf("/* unicode_classes.c - a byte for every code point, see src/tokenizer/unicode.h. Generated by tools/gen-unicode.c from PCRE2's tables\n"
+           " * (Unicode %s) and utf8proc's (%s); do not edit. lf__class_index says which of the %d different blocks of %d it is in. */\n"
+           "#include \"tokenizer/unicode.h\"\n\n// clang-format off\nconst uint16_t lf__class_index[%d] = {", unicode, utf8proc_unicode_version(), n_unique, BLOCK, BLOCKS);
     /* clang-format on */
     for (int b = 0; b < BLOCKS; b++) printf("%s%d,", b % 32 == 0 ? "\n    " : "", index[b]);
-    printf("\n};\n\nconst uint8_t lf__class_blocks[][%d] = {", BLOCK_BYTES);
+    printf("\n};\n\nconst uint8_t lf__class_blocks[][%d] = {", BLOCK);
     for (int u = 0; u < n_unique; u++) {
         printf("\n    {");
-        for (int i = 0; i < BLOCK_BYTES; i++) printf("%s%d,", i == 32 ? "\n     " : "", unique[u][i]);
+        for (int i = 0; i < BLOCK; i++) printf("%s%d,", i && i % 32 == 0 ? "\n     " : "", table[unique[u] * BLOCK + i]);
         printf("},");
     }
     printf("\n};\n");

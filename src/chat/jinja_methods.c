@@ -1,7 +1,7 @@
 /* jinja_methods.c - a.b, a[b] and a[b:c], and the methods of strings, dictionaries, lists and loops: one table a type. What would change
  * a list or a dictionary is refused, as in transformers' sandbox. */
 #include "chat/jinja.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/unicode.h"
 
 #include <string.h>
 
@@ -35,7 +35,7 @@ j_value lf__j_pair(j_run *run, j_value a, j_value b)
 /* ---- strings: case, padding, stripping ------------------------------------------------------------------------------------------------
  */
 
-static int class_of(int32_t cp) { return cp == 0 ? LF_CLASS_OTHER : lf__class_of(cp); }
+static uint32_t class_of(int32_t cp) { return cp == 0 ? LF_IN_OTHER : lf__class_of(cp); }
 static bool cased(int32_t cp) { return lf__j_upper(cp, 0) != cp || lf__j_lower(cp, 0) != cp; }
 static int32_t capital(int32_t cp, int32_t before) { return before ? lf__j_lower(cp, 0) : lf__j_upper(cp, 0); }
 static int32_t title(int32_t cp, int32_t before) { return cased(before) ? lf__j_lower(cp, 0) : lf__j_upper(cp, 0); }
@@ -101,9 +101,9 @@ static j_value all(const j_called *c, bool (*so)(int32_t cp))
     for (int32_t cp; p < end && yes; yes = so(cp)) p += lf__utf8_decode(p, end, &cp);
     return j_bool(yes);
 }
-static bool is_letter(int32_t cp) { return class_of(cp) == LF_CLASS_LETTER; }
+static bool is_letter(int32_t cp) { return (class_of(cp) & LF_IN_LETTER) != 0; }
 static bool is_digit(int32_t cp) { return cp >= '0' && cp <= '9'; }
-static bool is_number(int32_t cp) { return class_of(cp) == LF_CLASS_NUMBER; }
+static bool is_number(int32_t cp) { return (class_of(cp) & LF_IN_NUMBER) != 0; }
 static bool is_letter_or_number(int32_t cp) { return is_letter(cp) || is_number(cp); }
 static j_value str_isalpha(j_run *run, const j_called *c) { return LF_UNUSED(run), all(c, is_letter); }
 static j_value str_isdigit(j_run *run, const j_called *c) { return LF_UNUSED(run), all(c, is_digit); }

@@ -2,6 +2,7 @@
  * left, the longest first, and what a match covers is not looked at again, even when its flags then refuse it.
  * Sorted by text, they are a trie that needs no nodes: each byte narrows a range of them. Immutable after seal. */
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/unicode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +25,7 @@ int lf__added_seal(lf_tokenizer *t, lf_error *err)
         lf_added *x = &t->added[i];
         size_t n;
         const char *text = lf__token_bytes(t, x->id, &n);
-        if (x->normalized && t->normalizer.n) {
-            failed = lf__steps_map(&t->normalizer, &a, &b, text, n, err);
-            text = a.data, n = a.len;
-        }
+        if (x->normalized) failed = lf__steps_map(&t->normalizer, &a, &b, &text, &n, err);
         if (!failed && n == 0) failed = lf_error_set(err, LF_E_FORMAT, "added token %u is empty: expected at least one character", x->id);
         x->text = failed ? NULL : lf__calloc(n, 1, err);
         failed = !x->text;
@@ -87,11 +85,7 @@ static int32_t before(const char *text, size_t from, size_t at, size_t *begin)
     return -1;
 }
 
-static bool in_word(int32_t cp)
-{
-    int class = lf__class_of(cp);
-    return cp == '_' || class == LF_CLASS_LETTER || class == LF_CLASS_NUMBER;
-}
+static bool in_word(int32_t cp) { return lf__code_point(cp) & LF_CP_WORD; }
 
 static bool stands_alone(const char *text, size_t from, size_t begin, size_t end, size_t n)
 {
@@ -117,10 +111,10 @@ int32_t lf__added_next(const lf_tokenizer *t, bool normalized, bool parse_specia
         at = *end;
         if ((x->special && !parse_specials) || (x->single_word && !stands_alone(text, from, *begin, *end, n))) continue;
         int32_t cp;
-        for (size_t p; x->lstrip && *begin > from && lf__class_of(before(text, from, *begin, &p)) == LF_CLASS_SPACE;) *begin = p;
+        for (size_t p; x->lstrip && *begin > from && lf__is_space(before(text, from, *begin, &p));) *begin = p;
         while (x->rstrip && *end < n) {
             int length = lf__utf8_decode(text + *end, text + n, &cp);
-            if (lf__class_of(cp) != LF_CLASS_SPACE) break;
+            if (!lf__is_space(cp)) break;
             *end += (size_t)length;
         }
         return (int32_t)x->id;

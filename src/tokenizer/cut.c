@@ -17,24 +17,15 @@ static int32_t code_before(const char *text, size_t p)
     return -1;
 }
 
-/* gpt2: 's|'t|'re|'ve|'m|'ll|'d | ?L+ | ?N+ | ?[^\sLN]+ | \s+(?!\S) | \s+
- * A run of letters or numbers ends where the class changes, and so does a run of others before white space; nothing there looks further.
- * Not sure: after white space (it may join what follows), and from others to letters ('s). */
-static bool gpt2_cut(int32_t before, int32_t after)
-{
-    int a = lf__class_of(before), b = lf__class_of(after);
-    return a != b && (a == LF_CLASS_LETTER || a == LF_CLASS_NUMBER || (a == LF_CLASS_OTHER && b == LF_CLASS_SPACE));
-}
-
 static bool char_cut(int32_t before, int32_t after) { return before >= 0 && after >= 0; }
 
 size_t lf__tokenizer_cut(const lf_tokenizer *t, const char *text, size_t n, size_t from, size_t to)
 {
-    bool (*sure)(int32_t before, int32_t after) = NULL;
-    if (strcmp(lf_tokenizer_mode(t), "char") == 0)
-        sure = char_cut;
-    else if (strcmp(lf_tokenizer_split(t), "gpt2") == 0)
-        sure = gpt2_cut;
+    bool (*sure)(int32_t before, int32_t after) = t->split ? t->split->sure : t->model == &lf__model_char ? char_cut : NULL;
+    for (size_t i = 0; i < t->normalizer.n; i++) /* NFC changes nothing across such a place; others might */
+        if (strcmp(t->normalizer.v[i].kind->type, "NFC") != 0) sure = NULL;
+    for (size_t i = 0; i < t->n_added; i++) /* a token that is looked for in every text may have anything in it */
+        if (!t->added[i].special) sure = NULL;
     if (!sure) return 0;
     for (size_t p = LF_MIN(to, n); p > from; p--) {
         int32_t before, after;

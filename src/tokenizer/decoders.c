@@ -124,8 +124,8 @@ int lf__decoder_seal(lf_tokenizer *t, lf_error *err)
         size_t n;
         const char *bytes = lf__token_bytes(t, id, &n);
         bool plain = t->kind[id] == LF_TOKEN_NORMAL || t->kind[id] == LF_TOKEN_BYTE || (t->model->finds_users && !lf__is_special(t, id));
-        if (plain) failed = lf__steps_map(&each, &a, &b, bytes, n, err);
-        if (!failed && lf__buf_add(&all, plain ? a.data : bytes, plain ? a.len : n))
+        if (plain) failed = lf__steps_map(&each, &a, &b, &bytes, &n, err);
+        if (!failed && lf__buf_add(&all, bytes, n))
             failed = lf_error_set(err, LF_E_LIMIT, "the tokens' decoded bytes exceed 4 GiB, or memory ran out");
         t->shown_start[id + 1] = (uint32_t)all.len;
     }

@@ -1,6 +1,7 @@
 /* steps.c - the steps of normalizers, pre-tokenizers and decoders as data: lists of them, running them one after the other, writing them,
  * and what a decoder's steps make of each token. What a step does stands in its table: normalize.c, pretokenize.c, decoders.c.
  * Running touches only the caller's rooms. */
+#include "tokenizer/regex.h"
 #include "tokenizer/tokenizer.h"
 
 #include <jansson.h>
@@ -31,6 +32,51 @@ int lf__pieces_add(lf_pieces *p, const char *text, size_t n, lf_error *err)
     return 0;
 }
 
+/* ---- what rows of several tables share ----------------------------------------------------------------------------------------------- */
+
+int lf__step_read_text(char **out, const json_t *object, const char *field, lf_error *err)
+{
+    const json_t *value = json_object_get(object, field);
+    const char *text = json_string_value(value);
+    if (!text || strlen(text) != json_string_length(value)) return lf_error_set(err, LF_E_FORMAT, "%s: expected a text", field);
+    *out = lf__strdup(text, err);
+    return *out ? 0 : -1;
+}
+
+void lf__step_write_text(lf_buf *out, const char *field, const char *text)
+{
+    lf__buf_printf(out, ", \"%s\": ", field);
+    lf__buf_json_string(out, text, strlen(text));
+}
+
+int lf__pattern_read(lf_step *s, const json_t *object, lf_error *err)
+{
+    const json_t *pattern = json_object_get(object, "pattern");
+    s->c = json_object_get(pattern, "Regex") ? LF_SPLIT_REGEX : LF_SPLIT_STRING;
+    if (lf__step_read_text(&s->text, pattern, s->c == LF_SPLIT_REGEX ? "Regex" : "String", err)) return -1;
+    return s->text[0] ? 0 : lf_error_set(err, LF_E_FORMAT, "pattern is empty: expected at least one character");
+}
+
+void lf__pattern_write(const lf_step *s, lf_buf *out)
+{
+    lf__buf_printf(out, ", \"pattern\": {\"%s\": ", s->c == LF_SPLIT_REGEX ? "Regex" : "String");
+    lf__buf_json_string(out, s->text, strlen(s->text));
+    lf__buf_puts(out, "}");
+}
+
+int lf__pattern_seal(lf_step *s, lf_error *err)
+{
+    if (s->c == LF_SPLIT_REGEX && !s->data) s->data = lf__regex_new(s->text, err);
+    return s->c == LF_SPLIT_REGEX && !s->data ? -1 : 0;
+}
+
+void lf__pattern_release(lf_step *s)
+{
+    lf_regex *regex = s->data;
+    lf__regex_free(&regex);
+    s->data = NULL;
+}
+
 /* ---- lists of steps --------------------------------------------------------------------------------------------------------------- */
 
 lf_step *lf__steps_add(lf_steps *steps, const lf_step_kind *kinds, const char *type, const char *text, const char *with, lf_error *err)
@@ -58,18 +104,25 @@ void lf__steps_release(lf_steps *steps)
     steps->n = 0;
 }
 
-int lf__steps_map(const lf_steps *steps, lf_buf *a, lf_buf *b, const char *text, size_t n, lf_error *err)
+int lf__steps_seal(lf_steps *steps, lf_error *err)
 {
-    lf__buf_reset(a);
-    if (lf__buf_add(a, text, n)) return lf_error_set(err, LF_E_MEMORY, "out of memory for a text of %zu bytes", n);
-    for (size_t i = 0; i < steps->n; i++) {
+    for (size_t i = 0; i < steps->n; i++)
+        if (steps->v[i].kind->seal && steps->v[i].kind->seal(&steps->v[i], err)) return -1;
+    return 0;
+}
+
+int lf__steps_map(const lf_steps *steps, lf_buf *a, lf_buf *b, const char **text, size_t *n, lf_error *err)
+{
+    lf_buf *room[2] = {a, b};
+    for (size_t i = 0, turn = 0; i < steps->n; i++) {
         const lf_step *s = &steps->v[i];
-        if (!s->kind->map) continue;
-        lf__buf_reset(b);
-        if (s->kind->map(s, b, a->len ? a->data : "", a->len, err)) return -1;
-        if (b->failed) return lf_error_set(err, LF_E_LIMIT, "%s makes the text larger than %zu bytes", s->kind->type, b->max);
-        lf_buf other = *a;
-        *a = *b, *b = other;
+        if (!s->kind->map || (s->kind->same && s->kind->same(s, *text, *n))) continue;
+        lf_buf *out = room[turn];
+        lf__buf_reset(out);
+        if (s->kind->map(s, out, *text, *n, err)) return -1;
+        if (out->failed) return lf_error_set(err, LF_E_MEMORY, "out of memory for what %s makes of a text of %zu bytes", s->kind->type, *n);
+        *text = out->len ? out->data : "", *n = out->len;
+        turn = 1 - turn;
     }
     return 0;
 }
@@ -86,21 +139,6 @@ int lf__steps_cut(const lf_steps *steps, lf_pieces *a, lf_pieces *b, bool begins
         *a = *b, *b = other;
     }
     return 0;
-}
-
-int lf__step_read_text(char **out, const json_t *object, const char *field, lf_error *err)
-{
-    const json_t *value = json_object_get(object, field);
-    const char *text = json_string_value(value);
-    if (!text || strlen(text) != json_string_length(value)) return lf_error_set(err, LF_E_FORMAT, "%s: expected a text", field);
-    *out = lf__strdup(text, err);
-    return *out ? 0 : -1;
-}
-
-void lf__step_write_text(lf_buf *out, const char *field, const char *text)
-{
-    lf__buf_printf(out, ", \"%s\": ", field);
-    lf__buf_json_string(out, text, strlen(text));
 }
 
 static void write_step(const lf_step *s, lf_buf *out)

@@ -224,7 +224,8 @@ static int seal_growth(lf_tokenizer *t, lf_error *err)
 int lf__tokenizer_seal(lf_tokenizer *t, lf_error *err)
 {
     if (t->score && t->n && lf__tokenizer_score(t, t->n - 1, t->score_cap < t->n ? 0 : t->score[t->n - 1], err)) return -1;
-    return seal_growth(t, err) || seal_bytes(t, err) || lf__added_seal(t, err) || lf__decoder_seal(t, err) || t->model->seal(t, err) ||
+    return lf__steps_seal(&t->normalizer, err) || lf__steps_seal(&t->pre, err) || lf__steps_seal(&t->decoder, err) || seal_growth(t, err) ||
+                   seal_bytes(t, err) || lf__added_seal(t, err) || lf__decoder_seal(t, err) || t->model->seal(t, err) ||
                    seal_fingerprint(t, err)
                ? -1
                : 0;

@@ -36,22 +36,18 @@ enum {
  * invalid UTF-8 being one unit that is neither letter, number nor space. Every rule here ends a word between a newline and a character
  * that is neither white space nor '/': training cuts files there. Adding a rule is one row. */
 typedef struct lf_split_rule {
-    const char *name;
-    const char *regex;                                     /* what it equals; the tests compare the two with PCRE2 */
-    size_t (*next)(const char *text, size_t at, size_t n); /* the end of the word that begins at `at` < n          */
+    const char *name; /* ours; two rows may share it */
+    const char *pre;  /* "a|b|c": names of this rule in GGUF's tokenizer.ggml.pre, the one to write first */
+    /* What it equals: each expression cuts what the one before has left, matches and what lies between them (Hugging Face's Split,
+     * "Isolated"). The tests compare with PCRE2. */
+    const char *regex[6];
+    size_t (*next)(const char *text, size_t at, size_t n); /* the end of the word that begins at `at` < n                    */
+    bool (*sure)(int32_t before, int32_t after);           /* a word surely ends between two characters that look like these */
+    int ignore_merges; /* what the names of `pre` say about it: 0, 1, or -1 for nothing (then it is off) */
 } lf_split_rule;
 extern const lf_split_rule lf__split_rules[]; /* ends with a row of NULLs */
+/* By its name or one of those in GGUF. NULL with the known ones in the hint. */
 const lf_split_rule *lf__split_find(const char *name, lf_error *err);
-struct lf_steps;
-const lf_split_rule *lf__split_of_steps(const struct lf_steps *pre); /* the scanner that equals a pre-tokenizer, or NULL */
-
-enum { LF_CLASS_OTHER, LF_CLASS_LETTER, LF_CLASS_NUMBER, LF_CLASS_SPACE };
-extern const uint8_t lf__class_index[];      /* [0x110000 / 256] block of a code point                 */
-extern const uint8_t lf__class_blocks[][64]; /* [256 code points / 4] two bits each, lowest bits first */
-static inline int lf__class_of(int32_t cp)   /* cp: a scalar value, or -1 for an invalid byte          */
-{
-    return cp < 0 ? LF_CLASS_OTHER : lf__class_blocks[lf__class_index[cp >> 8]][(cp & 255) >> 2] >> ((cp & 3) * 2) & 3;
-}
 
 /* ---- steps: what a normalizer, pre-tokenizer or decoder is made of ------------------------------------------------------------ */
 /* Texts in one buffer, piece i being text.data[end[i-1] .. end[i]): what a pre-tokenizer step turns into more and smaller ones. */
@@ -68,12 +64,15 @@ struct json_t;
 typedef struct lf_step lf_step;
 typedef struct lf_step_kind {
     const char *type; /* Hugging Face's name: {"type": type, ...} */
-    /* Fields of the JSON object into the step; may compile into step->data. NULL: the type alone says everything. */
+    int form;         /* which of several that share their functions */
+    /* Fields of the JSON object into the step. NULL: the type alone says everything. */
     int (*read)(lf_step *step, const struct json_t *object, lf_error *err);
+    int (*seal)(lf_step *step, lf_error *err);          /* compiles what the work needs into step->data; NULL: nothing to do */
     void (*write)(const lf_step *step, lf_buf *out);    /* ", \"field\": value" for each field; NULL: none */
     void (*write_as)(const lf_step *step, lf_buf *out); /* the whole object, where the type is not one of theirs; NULL: `write` */
     void (*release)(lf_step *step);                     /* step->data; NULL: there is none */
-    size_t (*growth)(const lf_step *step);              /* bytes that come out for one that goes in, at most; NULL: 1 */
+    bool (*same)(const lf_step *step, const char *text, size_t n); /* map would change nothing, and this is found out faster; or NULL */
+    size_t (*growth)(const lf_step *step);                         /* bytes that come out for one that goes in, at most; NULL: 1 */
     /* One of the two, or neither where the type says nothing about a single token. map: what text becomes, appended to out (normalizers;
      * decoders, for the bytes of one token as they stand inside a text). cut: one piece into pieces (pre-tokenizers); begins: it is the
      * beginning of the whole text. They touch nothing but out: steps are shared by threads. */
@@ -91,10 +90,13 @@ typedef struct lf_steps {
     lf_step v[LF_TOK_MAX_STEPS];
     size_t n;
 } lf_steps;
+/* The scanner that equals a pre-tokenizer, or NULL. */
+const lf_split_rule *lf__split_of_steps(const lf_steps *pre);
 extern const lf_step_kind lf__normalizers[], lf__pre_tokenizers[], lf__decoders[]; /* end with a row of NULLs */
 /* A new last step of that type, its fields still empty; text and with are copied. NULL: too many, no such type in `kinds`. */
 lf_step *lf__steps_add(lf_steps *steps, const lf_step_kind *kinds, const char *type, const char *text, const char *with, lf_error *err);
 void lf__steps_release(lf_steps *steps);
+int lf__steps_seal(lf_steps *steps, lf_error *err);
 /* What rows of several tables share: a text field (owned by the step), Replace and Metaspace as they are written, and s->text by s->with.
  */
 int lf__step_read_text(char **out, const struct json_t *object, const char *field, lf_error *err);
@@ -102,6 +104,18 @@ void lf__step_write_text(lf_buf *out, const char *field, const char *text);
 int lf__replace_read(lf_step *s, const struct json_t *object, lf_error *err);
 void lf__replace_write(const lf_step *s, lf_buf *out);
 int lf__replace(const lf_step *s, lf_buf *out, const char *text, size_t n, lf_error *err);
+enum { LF_SPLIT_STRING, LF_SPLIT_REGEX }; /* Split, Replace: s->c, what s->text is */
+enum {
+    LF_SPLIT_REMOVED,
+    LF_SPLIT_ISOLATED,
+    LF_SPLIT_PREVIOUS,
+    LF_SPLIT_NEXT,
+    LF_SPLIT_CONTIGUOUS
+};                                                                            /* Split, Punctuation: s->a; s->b: inverted */
+int lf__pattern_read(lf_step *s, const struct json_t *object, lf_error *err); /* {"String": text} or {"Regex": text} */
+void lf__pattern_write(const lf_step *s, lf_buf *out);
+int lf__pattern_seal(lf_step *s, lf_error *err);
+void lf__pattern_release(lf_step *s);
 enum { LF_PREPEND_ALWAYS, LF_PREPEND_FIRST, LF_PREPEND_NEVER }; /* Metaspace: s->a; s->b: cut before each mark */
 int lf__metaspace_read(lf_step *s, const struct json_t *object, lf_error *err);
 void lf__metaspace_write(const lf_step *s, lf_buf *out);
@@ -278,8 +292,8 @@ int lf__added_seal(lf_tokenizer *t, lf_error *err);
  * normalized: among those of the normalized text. */
 int32_t lf__added_next(const lf_tokenizer *t, bool normalized, bool parse_specials, const char *text, size_t from, size_t n, size_t *begin,
                        size_t *end);
-/* text through the `map` of all steps: into *a, with *b as the other room. */
-int lf__steps_map(const lf_steps *steps, lf_buf *a, lf_buf *b, const char *text, size_t n, lf_error *err);
+/* *text through the `map` of all steps. Afterwards it is in `a` or `b`, or what it was when nothing has changed it. */
+int lf__steps_map(const lf_steps *steps, lf_buf *a, lf_buf *b, const char **text, size_t *n, lf_error *err);
 /* *a, one piece on entry, through the `cut` of all steps, with *b as the other room. */
 int lf__steps_cut(const lf_steps *steps, lf_pieces *a, lf_pieces *b, bool begins, lf_error *err);
 /* `null`, the one step, or their Sequence; name: "normalizers", "pretokenizers" or "decoders". */

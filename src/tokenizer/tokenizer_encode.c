@@ -9,7 +9,7 @@
 typedef struct stages {
     lf_encoding e;
     bool parse_specials;
-    lf_buf a, b;        /* the normalized segment, and the normalizer's other room */
+    lf_buf a, b;        /* the normalizer's: one has the segment */
     lf_pieces words[2]; /* the pre-tokenizer's */
 } stages;
 
@@ -39,11 +39,9 @@ static int encode_segment(stages *s, const char *text, size_t n, bool begins)
 {
     const lf_tokenizer *t = s->e.t;
     if (n == 0) return 0;
-    if (t->normalizer.n) {
-        if (lf__steps_map(&t->normalizer, &s->a, &s->b, text, n, s->e.err)) return -1;
-        text = s->a.len ? s->a.data : "", n = s->a.len;
-        s->e.generation++;
-    }
+    const char *raw = text;
+    if (lf__steps_map(&t->normalizer, &s->a, &s->b, &text, &n, s->e.err)) return -1;
+    s->e.generation += text != raw;
     size_t from = 0, begin, end;
     for (int32_t id; (id = lf__added_next(t, true, s->parse_specials, text, from, n, &begin, &end)) >= 0; from = end)
         if (encode_words(s, text + from, begin - from, begins && from == 0) || lf__put(&s->e, &id, 1)) return -1;

@@ -77,10 +77,25 @@ static void write_added(lf_buf *out, const lf_tokenizer *t)
 
 static void write_pre(lf_buf *out, const lf_tokenizer *t)
 {
-    if (t->split)
-        lf__buf_puts(out, "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": true}");
-    else
+    const lf_split_rule *rule = t->split;
+    const char *const byte_level = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": %s}";
+    if (!rule) {
         lf__steps_write(&t->pre, out, "pretokenizers");
+        return;
+    }
+    if (rule == &lf__split_rules[0]) {
+        lf__buf_printf(out, byte_level, "true");
+        return;
+    }
+    lf__buf_puts(out, "{\"type\": \"Sequence\", \"pretokenizers\": [");
+    for (size_t i = 0; i < LF_COUNT(rule->regex) && rule->regex[i]; i++) {
+        lf__buf_puts(out, "\n    {\"type\": \"Split\", \"pattern\": {\"Regex\": ");
+        lf__buf_json_string(out, rule->regex[i], strlen(rule->regex[i]));
+        lf__buf_puts(out, "}, \"behavior\": \"Isolated\", \"invert\": false},");
+    }
+    lf__buf_puts(out, "\n    ");
+    lf__buf_printf(out, byte_level, "false");
+    lf__buf_puts(out, "]}");
 }
 
 /* A special token of the template: Hugging Face's names it by its text. */

@@ -1,5 +1,6 @@
 /* word_count.c - files to words and how often each occurs, by all threads: reading, cutting into chunks, adding up. What a word is, and
  * what is learned from them, is the caller's (bpe_train.c, sp_train.c). Counts are sums: neither threads nor chunks can show. */
+#include "tokenizer/unicode.h"
 #include "tokenizer/word_count.h"
 
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static bool begins_word(const char *text, size_t at, size_t n)
     int32_t cp;
     if (at == 0 || text[at - 1] != '\n') return false;
     lf__utf8_decode(text + at, text + n, &cp);
-    return lf__class_of(cp) != LF_CLASS_SPACE && cp != '/';
+    return !lf__is_space(cp) && cp != '/';
 }
 
 static int cut(lf_reader *r, const char *path, const lf_map *file, lf_error *err)

@@ -221,7 +221,7 @@ static void refusals(void **state)
         {text, {.vocab_size = 300, .threads = 257}, LF_E_ARGUMENT, "threads"},
         {text, {.vocab_size = 300, .min_count = -1}, LF_E_ARGUMENT, "min_count"},
         {text, {.vocab_size = 300, .mode = "chr"}, LF_E_ARGUMENT, "\"chr\""},
-        {text, {.vocab_size = 300, .split = "gpt-2"}, LF_E_ARGUMENT, "\"gpt-2\""},
+        {text, {.vocab_size = 300, .split = "gpt-3"}, LF_E_ARGUMENT, "\"gpt-3\""},
         {text, {.vocab_size = 300, .specials = twice}, LF_E_ARGUMENT, "twice"},
         {text, {.vocab_size = 300, .specials = blank}, LF_E_ARGUMENT, "special token 1"},
         {text, {.vocab_size = 300, .specials = broken}, LF_E_ARGUMENT, "line break"},

@@ -50,6 +50,10 @@ lf_tokenizer *lf_tokenizer_load_gpt2(const char *vocab_json, const char *merges_
  * too.
  */
 int lf_tokenizer_save(const lf_tokenizer *t, const char *dir, lf_error *err);
+/* Writes into dir (made if missing): "tokenizer.json" as above; "vocab-merges": vocab.json, merges.txt and tokenizer_config.json;
+ * "tiktoken": tokenizer.tiktoken and tokenizer_config.json; "sentencepiece": tokenizer.model; "gguf": tokenizer.gguf, a GGUF file
+ * without tensors. A tokenizer that the format cannot express is refused (LF_E_UNSUPPORTED) with the reason. */
+int lf_tokenizer_export(const lf_tokenizer *t, const char *dir, const char *format, lf_error *err);
 void lf_tokenizer_free(lf_tokenizer **t);
 
 int lf_tokenizer_size(const lf_tokenizer *t);         /* ids are 0 .. size-1 */

@@ -1,4 +1,5 @@
-/* cmd_tokenizer.c - foundry tokenizer train | encode | decode | info: a vocabulary from text, and what it does to text. Glue only. */
+/* cmd_tokenizer.c - foundry tokenizer train | encode | decode | info | convert: a vocabulary from text, and what it does to text. Glue
+ * only. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -620,6 +621,52 @@ static int tokenizer_info(int argc, char **argv)
     return CLI_OK;
 }
 
+/* ---- convert ---------------------------------------------------------------------------------------------------------------------- */
+
+static int tokenizer_convert(int argc, char **argv)
+{
+    const char *out = NULL, *format = "tokenizer.json";
+    /* clang-format off */
+    const cli_flag flags[] = {
+        {.name = "--output", .letter = 'o', .type = CLI_TEXT, .value = &out, .meta = "DIR",
+         .help = "folder for the files; required", .help_zh = "存放文件的文件夹；必需"},
+        {.name = "--format", .type = CLI_CHOICE, .value = &format, .choices = "tokenizer.json|vocab-merges|tiktoken|sentencepiece|gguf",
+         .help = "what to write", .help_zh = "要写出的格式"},
+        {0}};
+    /* clang-format on */
+    const cli_spec spec = {
+        .name = "tokenizer convert",
+        .summary = "a tokenizer of any format into another one",
+        .summary_zh = "把任意格式的分词器转换为另一种格式",
+        .example = "foundry tokenizer convert tokenizer.model -o tok/\nfoundry tokenizer convert tok/ --format gguf -o out/",
+        .usage = "foundry tokenizer convert SRC -o DIR [flags]",
+        .notes = "SRC is a tokenizer.json, a SentencePiece .model, a GGUF file, tiktoken ranks, or a folder with one of them or with "
+                 "vocab.json and merges.txt. Ids stay what they are; what a format cannot express is refused with the reason.",
+        .notes_zh =
+            "SRC 可以是 tokenizer.json、SentencePiece .model、GGUF 文件、tiktoken 词表，或包含其中之一、或包含 vocab.json 和 merges.txt "
+            "的文件夹。编号保持不变；目标格式无法表达的内容会被拒绝并说明原因。",
+        .flags = flags,
+        .min_args = 1,
+        .max_args = 1};
+    cli_args args;
+    lf_error err = {0};
+    char count[64];
+    if (!cli_parse(&spec, argc, argv, &args)) return args.exit;
+    if (!out)
+        return cli_usage_error(cli_say("foundry tokenizer convert SRC -o tok/", "foundry tokenizer convert SRC -o tok/"),
+                               cli_say("foundry tokenizer convert: -o DIR is missing: where should the tokenizer go?",
+                                       "foundry tokenizer convert：缺少 -o DIR：分词器写到哪里？"));
+    lf_tokenizer *t = lf_tokenizer_load(args.v[0], &err);
+    if (!t || lf_tokenizer_export(t, out, format, &err)) {
+        lf_tokenizer_free(&t);
+        return cli_fail(&err);
+    }
+    printf(cli_say("%s: %s as %s\n", "%s：%s，格式 %s\n"), out, cli_human_things(count, lf_tokenizer_size(t), "token", "tokens", " 个词元"),
+           format);
+    lf_tokenizer_free(&t);
+    return CLI_OK;
+}
+
 int cmd_tokenizer(int argc, char **argv)
 {
     static const cli_command commands[] = {
@@ -627,12 +674,13 @@ int cmd_tokenizer(int argc, char **argv)
         {"encode", tokenizer_encode, "text to token ids", "文本变为词元编号"},
         {"decode", tokenizer_decode, "token ids to text, byte for byte", "词元编号变回文本，逐字节一致"},
         {"info", tokenizer_info, "what a tokenizer knows: sizes, special tokens, longest tokens", "分词器的内容：大小、特殊词元、最长词元"},
+        {"convert", tokenizer_convert, "a tokenizer of any format into another one", "把任意格式的分词器转换为另一种格式"},
         {0}};
     static const cli_spec spec = {.name = "tokenizer",
                                   .summary = "text to tokens and back: learn a vocabulary, use it, look at it",
                                   .summary_zh = "文本与词元互换：学习词表、使用、查看",
                                   .example = "foundry tokenizer train stories.txt --vocab-size 4096 -o tok/\n"
                                              "foundry tokenizer encode tok/ \"Once upon a time\" --pieces",
-                                  .usage = "foundry tokenizer train|encode|decode|info [flags]"};
+                                  .usage = "foundry tokenizer train|encode|decode|info|convert [flags]"};
     return cli_dispatch(commands, &spec, argc, argv);
 }

@@ -31,7 +31,15 @@ int lf__loader_merge_line(lf_loader *l, const char *where, const char *line, siz
 /* Roles from the configuration, seal, and all that the loader holds is freed. Returns the tokenizer, or NULL when `failed` or it fails. */
 lf_tokenizer *lf__loader_finish(lf_loader *l, int failed);
 
+/* All that a tokenizer.json says, into l->t, which is new. The document lives until finish. */
+int lf__loader_document(lf_loader *l, const json_t *root);
+/* Added tokens that the configuration names ("added_tokens_decoder": {"id": {"content": ..., "special": ...}}): marked where they are in
+ * the vocabulary, put behind it where they follow. */
+int lf__loader_added(lf_loader *l);
+
 lf_tokenizer *lf__load_json(const char *path, lf_error *err);
-lf_tokenizer *lf__sp_load(const char *path, lf_error *err); /* sp_model.c */
+lf_tokenizer *lf__sp_load(const char *path, lf_error *err);       /* sp_model.c */
+lf_tokenizer *lf__tiktoken_load(const char *path, lf_error *err); /* tiktoken.c */
+int lf__tiktoken_save(const lf_tokenizer *t, const char *path, lf_error *err);
 
 #endif

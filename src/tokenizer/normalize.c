@@ -7,6 +7,7 @@
 #include <utf8proc.h>
 #endif
 
+#include "tokenizer/base64.h"
 #include "tokenizer/regex.h"
 #include "tokenizer/sp.h"
 #include "tokenizer/tokenizer.h"
@@ -217,7 +218,63 @@ static int no_utf8proc(lf_step *s, lf_error *err)
     }
 #endif
 
+/* ---- Precompiled: SentencePiece's map of characters ---------------------------------------------------------------------------------- */
+
+static int precompiled_read(lf_step *s, const json_t *object, lf_error *err)
+{
+    const json_t *text = json_object_get(object, "precompiled_charsmap");
+    lf_buf blob;
+    lf__buf_init(&blob, LF_TOK_MAX_FILE);
+    lf_charsmap *map = s->data = lf__calloc(1, sizeof *map, err);
+    int failed = !map;
+    if (!failed && (!json_is_string(text) || lf__base64_read(&blob, json_string_value(text), json_string_length(text))))
+        failed = lf_error_set(err, LF_E_FORMAT, "precompiled_charsmap: expected base64");
+    failed = failed || lf__charsmap_read(map, blob.data, blob.len, "precompiled_charsmap", err);
+    lf__buf_release(&blob);
+    return failed;
+}
+
+static void precompiled_write(const lf_step *s, lf_buf *out)
+{
+    lf_buf blob;
+    lf__buf_init(&blob, LF_TOK_MAX_FILE);
+    lf__charsmap_write(&blob, s->data);
+    lf__buf_puts(out, ", \"precompiled_charsmap\": \"");
+    lf__base64_add(out, blob.data ? blob.data : "", blob.len);
+    lf__buf_puts(out, "\"");
+    out->failed |= blob.failed;
+    lf__buf_release(&blob);
+}
+
+static void precompiled_release(lf_step *s)
+{
+    lf_charsmap *map = s->data;
+    if (map) lf__charsmap_release(map);
+    free(map);
+    s->data = NULL;
+}
+
+static size_t precompiled_growth(const lf_step *s) { return lf__charsmap_growth(s->data, 1); }
+
+static int precompiled(const lf_step *s, lf_buf *out, const char *text, size_t n, lf_error *err)
+{
+    LF_UNUSED(err);
+    for (size_t at = 0; at < n;) {
+        const char *to;
+        size_t n_to;
+        at += lf__charsmap_step(s->data, &to, &n_to, text + at, n - at);
+        lf__buf_add(out, to, n_to);
+    }
+    return 0;
+}
+
 const lf_step_kind lf__normalizers[] = {
+    {.type = "Precompiled",
+     .read = precompiled_read,
+     .write = precompiled_write,
+     .release = precompiled_release,
+     .growth = precompiled_growth,
+     .map = precompiled},
     FORM(NFC),
     FORM(NFD),
     FORM(NFKC),

@@ -22,18 +22,41 @@ typedef struct room {
     pcre2_jit_stack *stack;
 } room;
 
+/* PCRE2 counts U+180E as white space; Unicode, and who wrote the expression, do not. \s and \S become the property, everywhere. */
+static void spell_spaces(lf_buf *out, const char *pattern)
+{
+    for (const char *p = pattern; *p; p++) {
+        bool escape = *p == '\\' && p[1];
+        if (escape && (p[1] == 's' || p[1] == 'S'))
+            lf__buf_puts(out, p[1] == 's' ? "\\p{White_Space}" : "\\P{White_Space}");
+        else
+            lf__buf_add(out, p, escape ? 2 : 1);
+        p += escape;
+    }
+}
+
+static pcre2_code *compile(const char *pattern, int *code, PCRE2_SIZE *at)
+{
+    return pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_MATCH_INVALID_UTF,
+                         code, at, NULL);
+}
+
 lf_regex *lf__regex_new(const char *pattern, lf_error *err)
 {
     int code = 0;
     PCRE2_SIZE at = 0;
+    lf_buf spelled;
     if (strlen(pattern) > MAX_PATTERN)
         return lf_error_set(err, LF_E_LIMIT, "a regular expression of %zu bytes is more than the limit of %d", strlen(pattern),
                             MAX_PATTERN),
                NULL;
     lf_regex *r = lf__calloc(1, sizeof *r, err);
     if (!r) return NULL;
-    r->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_MATCH_INVALID_UTF,
-                            &code, &at, NULL);
+    lf__buf_init(&spelled, 16 * MAX_PATTERN);
+    spell_spaces(&spelled, pattern);
+    r->code = spelled.failed ? NULL : compile(spelled.data ? spelled.data : "", &code, &at);
+    lf__buf_release(&spelled);
+    if (!r->code) r->code = compile(pattern, &code, &at); /* a PCRE2 before 10.40, or a message that names the place */
     if (!r->code) {
         PCRE2_UCHAR why[128] = "";
         pcre2_get_error_message(code, why, sizeof why);

@@ -38,6 +38,14 @@ int lf__from_alphabet(lf_buf *bytes, const char *text, size_t n)
     return 0;
 }
 
+void lf__to_alphabet(lf_buf *text, const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char utf8[4];
+        lf__buf_add(text, utf8, (size_t)lf__utf8_encode(utf8, lf__byte_to_alphabet((uint8_t)bytes[i])));
+    }
+}
+
 uint8_t lf__byte_of_id(int id)
 {
     for (int pass = 0; pass < 2; pass++)
@@ -147,7 +155,9 @@ static int seal_bytes(lf_tokenizer *t, lf_error *err)
     for (uint32_t id = 0; id < t->n; id++) {
         size_t n;
         const char *bytes = lf__token_bytes(t, id, &n);
-        if (t->byte_level ? n == 1 && t->kind[id] == LF_TOKEN_NORMAL : t->kind[id] == LF_TOKEN_BYTE) {
+        /* an added token of one byte is that byte's, where no other is */
+        bool spare = n == 1 && t->kind[id] == LF_TOKEN_USER && t->byte_token[(uint8_t)*bytes] < 0;
+        if (t->byte_level ? (n == 1 && t->kind[id] == LF_TOKEN_NORMAL) || spare : t->kind[id] == LF_TOKEN_BYTE) {
             int byte = t->byte_level ? (uint8_t)*bytes : lf__byte_piece(bytes, n);
             if (byte < 0)
                 return lf_error_set(err, LF_E_FORMAT, "token %u, \"%.*s\", is of kind byte: expected a text like <0x0A>", id,

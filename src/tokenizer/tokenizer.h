@@ -240,6 +240,7 @@ static inline bool lf__is_special(const lf_tokenizer *t, uint32_t id)
 int32_t lf__byte_to_alphabet(uint8_t byte);
 int lf__alphabet_to_byte(int32_t cp);                             /* -1: not in it */
 int lf__from_alphabet(lf_buf *bytes, const char *text, size_t n); /* appends; -1: a character that is not in it, or no memory */
+void lf__to_alphabet(lf_buf *text, const char *bytes, size_t n);  /* appends */
 /* Byte of GPT-2's id 0..255: its alphabet's printable bytes first. */
 uint8_t lf__byte_of_id(int id);
 
@@ -277,6 +278,12 @@ static inline const char *lf__token_bytes(const lf_tokenizer *t, uint32_t id, si
 /* ---- tokenizer_save.c: the stages as members of tokenizer.json, for the fingerprint; nothing for those that are only mode and split ---
  */
 void lf__tokenizer_write_stages(const lf_tokenizer *t, lf_buf *out);
+/* A token's name in a vocabulary, as a JSON string; key: working room. */
+void lf__tokenizer_write_key(lf_buf *out, lf_buf *key, const lf_tokenizer *t, uint32_t id);
+/* A whole tokenizer_config.json; all: with what a tokenizer.json beside it would say (added tokens, split rule, bos and eos). */
+void lf__tokenizer_write_config(lf_buf *out, const lf_tokenizer *t, bool all);
+/* A whole tokenizer.json, appended. */
+int lf__tokenizer_write_json(lf_buf *out, const lf_tokenizer *t, lf_error *err);
 /* The member "model" of a BPE with these merges. Returns 0: what fails is in out. */
 int lf__tokenizer_write_bpe(const lf_tokenizer *t, lf_buf *out, const lf_merge *merges, size_t n_merges);
 

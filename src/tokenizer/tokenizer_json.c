@@ -81,8 +81,8 @@ static int add_around(const lf_loader *l, bool after, const json_t *ids)
     for (size_t i = 0; i < json_array_size(ids); i++) {
         int *n = after ? &t->n_after : &t->n_before;
         const json_t *id = json_array_get(ids, i);
-        if (!json_is_integer(id) || json_integer_value(id) < 0 || (size_t)json_integer_value(id) >= l->n)
-            return lf_error_set(l->err, LF_E_FORMAT, "%s: post_processor: expected ids from 0 to %zu", l->path, l->n - 1);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= t->n)
+            return lf_error_set(l->err, LF_E_FORMAT, "%s: post_processor: expected ids from 0 to %u", l->path, t->n - 1);
         if (*n == LF_TOK_MAX_AROUND)
             return lf_error_set(l->err, LF_E_UNSUPPORTED, "%s: post_processor: more than %d tokens on one side of the text", l->path,
                                 LF_TOK_MAX_AROUND);
@@ -190,6 +190,47 @@ int lf__loader_place(lf_loader *l, size_t n_more)
 
 static bool flag(const json_t *token, const char *name) { return json_is_true(json_object_get(token, name)); }
 
+static int add_rule(lf_loader *l, uint32_t id, const json_t *token)
+{
+    const lf_added rule = {.id = id,
+                           .special = flag(token, "special"),
+                           .normalized = flag(token, "normalized"),
+                           .lstrip = flag(token, "lstrip"),
+                           .rstrip = flag(token, "rstrip"),
+                           .single_word = flag(token, "single_word")};
+    return lf__tokenizer_add_rule(l->t, rule, l->err);
+}
+
+int lf__loader_added(lf_loader *l)
+{
+    const json_t *tokens = json_object_get(l->config, "added_tokens_decoder");
+    lf_tokenizer *t = l->t;
+    /* ids in their order: a number that is no key is no token */
+    for (size_t found = 0, id = 0; found < json_object_size(tokens); id++) {
+        char key[24];
+        snprintf(key, sizeof key, "%zu", id);
+        const json_t *token = json_object_get(tokens, key);
+        const char *content = json_string_value(json_object_get(token, "content"));
+        if (id > LF_TOK_MAX_IDS || (token && (!content || !*content || id > t->n)))
+            return lf_error_set(l->err, LF_E_FORMAT,
+                                "%s: tokenizer_config.json beside it: added_tokens_decoder: expected ids up to %u without gaps behind the "
+                                "vocabulary, each with its content",
+                                l->path, t->n);
+        if (!token) continue;
+        found++;
+        size_t n;
+        const char *bytes = id < t->n ? lf__token_bytes(t, (uint32_t)id, &n) : NULL;
+        if (bytes && (n != strlen(content) || memcmp(bytes, content, n) != 0))
+            return lf_error_set(l->err, LF_E_MISMATCH,
+                                "%s: tokenizer_config.json beside it: added_tokens_decoder: \"%.80s\" is not token %zu", l->path, content,
+                                id);
+        if (!bytes && lf__tokenizer_add(t, content, strlen(content), LF_TOKEN_NORMAL, l->err)) return -1;
+        t->kind[id] = flag(token, "special") ? LF_TOKEN_CONTROL : LF_TOKEN_USER;
+        if (add_rule(l, (uint32_t)id, token)) return lf__in_file(l, "added_tokens_decoder");
+    }
+    return 0;
+}
+
 /* Added tokens are in the vocabulary, too, or follow it. */
 static int place_added(lf_loader *l, const json_t *added)
 {
@@ -206,13 +247,7 @@ static int place_added(lf_loader *l, const json_t *added)
         uint8_t *kind = &l->kind[json_integer_value(id)];
         if (*kind != LF_TOKEN_NORMAL) return lf_error_set(l->err, LF_E_FORMAT, "%s: %s: \"%.80s\" is there twice", l->path, where, content);
         *kind = flag(token, "special") ? LF_TOKEN_CONTROL : LF_TOKEN_USER;
-        const lf_added rule = {.id = (uint32_t)json_integer_value(id),
-                               .special = flag(token, "special"),
-                               .normalized = flag(token, "normalized"),
-                               .lstrip = flag(token, "lstrip"),
-                               .rstrip = flag(token, "rstrip"),
-                               .single_word = flag(token, "single_word")};
-        if (lf__tokenizer_add_rule(l->t, rule, l->err)) return lf__in_file(l, where);
+        if (add_rule(l, (uint32_t)json_integer_value(id), token)) return lf__in_file(l, where);
     }
     return 0;
 }
@@ -253,8 +288,8 @@ int lf__loader_tokens(lf_loader *l)
 static int64_t plain_id(const lf_loader *l, const char *key)
 {
     const json_t *id = json_object_get(l->vocab, key);
-    if (!id || l->kind[json_integer_value(id)] != LF_TOKEN_NORMAL) return -1;
-    return json_integer_value(id);
+    const uint8_t kind = id ? l->kind[json_integer_value(id)] : LF_TOKEN_CONTROL;
+    return kind == LF_TOKEN_NORMAL || kind == LF_TOKEN_USER ? json_integer_value(id) : -1;
 }
 
 /* left[0..n_left), right[0..n_right) as they are in the vocabulary; joined is room for both. */
@@ -371,13 +406,74 @@ static int read_bpe(lf_loader *l, const json_t *model, const json_t *added)
     return add_merges(l, merges);
 }
 
+/* "vocab": [["piece", -1.5], ...]; ids are places in it. */
+static int read_pieces(lf_loader *l, const json_t *vocab)
+{
+    lf_tokenizer *t = l->t;
+    for (size_t i = 0; i < json_array_size(vocab); i++) {
+        const json_t *pair = json_array_get(vocab, i), *piece = json_array_get(pair, 0), *score = json_array_get(pair, 1);
+        const char *text = json_string_value(piece);
+        size_t n = json_string_length(piece);
+        if (!text || !n || !json_is_number(score))
+            return lf_error_set(l->err, LF_E_FORMAT, "%s: model.vocab[%zu]: expected [\"piece\", score]", l->path, i);
+        int kind = t->byte_fallback && lf__byte_piece(text, n) >= 0 ? LF_TOKEN_BYTE : LF_TOKEN_NORMAL;
+        if (lf__tokenizer_add(t, text, n, kind, l->err) || lf__tokenizer_score(t, (uint32_t)i, (float)json_number_value(score), l->err))
+            return lf__in_file(l, "model.vocab");
+    }
+    return t->n ? 0 : lf_error_set(l->err, LF_E_FORMAT, "%s: the vocabulary is empty", l->path);
+}
+
+/* Added tokens of a list of pieces: what is among them is marked, what follows them is added. Their texts are found before the model. */
+static int add_to_pieces(lf_loader *l, const json_t *added)
+{
+    lf_tokenizer *t = l->t;
+    for (size_t i = 0; i < json_array_size(added); i++) {
+        const json_t *token = json_array_get(added, i), *id = json_object_get(token, "id");
+        const char *content = json_string_value(json_object_get(token, "content"));
+        char where[64];
+        snprintf(where, sizeof where, "added_tokens[%zu]", i);
+        if (!content || !*content || !json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > t->n)
+            return lf_error_set(l->err, LF_E_FORMAT, "%s: %s: expected a content, and an id up to %u", l->path, where, t->n);
+        uint32_t k = (uint32_t)json_integer_value(id);
+        size_t n;
+        bool follows = k == t->n;
+        if (follows && (lf__tokenizer_add(t, content, strlen(content), LF_TOKEN_NORMAL, l->err) || lf__tokenizer_score(t, k, 0, l->err)))
+            return lf__in_file(l, where);
+        const char *bytes = lf__token_bytes(t, k, &n);
+        if (n != strlen(content) || memcmp(bytes, content, n) != 0)
+            return lf_error_set(l->err, LF_E_FORMAT, "%s: %s: \"%.80s\" is not piece %u", l->path, where, content, k);
+        if (t->kind[k] != LF_TOKEN_UNKNOWN && (follows || flag(token, "special")))
+            t->kind[k] = flag(token, "special") ? LF_TOKEN_CONTROL : LF_TOKEN_UNUSED; /* not a piece of the model's */
+        if (add_rule(l, k, token)) return lf__in_file(l, where);
+    }
+    return 0;
+}
+
+static int read_unigram(lf_loader *l, const json_t *model, const json_t *added)
+{
+    lf_tokenizer *t = l->t;
+    const json_t *unk = json_object_get(model, "unk_id"), *vocab = json_object_get(model, "vocab");
+    t->model = &lf__model_unigram;
+    t->byte_fallback = flag(model, "byte_fallback");
+    t->fuse_unk = true;
+    if (t->byte_level) return refuse(l, "model", model, "BPE with a pre-tokenizer of bytes");
+    if (!json_is_array(vocab)) return lf_error_set(l->err, LF_E_FORMAT, "%s: model.vocab: expected an array of [piece, score]", l->path);
+    if (read_pieces(l, vocab)) return -1;
+    if (!json_is_integer(unk) || json_integer_value(unk) < 0 || json_integer_value(unk) >= t->n)
+        return lf_error_set(l->err, LF_E_FORMAT, "%s: model.unk_id: expected the id of the unknown piece", l->path);
+    t->role[LF_ROLE_UNK] = (int32_t)json_integer_value(unk);
+    t->kind[t->role[LF_ROLE_UNK]] = LF_TOKEN_UNKNOWN;
+    return add_to_pieces(l, added);
+}
+
 static int read_model(lf_loader *l, const json_t *root)
 {
     const json_t *model = json_object_get(root, "model"), *type = json_object_get(model, "type");
     const json_t *added = json_object_get(root, "added_tokens");
     if (added && !json_is_array(added)) return lf_error_set(l->err, LF_E_FORMAT, "%s: added_tokens: expected an array", l->path);
     if (!type || strcmp(type_of(model), "BPE") == 0) return read_bpe(l, model, added);
-    return refuse(l, "model", json_is_string(type) ? model : type, "BPE");
+    if (strcmp(type_of(model), "Unigram") == 0) return read_unigram(l, model, added);
+    return refuse(l, "model", json_is_string(type) ? model : type, "BPE or Unigram");
 }
 
 /* An unknown token is of no use where every byte has its own. */
@@ -400,16 +496,21 @@ static void settle_unknown(lf_tokenizer *t)
         t->kind[*unk] = LF_TOKEN_UNKNOWN;
 }
 
+int lf__loader_document(lf_loader *l, const json_t *root)
+{
+    if (!json_is_object(json_object_get(root, "model")))
+        return lf_error_set(l->err, LF_E_FORMAT, "%s: model: expected an object; this is not a tokenizer.json", l->path);
+    if (read_stages(l, root) || read_model(l, root) || read_post(l, json_object_get(root, "post_processor"), 0)) return -1;
+    settle_unknown(l->t);
+    return 0;
+}
+
 lf_tokenizer *lf__load_json(const char *path, lf_error *err)
 {
     lf_loader l = {.path = path, .err = err};
     json_t *root = NULL;
     int failed = lf__loader_config(&l, path) || !(root = lf__json_load(path, LF_TOK_MAX_FILE, err)) ||
-                 !(l.t = lf__tokenizer_new(&lf__model_bpe, NULL, err));
-    if (!failed && !json_is_object(json_object_get(root, "model")))
-        failed = lf_error_set(err, LF_E_FORMAT, "%s: model: expected an object; this is not a tokenizer.json", path);
-    failed = failed || read_stages(&l, root) || read_model(&l, root) || read_post(&l, json_object_get(root, "post_processor"), 0);
-    if (!failed) settle_unknown(l.t);
+                 !(l.t = lf__tokenizer_new(&lf__model_bpe, NULL, err)) || lf__loader_document(&l, root);
     lf_tokenizer *t = lf__loader_finish(&l, failed);
     json_decref(root);
     return t;

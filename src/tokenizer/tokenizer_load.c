@@ -139,13 +139,20 @@ lf_tokenizer *lf_tokenizer_load_gpt2(const char *vocab_json, const char *merges_
                  !(root = l.vocab = lf__json_load(vocab_json, LF_TOK_MAX_FILE, err));
     if (!failed && !json_is_object(root)) failed = lf_error_set(err, LF_E_FORMAT, "%s: expected an object of token: id", vocab_json);
     failed = failed || config_token(&end, &l, "eos_token") || lf__loader_place(&l, 0) || !(l.t = lf__tokenizer_new_bytes("gpt2", err));
-    if (!failed) { /* these files do not say which tokens are special: the one that ends documents is */
-        const json_t *id = json_object_get(l.vocab, end ? end : LF_END_TOKEN);
-        if (id) {
-            l.kind[json_integer_value(id)] = LF_TOKEN_CONTROL;
-            failed = lf__tokenizer_add_rule(l.t, (lf_added){.id = (uint32_t)json_integer_value(id), .special = true}, err);
+    bool listed = json_object_get(l.config, "added_tokens_decoder");
+    if (!failed) { /* the files themselves do not say which tokens are special: without a list the one that ends documents is */
+        const json_t *id = json_object_get(l.vocab, end ? end : LF_END_TOKEN), *tokens = json_object_get(l.config, "added_tokens_decoder");
+        const char *key;
+        json_t *token;
+        json_object_foreach((json_t *)tokens, key, token)
+        {
+            const char *content = json_string_value(json_object_get(token, "content"));
+            const json_t *known = content ? json_object_get(l.vocab, content) : NULL;
+            if (known) l.kind[json_integer_value(known)] = LF_TOKEN_CONTROL; /* its text is no writing of bytes */
         }
-        failed = failed || lf__loader_tokens(&l);
+        if (id && !listed) l.kind[json_integer_value(id)] = LF_TOKEN_CONTROL;
+        if (id && !listed) failed = lf__tokenizer_add_rule(l.t, (lf_added){.id = (uint32_t)json_integer_value(id), .special = true}, err);
+        failed = failed || lf__loader_tokens(&l) || lf__loader_added(&l);
         l.path = merges_txt;
         failed = failed || add_merge_lines(&l, &text);
         l.path = vocab_json;
@@ -156,7 +163,6 @@ lf_tokenizer *lf_tokenizer_load_gpt2(const char *vocab_json, const char *merges_
     return t;
 }
 
-/* The vocabulary of a GGUF file. */
 static lf_tokenizer *load_gguf(const char *path, lf_error *err)
 {
     lf_gguf g;
@@ -166,20 +172,28 @@ static lf_tokenizer *load_gguf(const char *path, lf_error *err)
     return t;
 }
 
-/* A SentencePiece model begins with its first piece, field 1 of wire type 2; GGUF with its name; JSON with a brace. */
+/* A SentencePiece model begins with its first piece, field 1 of wire type 2; JSON with a brace, GGUF with its name. What is left are
+ * lines of ranks, where the first one is base64 and a number. */
 static lf_tokenizer *load_file(const char *path, lf_error *err)
 {
     lf_map map;
     if (lf__map_open(&map, path, err)) return NULL;
-    bool sentencepiece = map.size && map.data[0] == (1 << 3 | 2), gguf = map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0;
+    const char *text = (const char *)map.data;
+    size_t line = 0, n = LF_MIN(map.size, (size_t)2048);
+    while (line < n && text[line] > ' ' && text[line] != '{' && text[line] != '[') line++;
+    bool sentencepiece = n && map.data[0] == (1 << 3 | 2), gguf = n >= 4 && memcmp(text, "GGUF", 4) == 0;
+    bool ranks = line && line + 1 < n && text[line] == ' ' && text[line + 1] >= '0' && text[line + 1] <= '9';
     lf__map_close(&map);
-    if (gguf) return load_gguf(path, err);
-    return sentencepiece ? lf__sp_load(path, err) : lf__load_json(path, err);
+    return gguf            ? load_gguf(path, err)
+           : sentencepiece ? lf__sp_load(path, err)
+           : ranks         ? lf__tiktoken_load(path, err)
+                           : lf__load_json(path, err);
 }
 
 lf_tokenizer *lf_tokenizer_load(const char *path, lf_error *err)
 {
-    static const char *const sentencepiece[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
+    static const char *const others[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.tiktoken",
+                                         "tokenizer.gguf"};
     char json[LF_PATH_MAX], vocab[LF_PATH_MAX], merges[LF_PATH_MAX];
     if (!lf__path_is_dir(path)) {
         if (!lf__path_exists(path)) {
@@ -194,8 +208,8 @@ lf_tokenizer *lf_tokenizer_load(const char *path, lf_error *err)
         return NULL;
     if (lf__path_exists(json)) return lf__load_json(json, err);
     if (lf__path_exists(vocab) && lf__path_exists(merges)) return lf_tokenizer_load_gpt2(vocab, merges, err);
-    for (size_t i = 0; i < LF_COUNT(sentencepiece); i++) {
-        if (lf__path_join(json, path, sentencepiece[i], err)) return NULL;
+    for (size_t i = 0; i < LF_COUNT(others); i++) {
+        if (lf__path_join(json, path, others[i], err)) return NULL;
         if (lf__path_exists(json)) return load_file(json, err);
     }
     lf_error_set(err, LF_E_NOT_FOUND,

@@ -7,22 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_alphabet(lf_buf *key, const char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        char utf8[4];
-        lf__buf_add(key, utf8, (size_t)lf__utf8_encode(utf8, lf__byte_to_alphabet((uint8_t)bytes[i])));
-    }
-}
-
 /* A token's key as a JSON string: bytes in the alphabet for a byte-level vocabulary, elsewhere and for added tokens the text itself. */
-static void put_key(lf_buf *out, lf_buf *key, const lf_tokenizer *t, uint32_t id)
+void lf__tokenizer_write_key(lf_buf *out, lf_buf *key, const lf_tokenizer *t, uint32_t id)
 {
     size_t n;
     const char *bytes = lf__token_bytes(t, id, &n);
     lf__buf_reset(key);
     if (t->byte_level && t->kind[id] == LF_TOKEN_NORMAL)
-        add_alphabet(key, bytes, n);
+        lf__to_alphabet(key, bytes, n);
     else
         lf__buf_add(key, bytes, n);
     lf__buf_json_string(out, key->data, key->len);
@@ -35,9 +27,9 @@ static void put_merge(lf_buf *out, lf_buf *key, const lf_tokenizer *t, const lf_
     size_t n;
     if (!t->byte_level) {
         lf__buf_puts(out, "[");
-        put_key(out, key, t, m->left);
+        lf__tokenizer_write_key(out, key, t, m->left);
         lf__buf_puts(out, ", ");
-        put_key(out, key, t, m->right);
+        lf__tokenizer_write_key(out, key, t, m->right);
         lf__buf_puts(out, "]");
         return;
     }
@@ -45,7 +37,7 @@ static void put_merge(lf_buf *out, lf_buf *key, const lf_tokenizer *t, const lf_
     for (int part = 0; part < 2; part++) {
         const char *bytes = lf__token_bytes(t, part ? m->right : m->left, &n);
         if (part) lf__buf_puts(key, " ");
-        add_alphabet(key, bytes, n);
+        lf__to_alphabet(key, bytes, n);
     }
     lf__buf_json_string(out, key->data, key->len);
     out->failed |= key->failed;
@@ -53,26 +45,27 @@ static void put_merge(lf_buf *out, lf_buf *key, const lf_tokenizer *t, const lf_
 
 static const char *yes(bool v) { return v ? "true" : "false"; }
 
-static void write_added(lf_buf *out, const lf_tokenizer *t)
+/* In the order of their ids: as a list of objects with an id, or as an object with ids for keys. */
+static void write_added(lf_buf *out, const lf_tokenizer *t, bool list)
 {
     const char *comma = "";
-    uint32_t *rule = lf__calloc(t->n + 1u, sizeof *rule, NULL); /* [n] 1 + index of the id's rule: they are written in the order of ids */
+    uint32_t *rule = lf__calloc(t->n + 1u, sizeof *rule, NULL); /* [n] 1 + index of the id's rule */
     if (!rule) out->failed = true;
     for (size_t i = 0; i < t->n_added && rule; i++) rule[t->added[i].id] = (uint32_t)i + 1;
-    lf__buf_puts(out, "\"added_tokens\": [");
+    lf__buf_puts(out, list ? "[" : "{");
     for (uint32_t id = 0; id < t->n && rule; id++) {
         if (!rule[id]) continue;
         const lf_added *x = &t->added[rule[id] - 1];
         size_t n;
         const char *bytes = lf__token_bytes(t, id, &n);
-        lf__buf_printf(out, "%s\n    {\"id\": %u, \"content\": ", comma, id);
+        lf__buf_printf(out, list ? "%s\n    {\"id\": %u, \"content\": " : "%s\n    \"%u\": {\"content\": ", comma, id);
         lf__buf_json_string(out, bytes, n);
         lf__buf_printf(out, ", \"single_word\": %s, \"lstrip\": %s, \"rstrip\": %s, \"normalized\": %s, \"special\": %s}",
                        yes(x->single_word), yes(x->lstrip), yes(x->rstrip), yes(x->normalized), yes(x->special));
         comma = ",";
     }
     free(rule);
-    lf__buf_printf(out, "%s],\n", *comma ? "\n  " : "");
+    lf__buf_printf(out, "%s%c", *comma ? "\n  " : "", list ? ']' : '}');
 }
 
 static void write_pre(lf_buf *out, const lf_tokenizer *t)
@@ -151,8 +144,9 @@ static void write_post(lf_buf *out, const lf_tokenizer *t)
 
 static void write_stages(lf_buf *out, const lf_tokenizer *t)
 {
-    write_added(out, t);
-    lf__buf_puts(out, "  \"normalizer\": ");
+    lf__buf_puts(out, "\"added_tokens\": ");
+    write_added(out, t, true);
+    lf__buf_puts(out, ",\n  \"normalizer\": ");
     lf__steps_write(&t->normalizer, out, "normalizers");
     lf__buf_puts(out, ",\n  \"pre_tokenizer\": ");
     write_pre(out, t);
@@ -189,7 +183,7 @@ int lf__tokenizer_write_bpe(const lf_tokenizer *t, lf_buf *out, const lf_merge *
     lf__buf_init(&key, LF_TOK_MAX_FILE);
     lf__buf_puts(out, "{\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": ");
     if (t->role[LF_ROLE_UNK] >= 0)
-        put_key(out, &key, t, (uint32_t)t->role[LF_ROLE_UNK]);
+        lf__tokenizer_write_key(out, &key, t, (uint32_t)t->role[LF_ROLE_UNK]);
     else
         lf__buf_puts(out, "null");
     lf__buf_printf(out,
@@ -198,7 +192,7 @@ int lf__tokenizer_write_bpe(const lf_tokenizer *t, lf_buf *out, const lf_merge *
                    yes(t->fuse_unk), yes(t->byte_fallback), yes(t->ignore_merges));
     for (uint32_t id = 0; id < t->n; id++) {
         lf__buf_puts(out, id ? ",\n      " : "\n      ");
-        put_key(out, &key, t, id);
+        lf__tokenizer_write_key(out, &key, t, id);
         lf__buf_printf(out, ": %u", id);
     }
     lf__buf_puts(out, "\n    },\n    \"merges\": [");
@@ -211,7 +205,7 @@ int lf__tokenizer_write_bpe(const lf_tokenizer *t, lf_buf *out, const lf_merge *
     return 0;
 }
 
-static int write_tokenizer(lf_buf *out, const lf_tokenizer *t, lf_error *err)
+int lf__tokenizer_write_json(lf_buf *out, const lf_tokenizer *t, lf_error *err)
 {
     lf__buf_puts(out, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  ");
     write_stages(out, t);
@@ -221,7 +215,7 @@ static int write_tokenizer(lf_buf *out, const lf_tokenizer *t, lf_error *err)
     return 0;
 }
 
-static void write_config(lf_buf *out, const lf_tokenizer *t)
+void lf__tokenizer_write_config(lf_buf *out, const lf_tokenizer *t, bool all)
 {
     static const struct {
         const char *key;
@@ -237,6 +231,13 @@ static void write_config(lf_buf *out, const lf_tokenizer *t)
         lf__buf_json_string(out, bytes, n);
         lf__buf_puts(out, ",\n");
     }
+    if (all) {
+        lf__buf_printf(out, "  \"add_bos_token\": %s,\n  \"add_eos_token\": %s,\n", yes(t->n_before > 0), yes(t->n_after > 0));
+        if (t->split) lf__buf_printf(out, "  \"split_rule\": \"%s\",\n", t->split->name);
+        lf__buf_puts(out, "  \"added_tokens_decoder\": ");
+        write_added(out, t, false);
+        lf__buf_puts(out, ",\n");
+    }
     lf__buf_puts(out, "  \"clean_up_tokenization_spaces\": false,\n  \"tokenizer_class\": \"PreTrainedTokenizerFast\"\n}\n");
 }
 
@@ -250,9 +251,9 @@ int lf_tokenizer_save(const lf_tokenizer *t, const char *dir, lf_error *err)
     for (int file = 0; file < 2 && !failed; file++) {
         lf__buf_reset(&out);
         if (file == 0)
-            failed = write_tokenizer(&out, t, err);
+            failed = lf__tokenizer_write_json(&out, t, err);
         else
-            write_config(&out, t);
+            lf__tokenizer_write_config(&out, t, false);
         failed = failed || lf__path_join(path, dir, file ? "tokenizer_config.json" : "tokenizer.json", err);
         if (!failed && out.failed)
             failed = lf_error_set(err, LF_E_LIMIT, "%s: the file would exceed %d MiB, or memory ran out", path, LF_TOK_MAX_FILE >> 20);

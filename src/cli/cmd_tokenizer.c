@@ -230,9 +230,11 @@ static int check_output(const char *dir, lf_error *err)
     return 0;
 }
 
+#define FORMATS "tokenizer.json|vocab-merges|tiktoken|sentencepiece|gguf"
+
 static int tokenizer_train(int argc, char **argv)
 {
-    const char *mode = "bpe", *out = NULL;
+    const char *mode = "bpe", *out = NULL, *split = "gpt2", *format = "tokenizer.json";
     int64_t vocab_size = 4096, threads = 0, min_count = 2;
     double coverage = 0.9995;
     cli_texts specials = {.v = {LF_END_TOKEN}, .n = 1}, users = {.n = 0};
@@ -249,6 +251,11 @@ static int tokenizer_train(int argc, char **argv)
          .help_zh = "字节级 BPE、文本中每个字符一个词元，或 SentencePiece 词表"},
         {.name = "--mode", .type = CLI_CHOICE, .value = &mode, .choices = "bpe|char|sentencepiece-bpe|unigram",
          .help = "the same as --model", .help_zh = "与 --model 相同"},
+        {.name = "--split", .type = CLI_TEXT, .value = &split, .meta = "RULE",
+         .help = "byte-level BPE: how text is cut into words: gpt2, llama3, qwen2, gpt4o, ...",
+         .help_zh = "字节级 BPE：文本切分为词的规则：gpt2、llama3、qwen2、gpt4o 等"},
+        {.name = "--format", .type = CLI_CHOICE, .value = &format, .choices = FORMATS,
+         .help = "what to write beside tokenizer.json", .help_zh = "除 tokenizer.json 外还要写出的格式"},
         {.name = "--special", .type = CLI_TEXTS, .value = &specials, .meta = "TEXT",
          .help = "a special token, may be repeated; the first ends documents",
          .help_zh = "特殊词元，可重复；第一个表示文档结束"},
@@ -308,12 +315,16 @@ static int tokenizer_train(int argc, char **argv)
                                cli_say("%s means nothing with --mode char: the characters of the text are the vocabulary",
                                        "--mode char 时 %s 没有意义：文本的字符就是词表"),
                                sized ? "--vocab-size" : "--min-count");
+    if (cli_given(&args, "--split") && strcmp(mode, "bpe") != 0)
+        return cli_usage_error(cli_say("leave it out", "去掉它"),
+                               cli_say("--split means something with --model bpe only", "--split 只用于 --model bpe"));
     if (check_output(out, &err)) return cli_fail(&err);
     cli_catch_signals();
     double began = cli_now();
     specials.v[specials.n < 64 ? specials.n : 63] = NULL;
     users.v[users.n < 64 ? users.n : 63] = NULL;
     const lf_tokenizer_train_options options = {.mode = mode,
+                                                .split = split,
                                                 .vocab_size = (int)vocab_size,
                                                 .specials = cli_given(&args, "--special") ? specials.v : NULL,
                                                 .threads = (int)threads,
@@ -326,7 +337,9 @@ static int tokenizer_train(int argc, char **argv)
                                                 .progress_user = &bar};
     lf_tokenizer *t = lf_tokenizer_train((const char *const *)args.v, args.n, &options, &err);
     double seconds = cli_now() - began;
-    if (!t || lf_tokenizer_save(t, out, &err) || measure(&c, t, args.v, args.n, &err)) {
+    bool other = strcmp(format, "tokenizer.json") != 0;
+    if (!t || lf_tokenizer_save(t, out, &err) || (other && lf_tokenizer_export(t, out, format, &err)) ||
+        measure(&c, t, args.v, args.n, &err)) {
         lf_tokenizer_free(&t);
         return cli_fail(&err);
     }
@@ -386,7 +399,7 @@ static void print_ids(const lf_tokenizer *t, const int32_t *ids, int64_t n, bool
 static int tokenizer_encode(int argc, char **argv)
 {
     const char *file = NULL;
-    bool json = false, pieces = false, parse = false;
+    bool json = false, pieces = false, parse = false, around = false;
     /* clang-format off */
     const cli_flag flags[] = {
         {.name = "--file", .letter = 'f', .type = CLI_TEXT, .value = &file, .meta = "FILE",
@@ -396,6 +409,8 @@ static int tokenizer_encode(int argc, char **argv)
         {.name = "--parse-special", .type = CLI_SWITCH, .value = &parse,
          .help = "special tokens in the text become their ids; without it they are plain text",
          .help_zh = "把文本中的特殊词元编码为其编号；否则视为普通文本"},
+        {.name = "--add-special", .type = CLI_SWITCH, .value = &around,
+         .help = "with the tokens that the tokenizer puts around a text (bos, eos)", .help_zh = "加上分词器在文本前后放置的词元（bos、eos）"},
         {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
         {0}};
     /* clang-format on */
@@ -426,11 +441,18 @@ static int tokenizer_encode(int argc, char **argv)
         text = (bytes){args.v[1], strlen(args.v[1])};
     else
         failed = file ? read_path(&text, file, 0, &err) : read_stream(&text, stdin, cli_say("standard input", "标准输入"), 0, &err);
-    size_t room = lf_tokenizer_bound(t, text.n);
-    int32_t *ids = failed ? NULL : calloc(room + 1, sizeof *ids);
+    const int32_t *before, *after;
+    size_t n_before, n_after, room = lf_tokenizer_bound(t, text.n);
+    lf_tokenizer_around(t, &before, &n_before, &after, &n_after);
+    if (!around) n_before = n_after = 0;
+    int32_t *ids = failed ? NULL : calloc(n_before + room + n_after + 1, sizeof *ids);
     if (!failed && !ids) failed = lf_error_set(&err, LF_E_MEMORY, "out of memory for the ids of %zu bytes", text.n);
-    int64_t n = failed ? -1 : lf_tokenizer_encode(t, ids, room, text.data, text.n, parse, &err);
-    if (n >= 0) print_ids(t, ids, n, pieces, json);
+    int64_t n = failed ? -1 : lf_tokenizer_encode(t, ids + n_before, room, text.data, text.n, parse, &err);
+    if (n >= 0) {
+        for (size_t i = 0; i < n_before; i++) ids[i] = before[i];
+        for (size_t i = 0; i < n_after; i++) ids[n_before + (size_t)n + i] = after[i];
+        print_ids(t, ids, n + (int64_t)(n_before + n_after), pieces, json);
+    }
     free(ids);
     if (!borrowed) free(text.data);
     lf_tokenizer_free(&t);
@@ -596,6 +618,8 @@ static int tokenizer_info(int argc, char **argv)
     cli_pad(stdout, cli_say("kind", "类型"), 16);
     if (chars)
         printf("%s\n  ", cli_say("one token for each character", "每个字符一个词元"));
+    else if (strcmp(lf_tokenizer_split(t), "none") == 0)
+        printf(cli_say("%s over text\n  ", "基于文本的 %s\n  "), lf_tokenizer_mode(t));
     else
         printf(cli_say("byte-level BPE, split rule %s\n  ", "字节级 BPE，切分规则 %s\n  "), lf_tokenizer_split(t));
     cli_pad(stdout, cli_say("tokens", "词元"), 16);
@@ -630,7 +654,7 @@ static int tokenizer_convert(int argc, char **argv)
     const cli_flag flags[] = {
         {.name = "--output", .letter = 'o', .type = CLI_TEXT, .value = &out, .meta = "DIR",
          .help = "folder for the files; required", .help_zh = "存放文件的文件夹；必需"},
-        {.name = "--format", .type = CLI_CHOICE, .value = &format, .choices = "tokenizer.json|vocab-merges|tiktoken|sentencepiece|gguf",
+        {.name = "--format", .type = CLI_CHOICE, .value = &format, .choices = FORMATS,
          .help = "what to write", .help_zh = "要写出的格式"},
         {0}};
     /* clang-format on */

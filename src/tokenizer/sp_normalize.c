@@ -1,5 +1,6 @@
 /* sp_normalize.c - what SentencePiece makes of a text before it cuts it (Kudo and Richardson, "SentencePiece", 2018, section 3.2): the map,
  * white space, the space in front. One normalizer step with all of it, as the order of its parts is the meaning. Thread-safe. */
+#include "tokenizer/base64.h"
 #include "tokenizer/sp.h"
 
 #include <stdlib.h>
@@ -133,18 +134,6 @@ const lf_sp_rules *lf__sp_rules(const lf_tokenizer *t)
 /* ---- as Hugging Face's steps ------------------------------------------------------------------------------------------------------------
  */
 
-static void put_base64(lf_buf *out, const char *bytes, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = 0;
-        for (size_t k = 0; k < 3; k++) v = v << 8 | (i + k < n ? (uint8_t)bytes[i + k] : 0);
-        char four[4];
-        for (int k = 0; k < 4; k++) four[k] = i + (size_t)k > n ? '=' : digits[v >> (18 - 6 * k) & 63];
-        lf__buf_add(out, four, 4);
-    }
-}
-
 /* The same in steps that a tokenizer.json has a name for. */
 void lf__sp_step_write(const lf_step *s, lf_buf *out)
 {
@@ -156,7 +145,7 @@ void lf__sp_step_write(const lf_step *s, lf_buf *out)
         lf__buf_init(&blob, SIZE_MAX / 2);
         lf__charsmap_write(&blob, &r->map);
         lf__buf_puts(out, "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"");
-        put_base64(out, blob.data ? blob.data : "", blob.len);
+        lf__base64_add(out, blob.data ? blob.data : "", blob.len);
         out->failed |= blob.failed;
         lf__buf_release(&blob);
         lf__buf_puts(out, "\"}"), comma = ", ";

@@ -53,6 +53,25 @@ case $("$foundry" tokenizer info tok --json) in *'"end_token": 299'*) ;; *) fail
 "$foundry" tokenizer train text.txt --mode char -o char >/dev/null 2>err.txt || fail "char: $(cat err.txt)"
 refused 1 'byte 1: the character "β" (U+03B2)' -- encode char 'aβ'
 
+# every format gives the same ids; what one cannot say is refused
+"$foundry" tokenizer train text.txt --vocab-size 300 --split llama3 --format tiktoken -o llama3 >/dev/null 2>err.txt || fail "train --split: $(cat err.txt)"
+[ -e llama3/tokenizer.json ] && [ -e llama3/tokenizer.tiktoken ] || fail "train --format wrote $(ls llama3)"
+for format in tokenizer.json vocab-merges tiktoken gguf; do
+    "$foundry" tokenizer convert tok --format $format -o as-$format >/dev/null 2>err.txt || fail "convert --format $format: $(cat err.txt)"
+    [ "$("$foundry" tokenizer encode as-$format --file text.txt)" = "$("$foundry" tokenizer encode tok --file text.txt)" ] || fail "$format: other ids"
+    [ "$("$foundry" tokenizer info as-$format --json | sed 's/.*fingerprint//')" = "$("$foundry" tokenizer info tok --json | sed 's/.*fingerprint//')" ] ||
+        fail "$format: another fingerprint"
+done
+refused 1 "a split rule other than GPT-2's" -- convert llama3 --format vocab-merges -o no
+refused 1 "SentencePiece's bpe and unigram" -- convert tok --format sentencepiece -o no
+refused 1 'a character vocabulary' -- convert char --format gguf -o no
+[ ! -e no ] || fail "a refused conversion left $(ls no)"
+refused 2 '-o DIR is missing' -- convert tok
+refused 2 '--format' -- convert tok --format gguff -o no
+refused 1 'nowhere' -- convert nowhere -o no
+refused 2 'split rule "gpt5" is not known' -- train text.txt --vocab-size 300 --split gpt5 -o no
+refused 2 '--split means something with --model bpe only' -- train text.txt --mode char --split gpt2 -o no
+
 refused 1 'nowhere.txt' -- train nowhere.txt -o new
 refused 1 'empty' -- train text.txt empty.txt -o new
 refused 1 'folder' -- train folder -o new

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 4 << 20 }; /* bytes of floats converted at once */
+enum { PIECE = 4 << 20 }; /* bytes converted at once, at most */
 
 struct lf_weights_out {
     char *path;
@@ -35,6 +35,8 @@ lf_weights_out *lf__weights_create(const char *path, lf_weights_kind kind, const
     return o;
 }
 
+static size_t bytes_of(const lf_dtype_traits *type, size_t n) { return n / (size_t)type->block * (size_t)type->bytes; }
+
 static size_t count_of(const lf_file_tensor *t)
 {
     size_t n = 0;
@@ -46,9 +48,7 @@ static void advance(lf_weights_out *o, size_t n)
 {
     o->written += n;
     while (o->turn < o->n && o->written == count_of(&o->decls[o->turn])) {
-        size_t bytes = 0;
-        lf__dtype_size(&bytes, o->decls[o->turn].dtype, o->written);
-        if (o->kind == LF_WEIGHTS_GGUF) lf__gguf_pad(o->w, bytes);
+        if (o->kind == LF_WEIGHTS_GGUF) lf__gguf_pad(o->w, bytes_of(lf__dtype(o->decls[o->turn].dtype), o->written));
         o->turn++, o->written = 0;
     }
 }
@@ -57,37 +57,38 @@ typedef struct conversion {
     const lf_dtype_traits *type;
     uint8_t *out;
     const float *in;
-    size_t rows, row;        /* rows of so many elements */
-    const float *importance; /* [row] or NULL            */
+    size_t n, row;           /* elements, shared out in rows of so many */
+    const float *importance; /* [row] or NULL                           */
 } conversion;
 
 static void convert_rows(void *arg, int tid, int n_threads)
 {
     const conversion *c = arg;
     int64_t lo, hi;
-    lf__split((int64_t)c->rows, 1, tid, n_threads, &lo, &hi);
-    size_t row_bytes = c->row / (size_t)c->type->block * (size_t)c->type->bytes;
-    for (size_t r = (size_t)lo; r < (size_t)hi; r++) c->type->from_float(c->out + r * row_bytes, c->in + r * c->row, c->row, c->importance);
+    lf__split((int64_t)c->n, (int64_t)c->row, tid, n_threads, &lo, &hi);
+    size_t step = c->importance ? c->row : (size_t)(hi - lo);
+    for (size_t i = (size_t)lo; i < (size_t)hi; i += step)
+        c->type->from_float(c->out + bytes_of(c->type, i), c->in + i, step, c->importance);
 }
 
 static int convert(lf_weights_out *o, const lf_file_tensor *t, const float *values, size_t n, const float *importance)
 {
-    conversion c = {.type = lf__dtype(t->dtype), .out = o->piece, .in = values, .importance = importance};
-    c.row = t->n_dims ? (size_t)t->shape[t->n_dims - 1] : 1;
-    /* Rows longer than a piece, and those without importance, are cut into even parts: any number of whole blocks is a row. */
-    if (!importance) c.row = (size_t)c.type->block * (n % 1024 == 0 && 1024 % c.type->block == 0 ? 1024 / (size_t)c.type->block : 1);
-    size_t row_bytes = c.row / (size_t)c.type->block * (size_t)c.type->bytes, step = PIECE / row_bytes;
-    if (!step)
-        return lf_error_set(&o->err, LF_E_LIMIT, "%s: tensor \"%.128s\": rows of %zu elements are too long to be weighted", o->path,
-                            t->name, c.row);
-    for (size_t left = n / c.row; left; left -= c.rows) {
-        c.rows = LF_MIN(step, left);
+    conversion c = {.type = lf__dtype(t->dtype), .out = o->piece, .in = values, .row = 1024, .importance = importance};
+    if (importance) c.row = t->n_dims ? (size_t)t->shape[t->n_dims - 1] : 1; /* else any number of whole blocks is a row */
+    size_t step = PIECE / 4 / c.row * c.row;                                 /* no type takes more than 4 bytes an element */
+    if (!step || (importance && n % c.row))
+        return lf_error_set(&o->err, step ? LF_E_ARGUMENT : LF_E_LIMIT,
+                            "%s: tensor \"%.128s\": with importance, whole rows of %zu elements are "
+                            "written, at most %d in a row",
+                            o->path, t->name, c.row, PIECE / 4);
+    for (size_t left = n; left; left -= c.n) {
+        c.n = LF_MIN(step, left);
         if (o->pool)
             lf__pool_run(o->pool, convert_rows, &c);
         else
             convert_rows(&c, 0, 1);
-        if (lf__writer_add(o->w, o->piece, c.rows * row_bytes)) return -1;
-        c.in += c.rows * c.row;
+        if (lf__writer_add(o->w, o->piece, bytes_of(c.type, c.n))) return -1;
+        c.in += c.n;
     }
     return 0;
 }
@@ -123,10 +124,10 @@ int lf__weights_put(lf_weights_out *o, const float *values, size_t n, const floa
 int lf__weights_put_bytes(lf_weights_out *o, const void *bytes, size_t n)
 {
     advance(o, 0);
-    size_t count = o->turn < o->n ? count_of(&o->decls[o->turn]) : 0, size = 0;
+    size_t count = o->turn < o->n ? count_of(&o->decls[o->turn]) : 0;
     const lf_file_tensor *t = expect(o, count);
     if (!t) return -1;
-    lf__dtype_size(&size, t->dtype, count);
+    size_t size = bytes_of(lf__dtype(t->dtype), count);
     if (n != size) return lf_error_set(&o->err, LF_E_ARGUMENT, "%s: tensor \"%.128s\": %zu bytes, expected %zu", o->path, t->name, n, size);
     if (lf__writer_add(o->w, bytes, n)) return -1;
     advance(o, count);

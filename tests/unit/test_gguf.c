@@ -217,6 +217,63 @@ static void split_files(void **state)
     assert_non_null(strstr(err.hint, "m-00001-of-00002.gguf"));
 }
 
+/* One row per type and size; whole, in pieces, by three threads: the same bytes. Too much, too little, out of turn: errors. */
+static void ways_out(void **state)
+{
+    (void)state;
+    enum { ROWS = 3, COLS = 512 };
+    static float values[ROWS * COLS], importance[COLS];
+    static const lf_dtype types[] = {LF_F32, LF_F16, LF_BF16, LF_Q8_0, LF_Q4_K, LF_IQ4_NL};
+    lf_file_tensor list[LF_COUNT(types)] = {0};
+    lf_gguf_meta meta;
+    lf_error err = {0};
+    lf_pool *pool = lf__pool_new(3, 0, &err);
+    assert_non_null(pool);
+    lf__gguf_meta_init(&meta);
+    for (size_t i = 0; i < LF_COUNT(values); i++) values[i] = value_of(i);
+    for (size_t i = 0; i < COLS; i++) importance[i] = 1 + (float)(i % 5);
+    for (size_t i = 0; i < LF_COUNT(types); i++)
+        list[i] = (lf_file_tensor){.name = lf__dtype(types[i])->name, .dtype = types[i], .n_dims = 2, .shape = {ROWS, COLS}};
+    for (int weighted = 0; weighted < 2; weighted++) {
+        lf_buf files[3];
+        for (int way = 0; way < 3; way++) { /* one call; a row at a time; with threads */
+            lf_weights_out *o =
+                lf__weights_create(in_dir("way.gguf"), LF_WEIGHTS_GGUF, &meta, list, LF_COUNT(list), way == 2 ? pool : NULL, &err);
+            if (!o) fail_msg("%s", err.message);
+            for (size_t i = 0; i < LF_COUNT(types); i++)
+                for (size_t r = 0; r < ROWS; r += way == 1 ? 1 : ROWS)
+                    assert_int_equal(lf__weights_put(o, values + r * COLS, way == 1 ? COLS : ROWS * COLS, weighted ? importance : NULL), 0);
+            if (lf__weights_commit(&o, &err)) fail_msg("%s", err.message);
+            lf__buf_init(&files[way], 1 << 20);
+            assert_int_equal(lf__read_file(&files[way], in_dir("way.gguf"), 1 << 20, NULL), 0);
+            assert_int_equal(files[way].len, files[0].len);
+            assert_memory_equal(files[way].data, files[0].data, files[0].len);
+        }
+        for (int way = 0; way < 3; way++) lf__buf_release(&files[way]);
+    }
+    lf__pool_free(&pool);
+    for (int wrong = 0; wrong < 5; wrong++) {
+        static const char *const reasons[] = {"0 of its 1536 elements were written", "2048 elements on top of 0 of 1536",
+                                              "\"Q4_K\": 16 elements", "4 bytes, expected 6144", "whole rows of 512 elements"};
+        lf_weights_out *o = lf__weights_create(in_dir("wrong.gguf"), LF_WEIGHTS_GGUF, &meta, list + (wrong == 2 ? 4 : 0), 1, NULL, &err);
+        assert_non_null(o);
+        if (wrong == 1) assert_int_equal(lf__weights_put(o, values, 2048, NULL), -1);
+        if (wrong == 2) assert_int_equal(lf__weights_put(o, values, 16, NULL), -1);
+        if (wrong == 3) assert_int_equal(lf__weights_put_bytes(o, values, 4), -1);
+        if (wrong == 4) assert_int_equal(lf__weights_put(o, values, 100, importance), -1);
+        assert_int_equal(lf__weights_commit(&o, &err), -1);
+        if (!strstr(err.message, reasons[wrong])) fail_msg("got \"%s\", expected \"%s\"", err.message, reasons[wrong]);
+        assert_false(lf__path_exists(in_dir("wrong.gguf")));
+        lf_error_reset(&err);
+    }
+    lf_file_tensor twice[] = {list[0], list[0]}, partial = list[4];
+    partial.shape[1] = 128;
+    assert_null(lf__weights_create(in_dir("wrong.gguf"), LF_WEIGHTS_GGUF, &meta, twice, 2, NULL, NULL));
+    assert_null(lf__weights_create(in_dir("wrong.gguf"), LF_WEIGHTS_GGUF, &meta, &partial, 1, NULL, &err));
+    assert_non_null(strstr(err.message, "a dtype (Q4_K) or shape that GGUF cannot hold"));
+    lf__gguf_meta_release(&meta);
+}
+
 /* A file of llama2.c whose number i (counted through the file) is i. */
 static size_t compose_llama2c(float *out, bool shared)
 {
@@ -276,6 +333,6 @@ static void llama2c_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(folders), cmocka_unit_test(split_files),
-                                       cmocka_unit_test(llama2c_files)};
+                                       cmocka_unit_test(llama2c_files), cmocka_unit_test(ways_out)};
     return cmocka_run_group_tests_name("gguf", tests, set_up, tear_down);
 }

@@ -21,6 +21,13 @@ typedef struct lf_file_tensor {
 bool lf__shape_count(size_t *out, const int64_t *shape, int n_dims);
 /* "[2, 3]"; returns out. */
 char *lf__shape_text(char out[192], const int64_t *shape, int n_dims);
+/* Lists of tensors: sorted by name, returning a name that is there twice or NULL; sorted by place; and the one of a name in a list sorted
+ * by name, or NULL. */
+const char *lf__tensors_sort(lf_file_tensor *tensors, size_t n);
+void lf__tensors_sort_by_place(lf_file_tensor *tensors, size_t n);
+const lf_file_tensor *lf__tensors_find(const lf_file_tensor *tensors, size_t n, const char *name);
+/* Declarations for the file at path name each tensor once. 0 or -1. */
+int lf__tensors_check(const char *path, const lf_file_tensor *decls, size_t n, lf_error *err);
 /* Elements [first, first + n), whole blocks, as float. Copies out of the file rather than the mapping: a file that somebody has cut since
  * it was opened is an error, not a SIGBUS. LF_E_UNSUPPORTED for a dtype without to_float. Any thread, any order. */
 int lf__file_tensor_read(float *out, const lf_file_tensor *t, size_t first, size_t n, lf_error *err);

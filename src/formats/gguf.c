@@ -189,14 +189,6 @@ static int take_info(reader *r, lf_file_tensor *t, uint64_t *offset)
 
 /* ---- order ------------------------------------------------------------------------------------------------------------------------ */
 static int by_key(const void *a, const void *b) { return strcmp(((const lf_gguf_pair *)a)->key, ((const lf_gguf_pair *)b)->key); }
-static int by_name(const void *a, const void *b) { return strcmp(((const lf_file_tensor *)a)->name, ((const lf_file_tensor *)b)->name); }
-static int by_place(const void *a, const void *b)
-{
-    const lf_file_tensor *x = a, *y = b;
-    if (x->data != y->data) return x->data < y->data ? -1 : 1;
-    return (x->bytes > y->bytes) - (x->bytes < y->bytes);
-}
-
 /* In order of place, every tensor begins at the first multiple of the alignment behind the one before, and the last ends the file (its
  * padding may be there or not). */
 static int check_places(reader *r, const lf_gguf *g, size_t data_at)
@@ -248,7 +240,7 @@ static int read_infos(reader *r, lf_gguf *g, size_t n)
     }
     free(offsets);
     if (status) return -1;
-    if (n) qsort(g->tensors, n, sizeof *g->tensors, by_place);
+    lf__tensors_sort_by_place(g->tensors, n);
     return check_places(r, g, n ? data_at : r->at);
 }
 
@@ -281,10 +273,8 @@ static int read_header(reader *r, lf_gguf *g)
     for (size_t i = 1; i < g->n_pairs; i++)
         if (strcmp(g->pairs[i - 1].key, g->pairs[i].key) == 0) return bad(r, 24, "the key \"%.128s\" is there twice", g->pairs[i].key);
     if (read_alignment(r, g) || read_infos(r, g, (size_t)n_tensors)) return -1;
-    if (g->n) qsort(g->tensors, g->n, sizeof *g->tensors, by_name);
-    for (size_t i = 1; i < g->n; i++)
-        if (strcmp(g->tensors[i - 1].name, g->tensors[i].name) == 0)
-            return bad(r, r->at, "the tensor \"%.128s\" is there twice", g->tensors[i].name);
+    const char *twice = lf__tensors_sort(g->tensors, g->n);
+    if (twice) return bad(r, r->at, "the tensor \"%.128s\" is there twice", twice);
     return 0;
 }
 

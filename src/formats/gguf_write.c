@@ -2,8 +2,6 @@
  * The caller owns the metadata; the writer is base's: the file appears whole or not at all. Reading, and the picture, are in gguf.c. */
 #include "formats/formats.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { META_MAX = 1 << 30, ALIGNMENT = 32, DIMS_MAX = 4 };
@@ -90,18 +88,6 @@ void lf__gguf_put_value(lf_gguf_meta *m, const char *key, const lf_gguf_value *v
 }
 
 /* ---- the file ---------------------------------------------------------------------------------------------------------------------- */
-static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
-/* A name twice, or NULL. */
-static const char *repeated(const lf_file_tensor *decls, size_t n, const char **names)
-{
-    for (size_t i = 0; i < n; i++) names[i] = decls[i].name;
-    if (n) qsort(names, n, sizeof *names, by_text);
-    for (size_t i = 1; i < n; i++)
-        if (strcmp(names[i - 1], names[i]) == 0) return names[i];
-    return NULL;
-}
-
 /* *data_bytes: what will follow the header, padding and all. */
 static int build_infos(lf_buf *b, uint64_t *data_bytes, const char *path, const lf_file_tensor *decls, size_t n, lf_error *err)
 {
@@ -129,11 +115,7 @@ static int build_infos(lf_buf *b, uint64_t *data_bytes, const char *path, const 
 static int build_header(lf_buf *b, uint64_t *data_bytes, const char *path, const lf_gguf_meta *meta, const lf_file_tensor *decls, size_t n,
                         lf_error *err)
 {
-    const char **names = lf__calloc(n, sizeof *names, err);
-    if (!names) return -1;
-    const char *twice = repeated(decls, n, names);
-    free(names);
-    if (twice) return lf_error_set(err, LF_E_ARGUMENT, "%s: tensor \"%.128s\" twice", path, twice);
+    if (lf__tensors_check(path, decls, n, err)) return -1;
     lf__buf_add(b, "GGUF", 4);
     put(b, 3, 4);
     put(b, n, 8);

@@ -81,8 +81,6 @@ static void add(lf_llama2c *l, size_t *at, int64_t rows, int64_t cols, const cha
     *at += t->bytes;
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(((const lf_file_tensor *)a)->name, ((const lf_file_tensor *)b)->name); }
-
 int lf__llama2c_open(lf_llama2c *l, const char *path, lf_error *err)
 {
     *l = (lf_llama2c){0};
@@ -104,7 +102,7 @@ int lf__llama2c_open(lf_llama2c *l, const char *path, lf_error *err)
     add(l, &at, 0, l->dim, "model.norm.weight");
     at += (size_t)l->seq_len * (size_t)(l->dim / l->n_heads) * sizeof(float);
     if (!l->shared_classifier) add(l, &at, l->vocab_size, l->dim, "lm_head.weight");
-    qsort(l->tensors, l->n, sizeof *l->tensors, by_name);
+    lf__tensors_sort(l->tensors, l->n);
     return 0;
 }
 

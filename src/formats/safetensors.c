@@ -80,15 +80,6 @@ static int read_tensor(const reader *r, lf_file_tensor *t, const char *name, jso
     return 0;
 }
 
-static int by_place(const void *a, const void *b)
-{
-    const lf_file_tensor *x = a, *y = b;
-    if (x->data != y->data) return x->data < y->data ? -1 : 1;
-    return (x->bytes > y->bytes) - (x->bytes < y->bytes); /* empty tensors first */
-}
-
-static int by_name(const void *a, const void *b) { return strcmp(((const lf_file_tensor *)a)->name, ((const lf_file_tensor *)b)->name); }
-
 /* In order of place every tensor must begin where the one before ends, and the last must end with the file. */
 static int check_places(const reader *r, const lf_safetensors *st)
 {
@@ -143,9 +134,9 @@ static int read_header(reader *r, lf_safetensors *st)
         t->data = map->data + r->data_at + begin, t->file = st->file;
         st->n++;
     }
-    qsort(st->tensors, st->n, sizeof *st->tensors, by_place);
+    lf__tensors_sort_by_place(st->tensors, st->n);
     if (check_places(r, st)) return -1;
-    qsort(st->tensors, st->n, sizeof *st->tensors, by_name);
+    lf__tensors_sort(st->tensors, st->n); /* JSON had each name once */
     return 0;
 }
 
@@ -172,8 +163,7 @@ void lf__safetensors_close(lf_safetensors *st)
 
 const lf_file_tensor *lf__safetensors_find(const lf_safetensors *st, const char *name)
 {
-    lf_file_tensor key = {.name = name};
-    return st->n ? bsearch(&key, st->tensors, st->n, sizeof key, by_name) : NULL;
+    return lf__tensors_find(st->tensors, st->n, name);
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------------------------- */
@@ -181,12 +171,11 @@ const lf_file_tensor *lf__safetensors_find(const lf_safetensors *st, const char 
 static int build_header(lf_buf *b, size_t *data_bytes, const char *path, const lf_file_tensor *decls, size_t n, lf_error *err)
 {
     size_t at = 0;
+    if (lf__tensors_check(path, decls, n, err)) return -1;
     lf__buf_puts(b, "{\"__metadata__\":{\"format\":\"pt\"}");
     for (size_t i = 0; i < n; i++) {
         const lf_file_tensor *d = &decls[i];
         size_t count, bytes, end;
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(decls[j].name, d->name) == 0) return lf_error_set(err, LF_E_ARGUMENT, "%s: tensor \"%.128s\" twice", path, d->name);
         if (find_dtype(lf__dtype(d->dtype)->name) < 0 || d->n_dims < 0 || d->n_dims > DIMS_MAX ||
             !lf__shape_count(&count, d->shape, d->n_dims) || !lf__dtype_size(&bytes, d->dtype, count) || !lf__add_size(&end, at, bytes))
             return lf_error_set(err, LF_E_ARGUMENT, "%s: tensor \"%.128s\": a dtype or shape that cannot be written", path, d->name);

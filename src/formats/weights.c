@@ -67,8 +67,6 @@ static struct lf_weights_part *new_parts(lf_weights *w, size_t n, lf_error *err)
     return parts;
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(((const lf_file_tensor *)a)->name, ((const lf_file_tensor *)b)->name); }
-
 static void append(lf_weights *w, const lf_file_tensor *tensors, size_t n)
 {
     if (n) memcpy(w->tensors + w->n, tensors, n * sizeof *tensors);
@@ -87,12 +85,10 @@ static int join(lf_weights *w, lf_error *err)
         append(w, p->gguf.tensors, p->gguf.n);
         append(w, p->llama2c.tensors, p->llama2c.n);
     }
-    if (w->n) qsort(w->tensors, w->n, sizeof *w->tensors, by_name);
-    for (size_t i = 1; i < w->n; i++)
-        if (strcmp(w->tensors[i - 1].name, w->tensors[i].name) == 0)
-            return lf_error_set(err, LF_E_FORMAT, "%s: tensor \"%.128s\": it is in %s, too", w->tensors[i].file->path, w->tensors[i].name,
-                                w->tensors[i - 1].file->path);
-    return 0;
+    const char *twice = lf__tensors_sort(w->tensors, w->n);
+    if (!twice) return 0;
+    const lf_file_tensor *t = lf__weights_find(w, twice);
+    return lf_error_set(err, LF_E_FORMAT, "%s: tensor \"%.128s\": it is in another file of this model, too", t->file->path, twice);
 }
 
 static int open_safetensors(lf_weights *w, const char *path, lf_error *err)
@@ -356,8 +352,4 @@ void lf__weights_close(lf_weights *w)
     *w = (lf_weights){0};
 }
 
-const lf_file_tensor *lf__weights_find(const lf_weights *w, const char *name)
-{
-    lf_file_tensor key = {.name = name};
-    return w->n ? bsearch(&key, w->tensors, w->n, sizeof key, by_name) : NULL;
-}
+const lf_file_tensor *lf__weights_find(const lf_weights *w, const char *name) { return lf__tensors_find(w->tensors, w->n, name); }

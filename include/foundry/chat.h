@@ -20,12 +20,12 @@ extern "C" {
 
 typedef struct lf_chat_template lf_chat_template;
 
-/* The template of a model folder: chat_template.jinja, or chat_template in tokenizer_config.json (a text, or a list of named ones). name:
- * which of several; NULL = "default", or "tool_use" for conversations with tools where there is one. The folder's special tokens
- * (bos_token, eos_token ...) are known to the template. Errors in the template read "DIR/chat_template.jinja:LINE:COLUMN: sentence".
- * Returns a template (free with lf_chat_template_free) or NULL: LF_E_NOT_FOUND when the folder has none, LF_E_LIMIT above 1 MiB,
+/* The template of a model folder: chat_template.jinja, or chat_template in tokenizer_config.json (a text, or a list of named ones); or that
+ * of a GGUF file. name: which of several; NULL = "default", or "tool_use" for conversations with tools where there is one. The model's
+ * special tokens (bos_token, eos_token ...) are known to the template. Errors in the template read "DIR/chat_template.jinja:LINE:COLUMN:
+ * sentence". Returns a template (free with lf_chat_template_free) or NULL: LF_E_NOT_FOUND when there is none, LF_E_LIMIT above 1 MiB,
  * LF_E_UNSUPPORTED for what this engine does not have, by its name. */
-lf_chat_template *lf_chat_template_open(const char *dir, const char *name, lf_error *err);
+lf_chat_template *lf_chat_template_open(const char *path, const char *name, lf_error *err);
 /* The same from memory, without special tokens; name is for errors. */
 lf_chat_template *lf_chat_template_parse(const char *source, size_t n, const char *name, lf_error *err);
 void lf_chat_template_free(lf_chat_template **t);

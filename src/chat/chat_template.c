@@ -1,6 +1,7 @@
 /* chat_template.c - where templates are found, and a conversation put through one: the public face of this folder (foundry/chat.h). An
  * open template owns its parsed sources and the folder's special tokens; a render owns nothing that outlives it but its result. */
 #include "chat/jinja.h"
+#include "formats/formats.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -8,34 +9,40 @@
 
 enum { CONFIG_MAX = 64 << 20, DEFAULT_STEPS = 10000000, DEFAULT_DEPTH = 400, DEFAULT_OUTPUT = 4 << 20, DEFAULT_MEMORY = 40 << 20 };
 
-typedef struct special {
-    const char *name; /* "bos_token": as the template says it */
-    char *text;
-} special;
-
 struct lf_chat_template {
     j_template plain, with_tools; /* with_tools.name is NULL where there is only one */
-    special specials[7];
-    int n_specials;
+    char *specials[7];            /* texts, as special_names has them; NULL = the model has none */
 };
 
 /* ---- finding it -----------------------------------------------------------------------------------------------------------------------
  */
 
-static const char *const special_names[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+static const struct {
+    const char *name, *gguf_key;
+} special_names[] = {{"bos_token", "tokenizer.ggml.bos_token_id"},     {"eos_token", "tokenizer.ggml.eos_token_id"},
+                     {"unk_token", "tokenizer.ggml.unknown_token_id"}, {"sep_token", "tokenizer.ggml.seperator_token_id"},
+                     {"pad_token", "tokenizer.ggml.padding_token_id"}, {"cls_token", "tokenizer.ggml.cls_token_id"},
+                     {"mask_token", "tokenizer.ggml.mask_token_id"}};
+enum { SPECIALS = LF_COUNT(special_names) };
+
+/* The first to say what a special token is has said it. */
+static int add_special(lf_chat_template *t, size_t which, const char *text, size_t n, lf_error *err)
+{
+    if (t->specials[which]) return 0;
+    char *copy = lf__calloc(n + 1, 1, err);
+    if (!copy) return -1;
+    memcpy(copy, text, n);
+    t->specials[which] = copy;
+    return 0;
+}
 
 /* "bos_token": "<s>", or an object with its "content". */
 static int read_specials(lf_chat_template *t, json_t *config, lf_error *err)
 {
-    for (size_t i = 0; i < LF_COUNT(special_names); i++) {
-        json_t *value = json_object_get(config, special_names[i]);
-        const char *text = json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
-        bool known = false;
-        for (int k = 0; k < t->n_specials; k++) known |= t->specials[k].name == special_names[i];
-        if (!text || known) continue;
-        char *copy = lf__strdup(text, err);
-        if (!copy) return -1;
-        t->specials[t->n_specials++] = (special){special_names[i], copy};
+    for (size_t i = 0; i < SPECIALS; i++) {
+        json_t *value = json_object_get(config, special_names[i].name);
+        if (json_is_object(value)) value = json_object_get(value, "content");
+        if (json_is_string(value) && add_special(t, i, json_string_value(value), json_string_length(value), err)) return -1;
     }
     return 0;
 }
@@ -97,32 +104,75 @@ static int parse_named(j_template *t, const char *dir, json_t *config, const cha
     return rc ? rc : parse_config(t, dir, config, name, err);
 }
 
-lf_chat_template *lf_chat_template_open(const char *dir, const char *name, lf_error *err)
+/* The template of a folder into t. 1, 0 = it has none, -1. */
+static int open_folder(lf_chat_template *t, const char *dir, const char *name, lf_error *err)
 {
     bool failed = false;
-    lf_chat_template *t = lf__calloc(1, sizeof *t, err);
-    if (!t) return NULL;
-    if (!lf__path_is_dir(dir)) {
-        lf_error_set(err, LF_E_NOT_FOUND, "%s: no such folder", dir);
-        lf_error_hint(err, "expected a model folder with chat_template.jinja or tokenizer_config.json");
-        return lf_chat_template_free(&t), NULL;
-    }
     json_t *config = load_if_there(dir, "tokenizer_config.json", &failed, err);
     json_t *map = failed ? NULL : load_if_there(dir, "special_tokens_map.json", &failed, err);
-    int rc = failed || read_specials(t, config, err) || read_specials(t, map, err)
-                 ? -1
-                 : parse_named(&t->plain, dir, config, name ? name : "default", err);
+    int rc = failed || read_specials(t, config, err) || read_specials(t, map, err) ? -1 : 0;
+    if (rc == 0) rc = parse_named(&t->plain, dir, config, name ? name : "default", err);
     if (rc >= 0 && !name) {
         int tools = parse_named(&t->with_tools, dir, config, "tool_use", err);
         rc = tools < 0 ? -1 : rc | tools;
     }
     json_decref(config);
     json_decref(map);
+    return rc;
+}
+
+/* "tokenizer.chat_template", or "tokenizer.chat_template.NAME". 1, 0, -1. */
+static int parse_gguf(j_template *t, const lf_gguf *g, const char *path, const char *name, lf_error *err)
+{
+    char key[256], where[LF_PATH_MAX + 256];
+    const char *text = NULL;
+    size_t n = 0;
+    snprintf(key, sizeof key, "tokenizer.chat_template%s%.200s", strcmp(name, "default") == 0 ? "" : ".",
+             strcmp(name, "default") == 0 ? "" : name);
+    snprintf(where, sizeof where, "%s: %s", path, key);
+    if (lf__gguf_get_text(g, key, &text, &n, err)) return -1;
+    return !text ? 0 : lf__j_parse(t, text, n, where, err) ? -1 : 1;
+}
+
+/* The same of a GGUF file: special tokens are ids there. */
+static int open_gguf(lf_chat_template *t, const char *path, const char *name, lf_error *err)
+{
+    lf_gguf g;
+    lf_gguf_value tokens = {0}, token;
+    lf_gguf_cursor at = {0};
+    int64_t ids[SPECIALS];
+    if (lf__gguf_open(&g, path, err)) return -1;
+    int rc = lf__gguf_get_array(&g, "tokenizer.ggml.tokens", LF_GGUF_TEXT, &tokens, err);
+    for (size_t i = 0; i < SPECIALS && !rc; i++) {
+        ids[i] = -1;
+        rc = lf__gguf_get_int(&g, special_names[i].gguf_key, 0, INT32_MAX, &ids[i], err);
+    }
+    for (int64_t id = 0; !rc && tokens.data && lf__gguf_next(&tokens, &at, &token); id++)
+        for (size_t i = 0; i < SPECIALS && !rc; i++)
+            if (ids[i] == id) rc = add_special(t, i, (const char *)token.data, (size_t)token.count, err);
+    if (!rc) rc = parse_gguf(&t->plain, &g, path, name ? name : "default", err);
+    if (rc >= 0 && !name) {
+        int tools = parse_gguf(&t->with_tools, &g, path, "tool_use", err);
+        rc = tools < 0 ? -1 : rc | tools;
+    }
+    lf__gguf_close(&g);
+    return rc;
+}
+
+lf_chat_template *lf_chat_template_open(const char *path, const char *name, lf_error *err)
+{
+    lf_chat_template *t = lf__calloc(1, sizeof *t, err);
+    if (!t) return NULL;
+    if (!lf__path_exists(path)) {
+        lf_error_set(err, LF_E_NOT_FOUND, "%s: no such folder", path);
+        lf_error_hint(err, "expected a model folder with chat_template.jinja or tokenizer_config.json, or a GGUF file");
+        return lf_chat_template_free(&t), NULL;
+    }
+    int rc = lf__path_is_dir(path) ? open_folder(t, path, name, err) : open_gguf(t, path, name, err);
     if (rc == 0) {
-        lf_error_set(err, LF_E_NOT_FOUND, name ? "%s: no chat template called \"%s\"" : "%s: no chat template", dir, name);
-        lf_error_hint(
-            err, "a model that was not trained on conversations has none; a template for one that was goes into %s/chat_template.jinja",
-            dir);
+        lf_error_set(err, LF_E_NOT_FOUND, name ? "%s: no chat template called \"%s\"" : "%s: no chat template", path, name);
+        lf_error_hint(err,
+                      "a model that was not trained on conversations has none; a template for one that was goes into chat_template.jinja");
     }
     if (rc <= 0) lf_chat_template_free(&t);
     return t;
@@ -140,7 +190,7 @@ void lf_chat_template_free(lf_chat_template **t)
     if (!*t) return;
     lf__j_template_release(&(*t)->plain);
     lf__j_template_release(&(*t)->with_tools);
-    for (int i = 0; i < (*t)->n_specials; i++) free((*t)->specials[i].text);
+    for (size_t i = 0; i < SPECIALS; i++) free((*t)->specials[i]);
     free(*t);
     *t = NULL;
 }
@@ -181,7 +231,8 @@ static int check_messages(j_run *run, j_value messages, const char *name)
 static int define_all(j_run *run, const lf_chat_template *t, const lf_chat_request *q)
 {
     const char *messages_name = q->messages_name ? q->messages_name : "messages", *tools_name = q->tools_name ? q->tools_name : "tools";
-    for (int i = 0; i < t->n_specials; i++) lf__j_define(run, t->specials[i].name, lf__j_text(run, t->specials[i].text));
+    for (size_t i = 0; i < SPECIALS; i++)
+        if (t->specials[i]) lf__j_define(run, special_names[i].name, lf__j_text(run, t->specials[i]));
     for (int i = 0; i < q->n_variables; i++) {
         const lf_chat_variable *v = &q->variables[i];
         lf__j_define(run, v->name, lf__j_from_json(run, v->json, strlen(v->json), true, v->name));

@@ -298,7 +298,7 @@ j_value lf__j_dict(j_run *run, int64_t cap, j_kind kind);
 void lf__j_put(j_run *run, j_dict *d, j_value key, j_value value);
 j_value *lf__j_find(j_run *run, const j_dict *d, j_value key); /* NULL: not there */
 j_value *lf__j_find_text(j_run *run, const j_dict *d, const char *key);
-/* A growing list; lf__j_list_end gives it a kind. */
+/* A growing list; lf__j_items_end gives it a kind. */
 typedef struct j_items {
     j_value *item;
     int64_t n, cap;

@@ -98,11 +98,12 @@ static int run_render(int argc, char **argv)
         .summary_zh = "把对话变成模型所见的文本",
         .example = "foundry chat-template render model/ --messages chat.json --add-generation-prompt\n"
                    "echo '[{\"role\": \"user\", \"content\": \"Hi\"}]' | foundry chat-template render model/ --messages - --json",
-        .usage = "foundry chat-template render MODEL_DIR --messages FILE [flags]",
-        .notes =
-            "The template is chat_template.jinja of the folder, or chat_template in its tokenizer_config.json. It runs inside limits of "
-            "time, depth and memory, and can neither read files nor change anything.",
-        .notes_zh = "模板取自目录中的 chat_template.jinja，或 tokenizer_config.json 里的 chat_template。"
+        .usage = "foundry chat-template render MODEL_DIR|FILE.gguf --messages FILE [flags]",
+        .notes = "The template is chat_template.jinja of the folder, or chat_template in its tokenizer_config.json, or "
+                 "tokenizer.chat_template of a GGUF file. It runs inside limits of "
+                 "time, depth and memory, and can neither read files nor change anything.",
+        .notes_zh = "模板取自目录中的 chat_template.jinja，或 tokenizer_config.json 里的 chat_template，"
+                    "或 GGUF 文件的 tokenizer.chat_template。"
                     "模板在时间、深度和内存限制内运行，不能读取文件，也不能改动任何东西。",
         .flags = flags,
         .min_args = 1,
@@ -127,7 +128,7 @@ static int run_show(int argc, char **argv)
                                   .summary = "print a model's template, checked",
                                   .summary_zh = "检查并输出模型的模板",
                                   .example = "foundry chat-template show model/",
-                                  .usage = "foundry chat-template show MODEL_DIR [--template NAME]",
+                                  .usage = "foundry chat-template show MODEL_DIR|FILE.gguf [--template NAME]",
                                   .flags = flags,
                                   .min_args = 1,
                                   .max_args = 1};
@@ -154,6 +155,6 @@ int cmd_chat_template(int argc, char **argv)
                                   .summary = "conversations through a model's template: render, show",
                                   .summary_zh = "用模型的模板处理对话：渲染、查看",
                                   .example = "foundry chat-template render model/ --messages chat.json --add-generation-prompt",
-                                  .usage = "foundry chat-template render|show MODEL_DIR [flags]"};
+                                  .usage = "foundry chat-template render|show MODEL_DIR|FILE.gguf [flags]"};
     return cli_dispatch(commands, &spec, argc, argv);
 }

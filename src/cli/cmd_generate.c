@@ -104,22 +104,11 @@ static int text_add(text *t, const char *bytes, size_t n)
 
 static int read_prompt(text *out, const char *path, lf_error *err)
 {
-    bool standard = !strcmp(path, "-");
-    const char *name = standard ? "standard input" : path;
-    FILE *in = standard ? stdin : fopen(path, "rb");
-    if (!in) return lf_error_set(err, LF_E_NOT_FOUND, "%s: cannot open the prompt: %s", name, strerror(errno));
-    char piece[1 << 14];
-    int rc = 0;
-    for (size_t n; !rc && (n = fread(piece, 1, sizeof piece, in)) > 0;) {
-        if (out->n + n > PROMPT_MAX)
-            rc = lf_error_set(err, LF_E_LIMIT, "%s: the prompt is larger than %d MiB", name, PROMPT_MAX >> 20);
-        else if (text_add(out, piece, n))
-            rc = lf_error_set(err, LF_E_MEMORY, "%s: no memory for the prompt", name);
-    }
-    if (!rc && ferror(in)) rc = lf_error_set(err, LF_E_IO, "%s: cannot read the prompt: %s", name, strerror(errno));
-    if (!standard) fclose(in);
-    if (!rc && out->n && out->data[out->n - 1] == '\n') out->data[--out->n] = 0;
-    return rc;
+    cli_bytes b;
+    if (cli_read(&b, path, PROMPT_MAX, err)) return -1;
+    if (b.n && b.data[b.n - 1] == '\n') b.data[--b.n] = 0;
+    *out = (text){b.data, b.n, b.n + 1};
+    return 0;
 }
 
 /* From exactly one of --prompt, --prompt-file and a second argument "-". */

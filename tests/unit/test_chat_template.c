@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "formats/formats.h"
 #include "foundry/chat.h"
 
 #define HELLO "[{\"role\": \"user\", \"content\": \"Hi <|end|>\"}]"
@@ -356,10 +357,47 @@ static void test_folders(void **state)
     lf__remove_tree(dir, &err);
 }
 
+static void write_gguf(const char *path, const char *template, int32_t bos)
+{
+    static const char *const tokens[] = {"<unk>", "<s>", "</s>", "x"};
+    lf_gguf_meta m;
+    lf__gguf_meta_init(&m);
+    lf__gguf_put_texts(&m, "tokenizer.ggml.tokens", 4);
+    for (int i = 0; i < 4; i++) lf__gguf_put_item(&m, tokens[i], strlen(tokens[i]));
+    lf__gguf_put_i32(&m, "tokenizer.ggml.bos_token_id", bos);
+    lf__gguf_put_u32(&m, "tokenizer.ggml.eos_token_id", 2);
+    if (template) lf__gguf_put_text(&m, "tokenizer.chat_template", template, strlen(template));
+    if (template) lf__gguf_put_text(&m, "tokenizer.chat_template.tool_use", "tools", 5);
+    lf_writer *w = lf__gguf_begin(path, &m, NULL, 0, &err);
+    assert_true(w && !lf__writer_commit(&w, &err));
+    lf__gguf_meta_release(&m);
+}
+
+static void test_gguf(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/foundry-chat-XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/m.gguf", dir);
+    write_gguf(path, "{{ bos_token }}{{ eos_token }}{{ unk_token }}", 1);
+    assert_string_equal(from_folder(path, NULL, false), "<s></s>");
+    assert_string_equal(from_folder(path, NULL, true), "tools");
+    assert_string_equal(from_folder(path, "tool_use", false), "tools");
+    assert_non_null(strstr(from_folder(path, "rag", false), "no chat template called \"rag\""));
+    write_gguf(path, "{{ bos_token }}.{{ x|", 99); /* an id that no token has: the name stays undefined */
+    assert_non_null(strstr(from_folder(path, NULL, false), "m.gguf: tokenizer.chat_template:1:22: expected a name"));
+    write_gguf(path, NULL, 1);
+    assert_non_null(strstr(from_folder(path, NULL, false), "no chat template"));
+    write_text(dir, "n.gguf", "not a GGUF file at all");
+    snprintf(path, sizeof path, "%s/n.gguf", dir);
+    assert_non_null(strstr(from_folder(path, NULL, false), "n.gguf"));
+    lf__remove_tree(dir, &err);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_marks),  cmocka_unit_test(test_variables), cmocka_unit_test(test_mistakes),
-                                       cmocka_unit_test(test_limits), cmocka_unit_test(test_depth),     cmocka_unit_test(test_messages),
-                                       cmocka_unit_test(test_folders)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_marks),   cmocka_unit_test(test_variables), cmocka_unit_test(test_mistakes),
+                                       cmocka_unit_test(test_limits),  cmocka_unit_test(test_depth),     cmocka_unit_test(test_messages),
+                                       cmocka_unit_test(test_folders), cmocka_unit_test(test_gguf)};
     return cmocka_run_group_tests_name("chat template", tests, NULL, NULL);
 }

@@ -187,7 +187,7 @@ static void emit_class(parser *p, range *r, int n, bool negated)
     range *out = lf__calloc((size_t)n * 7 + 7, sizeof *out, p->err);
     int n_out = 0, kept = 0;
     if (!c || !out) p->failed = true;
-    if (!p->failed) qsort(r, (size_t)n, sizeof *r, by_lo);
+    if (!p->failed && n > 1) qsort(r, (size_t)n, sizeof *r, by_lo);
     for (int i = 0; i < n && !p->failed; i++) { /* merged */
         if (kept && r[i].lo <= r[kept - 1].hi + 1)
             r[kept - 1].hi = LF_MAX(r[kept - 1].hi, r[i].hi);

@@ -33,46 +33,46 @@ typedef struct j_token {
 
 /* What a node means, and which of its fields it uses. `list` chains siblings by `next`. */
 typedef enum j_node_kind {
-    /* statements                                                                                                                 */
-    N_DATA,     /* value: a string                                                                                                   */
-    N_PRINT,    /* {{ a }}                                                                                                             */
-    N_IF,       /* a: condition, b: body (list), c: the N_IF of elif, or the body of else (list)                                       */
-    N_FOR,      /* a: target, b: iterable, c: body, d: else (list), e: condition; flag: recursive                                      */
-    N_SET,      /* a: target, b: expression                                                                                            */
-    N_SET_TEXT, /* a: target, b: chain of filters over N_HOLE or NULL, c: body                                                         */
-    N_MACRO,    /* symbol, a: parameters (list of N_PARAM), c: body                                                                    */
-    N_CALLER,   /* {% call(..) %}: b: the call, a: parameters, c: body                                                                 */
-    N_FILTERED, /* {% filter %}: b: chain of filters over N_HOLE, c: body                                                              */
-    N_WITH,     /* a: list of N_SET, c: body; {% generation %} is one without a                                                        */
+    /* statements */
+    N_DATA,     /* value: a string */
+    N_PRINT,    /* {{ a }} */
+    N_IF,       /* a: condition, b: body (list), c: the N_IF of elif, or the body of else (list) */
+    N_FOR,      /* a: target, b: iterable, c: body, d: else (list), e: condition; flag: recursive */
+    N_SET,      /* a: target, b: expression */
+    N_SET_TEXT, /* a: target, b: chain of filters over N_HOLE or NULL, c: body */
+    N_MACRO,    /* symbol, a: parameters (list of N_PARAM), c: body */
+    N_CALLER,   /* {% call(..) %}: b: the call, a: parameters, c: body */
+    N_FILTERED, /* {% filter %}: b: chain of filters over N_HOLE, c: body */
+    N_WITH,     /* a: list of N_SET, c: body; {% generation %} is one without a */
     N_BREAK,
     N_CONTINUE,
-    /* expressions                                                                                                                */
-    N_CONST, /* value                                                                                                              */
-    N_NAME,  /* symbol                                                                                                             */
-    N_HOLE,  /* what a filter block or a set block has caught                                                                     */
+    /* expressions */
+    N_CONST, /* value */
+    N_NAME,  /* symbol */
+    N_HOLE,  /* what a filter block or a set block has caught */
     N_LIST,
     N_TUPLE,
-    N_DICT,    /* a: list; of N_DICT: key, value, key, value ...                                                                     */
-    N_ATTR,    /* a.symbol                                                                                                           */
-    N_ITEM,    /* a[b]                                                                                                               */
-    N_SLICE,   /* a[b:c:d], each may be NULL                                                                                         */
-    N_CALL,    /* a(args): b: list of arguments                                                                                      */
-    N_FILTER,  /* a | builtin(args): b                                                                                               */
-    N_TEST,    /* a is builtin(args): b; flag: not                                                                                   */
-    N_KEYWORD, /* symbol = a, in lists of arguments                                                                                  */
-    N_STAR,    /* *a, in lists of arguments                                                                                          */
-    N_STARS,   /* **a                                                                                                                */
-    N_PARAM,   /* symbol, a: default or NULL                                                                                         */
+    N_DICT,    /* a: list; of N_DICT: key, value, key, value ... */
+    N_ATTR,    /* a.symbol */
+    N_ITEM,    /* a[b] */
+    N_SLICE,   /* a[b:c:d], each may be NULL */
+    N_CALL,    /* a(args): b: list of arguments */
+    N_FILTER,  /* a | builtin(args): b */
+    N_TEST,    /* a is builtin(args): b; flag: not */
+    N_KEYWORD, /* symbol = a, in lists of arguments */
+    N_STAR,    /* *a, in lists of arguments */
+    N_STARS,   /* **a */
+    N_PARAM,   /* symbol, a: default or NULL */
     N_NOT,
     N_NEGATE,
-    N_POSITIVE, /* a                                                                                                                  */
+    N_POSITIVE, /* a */
     N_AND,
     N_OR,
-    N_BINARY,  /* a op b                                                                                                             */
-    N_CONCAT,  /* a: list                                                                                                            */
-    N_COMPARE, /* a, b: list of N_OPERAND                                                                                            */
-    N_OPERAND, /* op a                                                                                                               */
-    N_CHOICE   /* b if a else c; c may be NULL                                                                                       */
+    N_BINARY,  /* a op b */
+    N_CONCAT,  /* a: list */
+    N_COMPARE, /* a, b: list of N_OPERAND */
+    N_OPERAND, /* op a */
+    N_CHOICE   /* b if a else c; c may be NULL */
 } j_node_kind;
 
 enum { OP_IN = 200, OP_NOT_IN }; /* beside the tokens, in j_node.op */
@@ -90,9 +90,9 @@ typedef struct j_node j_node;
 struct j_node {
     uint8_t kind, op; /* op: a j_token_kind or OP_IN; of a constant, its j_kind; of a macro, its own names */
     bool flag;
-    uint32_t at;     /* where, in the source                      */
-    uint32_t symbol; /* index of j_template.symbols               */
-    j_node *next;    /* the sibling behind it                     */
+    uint32_t at;     /* where, in the source */
+    uint32_t symbol; /* index of j_template.symbols */
+    j_node *next;    /* the sibling behind it */
     j_node *a, *b, *c;
     union { /* no kind of node needs two of these */
         struct {
@@ -109,9 +109,9 @@ typedef struct j_symbol {
 enum { J_LOOP_NAME, J_CALLER, J_VARARGS, J_KWARGS }; /* symbols of every template */
 
 typedef struct j_template {
-    char *name;         /* for errors: "DIR/chat_template.jinja"                                                       */
-    lf_buf text;        /* the source, newlines being \n, then what is not spelled out in it: unescaped literals       */
-    size_t source_size; /* bytes of it that are source                                                                  */
+    char *name;         /* for errors: "DIR/chat_template.jinja" */
+    lf_buf text;        /* the source, newlines being \n, then what is not spelled out in it: unescaped literals */
+    size_t source_size; /* bytes of it that are source */
     j_symbol *symbols;
     size_t n_symbols, cap_symbols;
     lf_arena arena; /* the nodes */
@@ -220,8 +220,8 @@ struct j_loop {
     int64_t n, taken, *cursor;    /* cursor: &taken, or that of a generator, which is used up */
     int64_t index, length, level; /* index from 0, -1 before the first; length -1 = not known yet */
     j_value before, current, after, changed;
-    bool peeked, ended; /* `after` is taken already; there is none             */
-    bool tried;         /* the condition has been tried on all that is left    */
+    bool peeked, ended; /* `after` is taken already; there is none */
+    bool tried;         /* the condition has been tried on all that is left */
 };
 
 typedef struct j_run {
@@ -233,10 +233,10 @@ typedef struct j_run {
     j_scope *scope, *free_scopes;
     j_value hole;             /* of N_HOLE: set just before its filters run */
     int64_t steps, steps_max; /* that are left, that there were */
-    int depth, depth_max;     /* of nodes under evaluation    */
+    int depth, depth_max;     /* of nodes under evaluation */
     uint8_t jump;             /* N_BREAK or N_CONTINUE on its way to the loop, else 0 */
-    uint32_t at;              /* the node under evaluation    */
-    const char *date;         /* strftime_now; NULL = now     */
+    uint32_t at;              /* the node under evaluation */
+    const char *date;         /* strftime_now; NULL = now */
     bool failed;              /* sticky: everything returns undefined from then on */
     lf_error *err;
 } j_run;

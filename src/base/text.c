@@ -182,9 +182,10 @@ const char *lf__nearest(const char *name, const char *const *names)
     for (; *names; names++) {
         size_t m = strlen(*names);
         if (m == 0 || m > NAME_MAX_EDIT) continue;
-        const char *part = m > n ? *names + m - n : NULL; /* "lr" is meant as "train.lr" */
+        const char *part = m > n ? *names + m - n : NULL;                  /* "lr" is meant as "train.lr" */
+        bool longer = strncmp(*names, name, n) == 0 && (*names)[n] == '_'; /* "gelu" as "gelu_new" */
         int d = part && part[-1] == '.' && strcmp(part, name) == 0 ? 1 : edits(name, (int)n, *names, (int)m);
-        if (d < best_edits) best = *names, best_edits = d;
+        if (longer || d < best_edits) best = *names, best_edits = longer ? 0 : d;
     }
     return best;
 }

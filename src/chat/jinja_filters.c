@@ -146,7 +146,8 @@ static j_value f_wordcount(j_run *run, const j_called *c)
     int64_t n = 0;
     bool inside = false;
     for (uint32_t i = 0; !run->failed && i < s.n; i++) {
-        bool word = s.s[i] < 0 || s.s[i] == '_' || (s.s[i] >= '0' && s.s[i] <= '9') || lf__j_upper(s.s[i], 0) != lf__j_lower(s.s[i], 0);
+        bool word = (uint8_t)s.s[i] >= 0x80 || s.s[i] == '_' || (s.s[i] >= '0' && s.s[i] <= '9') ||
+                    lf__j_upper(s.s[i], 0) != lf__j_lower(s.s[i], 0);
         n += word && !inside, inside = word;
     }
     return j_int(n);

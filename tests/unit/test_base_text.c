@@ -153,7 +153,8 @@ static void booleans(void **state)
 static void did_you_mean(void **state)
 {
     (void)state;
-    static const char *const names[] = {"train", "generate", "tokenizer", "config", "train.lr", "train.min_lr", "model.hidden_size", NULL};
+    static const char *const names[] = {"train",        "generate",          "tokenizer", "config",   "train.lr",
+                                        "train.min_lr", "model.hidden_size", "relu",      "gelu_new", NULL};
     static const struct {
         const char *typed, *want;
     } rows[] = {
@@ -167,6 +168,8 @@ static void did_you_mean(void **state)
         {"lr", "train.lr"},
         {"train.min-lr", "train.min_lr"},
         {"hidden_size", "model.hidden_size"},
+        {"relux", "relu"},
+        {"gelu", "gelu_new"}, /* a longer form is nearer than a letter off */
         {"serve", NULL},
         {"x", NULL},
         {"", NULL},

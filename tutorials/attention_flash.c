@@ -72,9 +72,8 @@ void attention_flash(real *o, real *lse, const real *q, const real *k, const rea
         }
 }
 
-/* ---- 2. Backward
- * ------------------------------------------------------------------------------------------------------------------------- The
- * probabilities are simply computed again, tile by tile: P = e^(S - lse), no maximum needed any more. Computing twice is FASTER than
+/* ---- 2. Backward ----------------------------------------------------------------------------------------------------
+ * The probabilities are simply computed again, tile by tile: P = e^(S - lse), no maximum needed any more. Computing twice is FASTER than
  * writing down and reading back: a tile of arithmetic stays in the caches, a square of memory does not.
  *
  *      dV = P^T dO      dP = dO V^T      dS = P (dP - delta) / sqrt(D)      dQ = dS K      dK = dS^T Q
@@ -112,8 +111,7 @@ void attention_flash_backward(real *dq, real *dk, real *dv, const real *d_o, con
         }
 }
 
-/* ---- 3. What it prints
- * ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- 3. What it prints ---------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
 double now(void) { return (double)clock() / CLOCKS_PER_SEC; } /* of this program alone, whatever else the machine does */
 

@@ -26,8 +26,7 @@
 #pragma pop_macro("LF_NO_MAIN")
 #include <time.h>
 
-/* ---- 1. What is remembered
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- 1. What is remembered ------------------------------------------------------------------------------------------ */
 typedef struct pair {
     int left, right;
     int64_t count;
@@ -52,8 +51,7 @@ typedef struct trainer {
     int n_raised, merge;
 } trainer;
 
-/* ---- 2. The heap: heap[i] is never worse than its children, heap[2i+1] and heap[2i+2]
- * ------------------------------------------------------------ */
+/* ---- 2. The heap: heap[i] is never worse than its children, heap[2i+1] and heap[2i+2] ------------------------------- */
 int better(const trainer *m, entry a, entry b)
 {
     const pair *p = &m->pairs[a.pair], *q = &m->pairs[b.pair];
@@ -81,8 +79,7 @@ entry heap_pop(trainer *m)
     return top;
 }
 
-/* ---- 3. Counting by difference
- * --------------------------------------------------------------------------------------------------------------------- */
+/* ---- 3. Counting by difference -------------------------------------------------------------------------------------- */
 /* `delta` more (or fewer) of a pair in word w; remember: w is not in its list yet. */
 void bump(trainer *m, int left, int right, int64_t delta, int w, int remember)
 {
@@ -113,8 +110,7 @@ void merge_in_word(trainer *m, int w, int left, int right, int id)
         bump(m, p->symbols[i], p->symbols[i + 1], p->count, w, p->symbols[i] == id || p->symbols[i + 1] == id);
 }
 
-/* ---- 4. Learning: the same arguments and the same result as learn()
- * ------------------------------------------------------------------------------------ */
+/* ---- 4. Learning: the same arguments and the same result as learn() ------------------------------------------------- */
 void learn_fast(tokenizer *t, const char *text, size_t n, int vocab_size)
 {
     trainer m = {.t = t, .merge = 0};
@@ -152,8 +148,7 @@ void learn_fast(tokenizer *t, const char *text, size_t n, int vocab_size)
     free(m.words), free(m.pairs), free(m.raised), free(m.heap), free(m.index.keys), free(m.index.values);
 }
 
-/* ---- 5. Encoding: each different word once
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- 5. Encoding: each different word once -------------------------------------------------------------------------- */
 typedef struct known_word {
     const char *bytes;
     int n_bytes, first, n; /* its ids are ids[first .. first + n), where it was seen first */
@@ -183,8 +178,7 @@ int encode_fast(int *ids, const tokenizer *t, const char *text, size_t n)
     return n_ids;
 }
 
-/* ---- 6. What it prints
- * -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- 6. What it prints ---------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
 double now(void) { return (double)clock() / CLOCKS_PER_SEC; } /* of this program alone, whatever else the machine does */
 

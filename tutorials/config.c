@@ -16,8 +16,7 @@
  *    x  [ row 0 | row 1 | row 2 ]                 [N, C]   the residual stream
  *           |       |     |
  *           +-------+-----+---> input_layernorm -> q,k,v_proj -> attention -> o_proj --+      attention: rows look at EARLIER rows
- *           |                                                                          |      (row 2 sees rows 0, 1 and 2; row 0 only
- * itself)
+ *           |                                                                          |      (row 2 sees 0, 1 and 2; row 0 itself)
  *           + <------------------------------------------------------------------------+
  *           |
  *           +-----------------> post_attention_layernorm -> gate, up -> down_proj -----+      MLP: each row thinks for itself
@@ -136,13 +135,12 @@ int64_t count_parameters(const config *c)
     return sum;
 }
 
-/* ---- 3. Random first weights, and chance in general ------------------------------------------------------------------------------------
+/* ---- 3. Random first weights, and chance in general -----------------------------------------------------------------
  * Weights begin as normal(0, initializer_range): all zero, and every row of a matrix would learn the same; too large, and the first
  * softmax is sure of nonsense.
  *
- * Our random numbers are a function of (seed, index) and remember nothing. Nothing to save when a run is interrupted, and number 1,000,000
- * costs as much as number 1. The mixing is splitmix64's (Steele, Lea & Flood 2014): multiply, fold the high bits onto the low ones, twice.
- */
+ * Our random numbers are a function of (seed, index) and remember nothing: nothing to save when a run is interrupted, and number
+ * 1,000,000 costs as much as number 1. The mixing is splitmix64's (Steele, Lea & Flood 2014): multiply, fold high bits onto low ones. */
 uint64_t random_at(uint64_t seed, uint64_t index)
 {
     uint64_t z = (seed + 1) * 0xD1342543DE82EF95u + (index + 1) * 0x9E3779B97F4A7C15u;
@@ -189,8 +187,7 @@ int64_t cache_floats_per_token(const config *c) { return 2LL * c->num_hidden_lay
 
 #endif
 
-/* ---- 6. What it prints ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- 6. What it prints ---------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
 /* 8030261248 as 8,030,261,248. */
 const char *commas(char out[32], double n)

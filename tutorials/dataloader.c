@@ -29,8 +29,7 @@
 #include "tokenizer.c"
 #pragma pop_macro("LF_NO_MAIN")
 
-/* ---- 1. Two streams of tokens
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- 1. Two streams of tokens --------------------------------------------------------------------------------------- */
 typedef struct stream {
     int *tokens;
     int64_t n, bytes, documents; /* bytes of text without separators: what "bits per byte" divides by */
@@ -57,8 +56,7 @@ void load_streams(stream *train, stream *val, const tokenizer *t, const char *te
 
 void free_stream(stream *s) { free(s->tokens), *s = (stream){0}; }
 
-/* ---- 2. Windows and batches
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- 2. Windows and batches ----------------------------------------------------------------------------------------- */
 typedef struct loader {
     const int *tokens;
     int64_t n_windows; /* of an epoch: each time through the text */
@@ -105,8 +103,7 @@ void loader_free(loader *l) { free(l->order), *l = (loader){0}; }
 
 #endif
 
-/* ---- 3. What it prints
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- 3. What it prints ---------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
 /* A token in a field of 8 columns; a Chinese character is two columns wide, a part of one is shown as '?'. */
 void field(const token *k, int is_end)

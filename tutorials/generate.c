@@ -2,8 +2,7 @@
  *
  *   cc -O2 tutorials/generate.c -lm -o generate && ./generate story-model "Once upon a time"
  *
- * story-model is what chapter 5 leaves behind; any Llama-type folder that `foundry train` wrote opens as well (32-bit weights, our
- * tokenizer).
+ * story-model is what chapter 5 leaves behind; any Llama-type folder that `foundry train` wrote opens as well (weights in 32 bits).
  *
  * A model gives one thing: for the row of the last token, a probability for each possible next token. Text is made by choosing one, putting
  * it behind the rest, and asking again. Two questions are left, and they are this chapter:
@@ -17,8 +16,8 @@
  *         step 3   [x x x x x x]                          [x] -> one row, asks 6 keys
  *         n tokens: n^2 / 2 rows                n rows. The same numbers, to the last bit: ./generate compares them.
  *
- * 2. Which token? Always the likeliest ("greedy") gives flat, looping text. Drawing honestly now and then takes one of the thousand tokens
- * that have a probability of 0.0001 each, and one such word derails a story. Everything below is a compromise between the two.
+ * 2. Which token? Always the likeliest ("greedy") gives flat, looping text. Drawing honestly now and then takes one of the thousand
+ *    tokens that have a probability of 0.0001 each, and one such word derails a story. All rules are a compromise between the two.
  *
  * Where the library does this: src/infer/ (generate.c, sampler.c, kv_blocks.c: for many conversations at once). */
 #ifndef GENERATE_C
@@ -29,9 +28,8 @@
 #include "train.c"
 #pragma pop_macro("LF_NO_MAIN")
 
-/* ---- 1. Opening a model folder
- * ------------------------------------------------------------------------------------------------------------- config.json is the list of
- * numbers of chapter 1. (strstr is no JSON parser; for files that we or `foundry` wrote it is enough.) */
+/* ---- 1. Opening a model folder --------------------------------------------------------------------------------------
+ * config.json is the list of numbers of chapter 1. (strstr is no JSON parser; for files that we or `foundry` wrote it is enough.) */
 double json_number(const char *json, const char *key, double otherwise)
 {
     char quoted[64];
@@ -69,8 +67,7 @@ config load_config(const char *folder)
     return c;
 }
 
-/* ---- 2. The KV cache
- * -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- 2. The KV cache ------------------------------------------------------------------------------------------------ */
 typedef struct kv_cache {
     int length;  /* tokens in it */
     real **k;    /* [L] of [T, K*D], keys already rotated: a position never changes */
@@ -129,12 +126,11 @@ void forward_cached(real *logits, kv_cache *kv, const weights *w, const config *
     free(positions), free(x), free(h), free(out), free(q), free(o), free(probs), free(gate), free(up);
 }
 
-/* ---- 3. Choosing
- * ------------------------------------------------------------------------------------------------------------------------------- The
- * stages run in this order; each one is off at its neutral value.
+/* ---- 3. Choosing ----------------------------------------------------------------------------------------------------
+ * The stages run in this order; each one is off at its neutral value.
  *
- *   penalties     make what was said less likely: repetition_penalty r divides a positive logit by r and multiplies a negative one (Keskar
- *                 et al. 2019); frequency_penalty subtracts per time it was said, presence_penalty once
+ *   penalties     make what was said less likely: repetition_penalty r divides a positive logit by r and multiplies a negative one
+ *                 (Keskar et al. 2019); frequency_penalty subtracts per time it was said, presence_penalty once
  *   top_k         keep the k likeliest                                       (fixed number, whether the model is sure or not)
  *   top_p         keep the likeliest ones that together have probability p   (Holtzman et al. 2020: few when it is sure, many when not)
  *   min_p         keep what is at least min_p times as likely as the likeliest
@@ -198,8 +194,7 @@ int draw(const candidate *list, int n, double mark) /* mark in [0, 1): walk alon
     return list[i].id;
 }
 
-/* ---- 4. The loop
- * --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- 4. The loop ---------------------------------------------------------------------------------------------------- */
 /* tokens [T] begins with n_prompt tokens and is continued, at most to `most`; returns how many there are. on_token may be NULL. */
 int generate(int *tokens, int n_prompt, int most, const weights *w, const config *c, const sampling *s, void on_token(int id, void *user),
              void *user)
@@ -228,8 +223,7 @@ int generate(int *tokens, int n_prompt, int most, const weights *w, const config
 
 #endif
 
-/* ---- 5. What it prints
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- 5. What it prints ---------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
 double now(void)
 {

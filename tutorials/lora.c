@@ -99,9 +99,8 @@ void step_array(real *w, const real *g, adamw *o, int rows, int cols, double lr,
     adamw_step(&ww, &gg, o, &all, 1, lr, t);
 }
 
-/* ---- 2. Something new to learn
- * -------------------------------------------------------------------------------------------------------------- The same stories, told by
- * someone easily excited: every full stop becomes an exclamation mark, in both languages. */
+/* ---- 2. Something new to learn --------------------------------------------------------------------------------------
+ * The same stories, told by someone easily excited: every full stop becomes an exclamation mark, in both languages. */
 char *excited(const char *text, size_t n, size_t *n_out)
 {
     char *out = malloc(n + 1);
@@ -115,8 +114,7 @@ char *excited(const char *text, size_t n, size_t *n_out)
     return out;
 }
 
-/* ---- 3. What it prints
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- 3. What it prints ---------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
 void say(const weights *w, const config *c, const tokenizer *t, const char *prompt)
 {

@@ -6,9 +6,9 @@
  * that really came. Backward: for every single weight, how much would the loss change if the weight changed a little? That list is the
  * gradient; chapter 5 goes a small step against it, again and again, and that is all of training.
  *
- *     x [N,C] --+--> rmsnorm --> q,k,v --> rope --> attention --> o_proj --+--> mid [N,C] --+--> rmsnorm --> gate,up --> swiglu --> down
- * --+--> next x |                                                          |                |                                            |
- *               +----------------------------------------------------------+                +--------------------------------------------+
+ *    x ---+--> rmsnorm --> q,k,v --> rope --> attention --> o_proj --(+)--> mid ---+--> rmsnorm --> gate,up --> swiglu --> down --(+)--> x
+ *  [N,C]  |                                                           |    [N,C]   |                                               |
+ *         +-----------------------------------------------------------+            +-----------------------------------------------+
  *
  * The backward pass is the same picture with all arrows turned round. Where an arrow forked (x goes into the norm AND past it), gradients
  * that come back are ADDED; where two arrows were added, the gradient goes back into both unchanged. So every *_backward function below
@@ -86,11 +86,11 @@ void matmul_add(real *c, int width, matrix a, matrix b, int m, int n, int k) /* 
     free(panel);
 }
 
-/* ---- 2. Linear: y = x W^T
- * ----------------------------------------------------------------------------------------------------------------- y[n][o]  = sum over i
- * of  x[n][i] * w[o][i]         x [N, in]   w [out, in]   y [N, out] A product's derivative by one factor is the other factor, so: dx[n][i]
- * = sum over o of dy[n][o] * w[o][i]         dx = dy W       each output sends its wish back through its weights dw[o][i] = sum over n of
- * dy[n][o] * x[n][i]         dw = dy^T x     a weight is used by all N rows: their wishes are added */
+/* ---- 2. Linear: y = x W^T -------------------------------------------------------------------------------------------
+ *      y[n][o]  = sum over i of  x[n][i] * w[o][i]         x [N, in]   w [out, in]   y [N, out]
+ * A product's derivative by one factor is the other factor, so:
+ *      dx[n][i] = sum over o of dy[n][o] * w[o][i]         dx = dy W       each output sends its wish back through its weights
+ *      dw[o][i] = sum over n of dy[n][o] * x[n][i]         dw = dy^T x     a weight is used by all N rows: their wishes are added */
 void linear(real *y, const real *x, const real *w, int N, int in, int out)
 {
     clear(y, (size_t)N * out);
@@ -103,13 +103,13 @@ void linear_backward(real *dx, real *dw, const real *dy, const real *x, const re
     matmul_add(dw, in, transposed(dy, out), plain(x, in), out, in, N);
 }
 
-/* ---- 3. RMSNorm
- * --------------------------------------------------------------------------------------------------------------------------- (Zhang &
- * Sennrich 2019.) Every row is brought to length sqrt(C), whatever came before, then each channel gets a gain of its own: r = 1 /
- * sqrt(mean(x^2) + eps)          y_i = w_i * x_i * r Why: the residual stream grows with depth; without a norm the last blocks would see
- * numbers a hundred times larger than the first. Backward. x_i matters twice: through itself, and through r, which all of the row's outputs
- * use. dr/dx_i = -r^3 x_i / C, so: dw_i = sum over rows of dy_i * x_i * r dx_i = r * w_i * dy_i  -  r^3 * x_i / C * sum over j of (w_j *
- * dy_j * x_j)                                                      */
+/* ---- 3. RMSNorm -----------------------------------------------------------------------------------------------------
+ * (Zhang & Sennrich 2019.) Every row is brought to length sqrt(C), whatever came before, then each channel gets a gain of its own:
+ *      r = 1 / sqrt(mean(x^2) + eps)          y_i = w_i * x_i * r
+ * Why: the residual stream grows with depth; without a norm the last blocks would see far larger numbers than the first.
+ * Backward. x_i matters twice: through itself, and through r, which all of the row's outputs use. dr/dx_i = -r^3 x_i / C, so:
+ *      dw_i = sum over rows of dy_i * x_i * r
+ *      dx_i = r * w_i * dy_i  -  r^3 * x_i / C * sum over j of (w_j * dy_j * x_j) */
 void rmsnorm(real *y, const real *x, const real *w, int N, int C, double eps) /* y, x [N, C]   w [C] */
 {
     for (int n = 0; n < N; n++, x += C, y += C) {
@@ -133,12 +133,12 @@ void rmsnorm_backward(real *dx, real *dw, const real *dy, const real *x, const r
     }
 }
 
-/* ---- 4. Rotary positions
- * -------------------------------------------------------------------------------------------------------------------- (Su et al. 2021.)
- * Attention sees a set of rows, not an order. RoPE gives each head D/2 clock hands: numbers i and i + D/2 are the two coordinates of hand
- * i, and at position p it is turned by p * theta^(-2i/D): hand 0 turns by 1 radian per token, the last one hardly. y_i        = x_i * cos -
- * x_{i+D/2} * sin y_{i+D/2}  = x_i * sin + x_{i+D/2} * cos Turned by p and by q, two hands' dot product depends only on p - q: that is why
- * it works. Backward of a rotation: rotate back.       */
+/* ---- 4. Rotary positions --------------------------------------------------------------------------------------------
+ * (Su et al. 2021.) Attention sees a set of rows, not an order. RoPE gives each head D/2 clock hands: numbers i and i + D/2 are the two
+ * coordinates of hand i, and at position p it is turned by p * theta^(-2i/D): hand 0 by 1 radian per token, the last one hardly at all.
+ *      y_i       = x_i * cos - x_{i+D/2} * sin
+ *      y_{i+D/2} = x_i * sin + x_{i+D/2} * cos
+ * Turned by p and by q, two hands' dot product depends on p - q alone: that is why it works. Backward of a rotation: rotate back. */
 real *rope_table(const config *c) /* [T, D/2, 2]: cos and sin */
 {
     int T = c->max_position_embeddings, half = c->head_dim / 2;
@@ -166,15 +166,15 @@ void rope(real *x, const real *table, const int *positions, int N, int heads, in
         }
 }
 
-/* ---- 5. Attention
- * ----------------------------------------------------------------------------------------------------------------------------- (Vaswani et
- * al. 2017.) Each head, by itself: a row's query asks all earlier rows' keys, and takes home a mixture of their values. S = Q K^T / sqrt(D)
- * how well does key j answer query i?       (sqrt(D): a sum of D products is about sqrt(D) large) P = softmax(S), row by row     of what
- * row i may see: j <= its own position.  The future gets 0, exactly: "causal" O = P V Grouped queries (Ainslie et al. 2023): H query heads
- * share K heads of keys and values; head h reads key head h / (H / K). Softmax subtracts the row's largest score first: exp(1000) is
- * infinite, exp(1000 - 1000) is not, and the quotient is the same.
+/* ---- 5. Attention ---------------------------------------------------------------------------------------------------
+ * (Vaswani et al. 2017.) Each head, by itself: a row's query asks all earlier rows' keys, and takes home a mixture of their values.
+ *      S = Q K^T / sqrt(D)            how well does key j answer query i?    (a sum of D products is about sqrt(D) large: divided out)
+ *      P = softmax(S), row by row     over what row i may see, j <= its own position. The future gets 0, exactly: "causal"
+ *      O = P V
+ * Grouped queries (Ainslie et al. 2023): H query heads share K heads of keys and values; head h reads key head h / (H / K).
+ * Softmax subtracts the row's largest score first: exp(1000) is infinite, exp(1000 - 1000) is not, and the quotient is the same.
  *
- * One sequence: Tq queries, the last of Tk positions (Tq == Tk here; chapter 6 asks one new query against Tk old keys).               */
+ * One sequence: Tq queries, the last of Tk positions (Tq == Tk here; chapter 6 asks one new query against Tk old keys). */
 void softmax(real *p, int n)
 {
     real most = p[0], sum = 0;
@@ -226,11 +226,10 @@ void attention_backward(real *dq, real *dk, real *dv, const real *d_o, const rea
     free(dS);
 }
 
-/* ---- 6. SwiGLU
- * ----------------------------------------------------------------------------------------------------------------------------------
+/* ---- 6. SwiGLU ------------------------------------------------------------------------------------------------------
  * (Shazeer 2020.) The MLP's bend: without one, two matrices in a row would be one matrix. Gate says how far each of F features is open:
  *      h = silu(g) * u          silu(g) = g * s          s = sigmoid(g) = 1 / (1 + exp(-g))
- *      du = dh * silu(g)        dg = dh * u * silu'(g)   silu'(g) = s * (1 + g * (1 - s))                                            */
+ *      du = dh * silu(g)        dg = dh * u * silu'(g)   silu'(g) = s * (1 + g * (1 - s)) */
 void swiglu(real *h, const real *g, const real *u, size_t n)
 {
     for (size_t i = 0; i < n; i++) h[i] = g[i] / (1 + exp(-g[i])) * u[i];
@@ -245,9 +244,8 @@ void swiglu_backward(real *dg, real *du, const real *dh, const real *g, const re
     }
 }
 
-/* ---- 7. Embedding and loss
- * ------------------------------------------------------------------------------------------------------------------------ Embedding: row n
- * is a copy of row `token` of the table; backward, its gradient is added to that row.                                */
+/* ---- 7. Embedding and loss ------------------------------------------------------------------------------------------
+ * Embedding: row n is a copy of row `token` of the table; backward, its gradient is added to that row. */
 void embed(real *x, const real *table, const int *tokens, int N, int C)
 {
     for (int n = 0; n < N; n++) memcpy(x + (size_t)n * C, table + (size_t)tokens[n] * C, (size_t)C * sizeof *x);
@@ -259,9 +257,8 @@ void embed_backward(real *dtable, const real *dx, const int *tokens, int N, int 
         for (int i = 0; i < C; i++) dtable[(size_t)tokens[n] * C + i] += dx[(size_t)n * C + i];
 }
 
-/* Cross-entropy: the surprise -log p(target) of each row, averaged. Knowing nothing, p = 1/V, costs log(V); certainty costs 0. Its gradient
- * by the logits is the simplest in this file: what was predicted minus what came, p - [1 at the target]. A target of -1 is not asked for.
- */
+/* Cross-entropy: the surprise -log p(target) of each row, averaged. Knowing nothing, p = 1/V, costs log(V); certainty costs 0. Its
+ * gradient by the logits is the simplest of all: what was predicted minus what came, p - [1 at the target]. Target -1: not asked for. */
 double cross_entropy(real *dlogits, const real *logits, const int *targets, int N, int V) /* [N, V]; dlogits NULL: the loss alone */
 {
     double loss = 0;
@@ -280,9 +277,8 @@ double cross_entropy(real *dlogits, const real *logits, const int *targets, int 
     return loss;
 }
 
-/* ---- 8. The model: what it remembers
- * ---------------------------------------------------------------------------------------------------------------- Weights and gradients
- * have the same shapes, so they have the same type: g.layers[0].q_proj is d loss / d w.layers[0].q_proj. */
+/* ---- 8. The model: what it remembers --------------------------------------------------------------------------------
+ * Weights and gradients have the same shapes, so they have the same type: g.layers[0].q_proj is d loss / d w.layers[0].q_proj. */
 typedef struct layer {
     real *input_layernorm;          /* [C]      */
     real *q_proj;                   /* [H*D, C] */
@@ -418,9 +414,8 @@ void activations_free(activations *a, const config *c)
     free(a->layers), free(a->positions), *a = (activations){0};
 }
 
-/* ---- 9. The model: forward
- * ---------------------------------------------------------------------------------------------------------------------------- tokens [N]
- * to logits [N, V]. */
+/* ---- 9. The model: forward ------------------------------------------------------------------------------------------
+ * tokens [N] to logits [N, V]. */
 void forward(activations *a, const weights *w, const config *c, const int *tokens)
 {
     int N = a->N, T = a->T, C = c->hidden_size, F = c->intermediate_size, V = c->vocab_size;
@@ -456,10 +451,9 @@ void forward(activations *a, const weights *w, const config *c, const int *token
     linear(a->logits, a->h, w->lm_head, N, C, V);
 }
 
-/* ---- 10. The model: backward
- * ---------------------------------------------------------------------------------------------------------------------------- The same
- * lines from the last to the first. dx is the gradient of the stream; it walks from the loss down to the embedding, and each branch adds
- * its part to it. Adds to g; returns the loss. */
+/* ---- 10. The model: backward ----------------------------------------------------------------------------------------
+ * The same lines from the last to the first. dx is the gradient of the stream; it walks from the loss down to the embedding, and each
+ * branch adds its part to it. Adds to g; returns the loss. */
 double backward(weights *g, activations *a, const weights *w, const config *c, const int *tokens, const int *targets)
 {
     int N = a->N, T = a->T, C = c->hidden_size, F = c->intermediate_size, V = c->vocab_size;
@@ -501,8 +495,7 @@ double backward(weights *g, activations *a, const weights *w, const config *c, c
 
 #endif
 
-/* ---- 11. What it prints
- * ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- 11. What it prints --------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
 double loss_of(activations *a, const weights *w, const config *c, const int *tokens, const int *targets)
 {

@@ -49,8 +49,7 @@ float quantize_block4(int8_t *q, const float *x, int n)
     return d;
 }
 
-/* There and back: x is replaced by what remains of it. bits 8 or 4; `group` numbers share a scale. Returns the relative error |x' - x| /
- * |x|. */
+/* There and back: x is replaced by what remains of it. bits 8 or 4; `group` numbers share a scale. Returns |x' - x| / |x|. */
 double round_trip(float *x, int64_t n, int group, int bits)
 {
     int8_t *q = malloc((size_t)group);
@@ -68,9 +67,8 @@ double round_trip(float *x, int64_t n, int group, int bits)
     return sqrt(error / (size > 0 ? size : 1));
 }
 
-/* ---- 2. A whole model
- * -------------------------------------------------------------------------------------------------------------------- Matrices only: the
- * norms are few and every one of them scales a whole channel. Returns the bytes that the model takes now. */
+/* ---- 2. A whole model -----------------------------------------------------------------------------------------------
+ * Matrices only: the norms are few and every one of them scales a whole channel. Returns the bytes that the model takes now. */
 double quantize_model(weights *w, const config *c, int bits)
 {
     tensor *list = malloc(MAX_TENSORS * sizeof *list);
@@ -84,9 +82,8 @@ double quantize_model(weights *w, const config *c, int bits)
     return bytes;
 }
 
-/* ---- 3. A product in integers
- * -------------------------------------------------------------------------------------------------------------- y[o] = sum over i of x[i]
- * w[o][i], w [out, in] as blocks. x is quantized too, on the fly: one block at a time, like the weights. */
+/* ---- 3. A product in integers ---------------------------------------------------------------------------------------
+ * y[o] = sum over i of x[i] w[o][i], w [out, in] as blocks. x is quantized too, on the fly: one block at a time, like the weights. */
 void linear_int8(float *y, const float *x, const float *w, int in, int out)
 {
     int blocks = (in + BLOCK - 1) / BLOCK;
@@ -107,8 +104,7 @@ void linear_int8(float *y, const float *x, const float *w, int in, int out)
     free(qx), free(dx);
 }
 
-/* ---- 4. What it prints
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- 4. What it prints ---------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
 int main(int argc, char **argv)
 {

@@ -380,9 +380,8 @@ void learn(tokenizer *t, const char *text, size_t n, int vocab_size, on_merge *t
     free(words);
 }
 
-/* ---- 6. Encoding and decoding
- * ------------------------------------------------------------------------------------------------------------ In each word, do the merge
- * that was learned first, as long as there is one to do. */
+/* ---- 6. Encoding and decoding ---------------------------------------------------------------------------------------
+ * In each word, do the merge that was learned first, as long as there is one to do. */
 int encode_word(int *ids, const tokenizer *t, const char *bytes, int n)
 {
     for (int i = 0; i < n; i++) ids[i] = *map_at(&t->ids, hash_bytes(bytes + i, 1));
@@ -433,9 +432,8 @@ size_t decode(char *text, size_t size, const tokenizer *t, const int *ids, int n
     return out;
 }
 
-/* ---- 7. The file: Hugging Face's tokenizer.json
- * ------------------------------------------------------------------------------------------- The vocabulary and the merges, written in
- * GPT-2's alphabet. `foundry` and the `tokenizers` package read it as it is. */
+/* ---- 7. The file: Hugging Face's tokenizer.json ---------------------------------------------------------------------
+ * The vocabulary and the merges, written in GPT-2's alphabet. `foundry` and the `tokenizers` package read it as it is. */
 void write_character(FILE *f, int c) /* as UTF-8, escaped for JSON */
 {
     if (c == '"' || c == '\\') fputc('\\', f);
@@ -534,8 +532,7 @@ int show(const token *k)
 
 #endif
 
-/* ---- 8. What it prints
- * -------------------------------------------------------------------------------------------------------------------- */
+/* ---- 8. What it prints ---------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
 void tell_all(const tokenizer *t, int number, int64_t count, int64_t left)
 {

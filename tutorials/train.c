@@ -37,10 +37,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* ---- 1. The learning rate ---------------------------------------------------------------------------------------------------------------
- *   lr |      ______                 Up in the first steps: AdamW's averages are made of few gradients yet, and the first directions are
- *      |    /        \               wild. Down along a cosine (Loshchilov & Hutter 2017): far away large steps are right, near the goal
- * they |  /             \_           only jump over it. Much of the loss falls in the last third, when the steps become small.
+/* ---- 1. The learning rate -------------------------------------------------------------------------------------------
+ *   lr |      ______            Up in the first steps: AdamW's averages are made of few gradients yet, and the first directions are wild.
+ *      |    /        \          Down along a cosine (Loshchilov & Hutter 2017): far away large steps are right, near the goal they only
+ *      |  /             \_      jump over it. Much of the loss falls in the last third, when the steps become small.
  *      +--+---------------+-- step */
 double learning_rate(int64_t t, int64_t steps, int64_t warmup, double peak, double low) /* step t = 1 .. steps */
 {
@@ -49,10 +49,9 @@ double learning_rate(int64_t t, int64_t steps, int64_t warmup, double peak, doub
     return low + (peak - low) * 0.5 * (1 + cos(3.14159265358979323846 * part));
 }
 
-/* ---- 2. Clipping
- * -------------------------------------------------------------------------------------------------------------------------- Now and then a
- * batch has a gradient ten times as long as usual. Its direction is fine, its length would throw us out of the valley: so the length of ALL
- * gradients together, as one vector, is limited (Pascanu et al. 2013). Returns the length before. */
+/* ---- 2. Clipping ----------------------------------------------------------------------------------------------------
+ * Now and then a batch has a gradient ten times as long as usual. Its direction is fine, its length would throw us out of the valley: so
+ * the length of ALL gradients together, as one vector, is limited (Pascanu et al. 2013). Returns the length before. */
 double clip_gradients(weights *g, double limit)
 {
     double sum = 0;
@@ -62,14 +61,15 @@ double clip_gradients(weights *g, double limit)
     return norm;
 }
 
-/* ---- 3. AdamW
- * ------------------------------------------------------------------------------------------------------------------------------- (Kingma &
- * Ba 2015; Loshchilov & Hutter 2019.) Two running averages per weight: m = beta1 m + (1 - beta1) g          where does it usually want to
- * go?       (the noise of single batches cancels) v = beta2 v + (1 - beta2) g^2        how loud does it usually speak? m^ = m / (1 -
- * beta1^t)               both began at 0; this undoes the bias of the first steps v^ = v / (1 - beta2^t) w = w - lr * m^ / (sqrt(v^) + eps)
- * - lr * decay * w Dividing by its own loudness lets a weight with tiny gradients learn as fast as one with large ones: a step is about lr,
- * whatever the scale of the loss. Decay pulls towards zero what the data do not hold up; norms are gains around 1, for them it would be
- * wrong. */
+/* ---- 3. AdamW -------------------------------------------------------------------------------------------------------
+ * (Kingma & Ba 2015; Loshchilov & Hutter 2019.) Two running averages per weight:
+ *      m = beta1 m + (1 - beta1) g          where does it usually want to go?       (the noise of single batches cancels)
+ *      v = beta2 v + (1 - beta2) g^2        how loud does it usually speak?
+ *      m^ = m / (1 - beta1^t)               both began at 0; this undoes the bias of the first steps
+ *      v^ = v / (1 - beta2^t)
+ *      w = w - lr * m^ / (sqrt(v^) + eps) - lr * decay * w
+ * Dividing by its own loudness lets a weight with tiny gradients learn as fast as one with large ones: a step is about lr, whatever the
+ * scale of the loss. Decay pulls towards zero what the data do not hold up; norms are gains around 1, for them it would be wrong. */
 typedef struct adamw {
     double beta1, beta2, eps, weight_decay;
     real *m, *v; /* [n] as the weights */
@@ -90,10 +90,9 @@ void adamw_step(weights *w, const weights *g, adamw *o, const tensor *list, int 
     }
 }
 
-/* ---- 4. Evaluation
- * ---------------------------------------------------------------------------------------------------------------------------- The same
- * loss on documents that were set aside. The loss per token says nothing about another tokenizer's tokens; bits per byte of text do: total
- * surprise in bits / bytes. All of val once, window by window; what is beyond its end has the target -1. */
+/* ---- 4. Evaluation --------------------------------------------------------------------------------------------------
+ * The same loss on documents that were set aside. The loss per token says nothing about another tokenizer's tokens; bits per byte of
+ * text do: total surprise in bits / bytes. All of val once, window by window; what is beyond its end has the target -1. */
 double evaluate(activations *a, const weights *w, const config *c, const stream *val) /* nats, all tokens together */
 {
     double total = 0;
@@ -112,10 +111,9 @@ double evaluate(activations *a, const weights *w, const config *c, const stream 
     return total;
 }
 
-/* ---- 5. Checkpoints
- * -----------------------------------------------------------------------------------------------------------------------------
+/* ---- 5. Checkpoints -------------------------------------------------------------------------------------------------
  * safetensors, the file format of weights:   | length of the header: 8 bytes | header: JSON | all numbers, one tensor after the other |
- *      {"model.norm.weight": {"dtype": "F32", "shape": [128], "data_offsets": [0, 512]}, ...}         offsets from the end of the header
+ *      {"model.norm.weight": {"dtype": "F32", "shape": [128], "data_offsets": [0, 512]}, ...}      offsets from the header's end
  * The same container holds AdamW's averages, as m.<name> and v.<name>: without them a resumed run would stumble for a hundred steps.
  * A file is written under another name first and then renamed: whatever happens, the old or the new one is there, never half of one. */
 void finish_file(FILE *f, const char *temporary, const char *path)
@@ -151,8 +149,7 @@ void save_tensors(const char *path, const config *c, const char *const *prefixes
     free(header), free(list);
 }
 
-/* Reads every tensor of list_tensors() under prefix into data. Exits with a sentence when one is not there as it should be. Returns the
- * step. */
+/* Reads every tensor of list_tensors() under prefix into data; returns the step. Exits with a sentence when one is not as it should be. */
 int64_t load_tensors(const char *path, const config *c, const char *prefix, real *data)
 {
     size_t size;
@@ -207,10 +204,9 @@ void save_model(const char *folder, const config *c, const weights *w, const tok
     save_tensors(path, c, (const char *const[]){""}, (real *const[]){w->data}, 1, step);
 }
 
-/* ---- 6. Let it talk
- * -------------------------------------------------------------------------------------------------------------------------------- The slow
- * way, good enough to look in: put the text so far in, draw a token from the last row's probabilities, append it, and compute everything
- * again. Chapter 6 does it properly. */
+/* ---- 6. Let it talk -------------------------------------------------------------------------------------------------
+ * The slow way, good enough to look in: put the text so far in, draw a token from the last row's probabilities, append it, and compute
+ * everything again. Chapter 6 does it properly. */
 void talk(const weights *w, const config *c, const tokenizer *t, const char *prompt, uint64_t seed)
 {
     enum { LENGTH = 56 };
@@ -238,9 +234,7 @@ void talk(const weights *w, const config *c, const tokenizer *t, const char *pro
 
 #endif
 
-/* ---- 7. The loop
- * ---------------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- 7. The loop ---------------------------------------------------------------------------------------------------- */
 #ifndef LF_NO_MAIN
 double now(void)
 {

@@ -3,9 +3,9 @@
  *   cc -O2 tutorials/kernels/matmul.c -lm -o matmul && ./matmul      20 seconds, most of them rung 1's (./matmul 384: at once)
  *
  * C[m][n] = sum over k of A[m][k] * B[k][n]. Nine tenths of the time of a language model goes here, so a factor here is a factor
- * everywhere. Arithmetic is not the difficulty. For N = 768 there are 2 N^3 = 906 million operations on 3 N^2 = 1.8 million numbers: each
- * number is used 768 times. The whole art is to use a number often once it has come near, because each way costs about ten times as much as
- * the one before:
+ * everywhere. Arithmetic is not the difficulty. For n = 1536 there are 2 n^3 = 7 billion operations on 3 n^2 = 7 million numbers: each
+ * number is used a thousand times. The whole art is to use a number often once it has come near, because each way costs several times
+ * as much as the one before:
  *
  *      register   L1 cache   L2 cache   L3     memory          A load feeds one multiply-add here, and a core can do 16 or 32
  *      0 cycles   4          14         50     300             of them per cycle. A kernel that loads two numbers for each
@@ -43,10 +43,9 @@ void matmul_naive(float *c, const float *a, const float *b, int n)
         }
 }
 
-/* ---- Rung 2: another order of the same loops
- * ------------------------------------------------------------------------------------------------ The inner loop now runs along rows: of
- * B, and of C. Whole cache lines are used, and the n sums of a row do not wait for each other. But C is loaded and stored for every
- * multiply-add. */
+/* ---- Rung 2: another order of the same loops ------------------------------------------------------------------------
+ * The inner loop now runs along rows: of B, and of C. Whole cache lines are used, and the n sums of a row do not wait for each other. But
+ * C is loaded and stored for every multiply-add. */
 void matmul_rows(float *c, const float *a, const float *b, int n)
 {
     memset(c, 0, (size_t)n * (size_t)n * sizeof *c);
@@ -55,9 +54,9 @@ void matmul_rows(float *c, const float *a, const float *b, int n)
             for (int j = 0; j < n; j++) c[i * n + j] += a[i * n + l] * b[l * n + j];
 }
 
-/* ---- Rung 3: tiles
- * ----------------------------------------------------------------------------------------------------------------------------- Hold 4 x 8
- * elements of C in registers while l runs: C is stored once. Each step of l loads 4 numbers of A and 8 of B and does 32 multiply-adds:
+/* ---- Rung 3: tiles --------------------------------------------------------------------------------------------------
+ * Hold 4 x 8 elements of C in registers while l runs: C is stored once. Each step of l loads 4 numbers of A and 8 of B and does 32
+ * multiply-adds:
  *
  *              8 of B              A tile of R x W needs R + W loads for R * W multiply-adds.
  *             --------             1 x 1: 2 loads for 1. 4 x 8: 12 for 32. 12 x 32: 44 for 384.
@@ -93,15 +92,15 @@ void matmul_tiled(float *c, const float *a, const float *b, int n, const tile *t
         for (int j = 0; j < n; j += t->cols) t->run(c + i * n + j, n, a + i * n, n, 1, b + j, n, n);
 }
 
-/* ---- Rung 4: vectors
- * ----------------------------------------------------------------------------------------------------------------------------- One
- * instruction multiplies and adds 8 (AVX2) or 16 (AVX-512) numbers at once: "vfmadd". Two of them start per cycle and each takes 4 cycles
- * to finish, so at least 8 must be under way at any time, on different sums. 6 x 16 makes 12 of 16 registers sums, 12 x 32 makes 24 of 32.
+/* ---- Rung 4: vectors ------------------------------------------------------------------------------------------------
+ * One instruction multiplies and adds 8 (AVX2) or 16 (AVX-512) numbers at once: "vfmadd". Two of them start per cycle and each takes 4
+ * cycles to finish, so at least 8 must be under way at any time, on different sums. 6 x 16 makes 12 of 16 registers sums, 12 x 32 makes
+ * 24 of 32.
  *
  *      sum[r] += broadcast(a[r][l]) * b[l][0..15]          one number of A beside itself 8 or 16 times, times a piece of a row of B
  *
- * A program may not contain an instruction that the processor does not know, if it is ever reached: so each function is compiled for its
- * own processor (target) and called only after asking. That is how the library does it, too: one binary, the best rung of each machine. */
+ * A program may not reach an instruction that the processor does not know: so each function is compiled for its own processor (target)
+ * and called only after asking. That is how the library does it, too: one binary, the best rung of each machine. */
 #if defined(__x86_64__)
 __attribute__((target("avx2,fma"))) void tile_avx2(float *c, int c_row, const float *a, int a_row, int a_col, const float *b, int b_row,
                                                    int k)
@@ -137,11 +136,10 @@ __attribute__((target("avx512f"))) void tile_avx512(float *c, int c_row, const f
 const tile avx2 = {"AVX2, 8 lanes", 6, 16, tile_avx2}, avx512 = {"AVX-512, 16 lanes", 12, 32, tile_avx512};
 #endif
 
-/* ---- Rung 5: packed
- * ------------------------------------------------------------------------------------------------------------------------------------ The
- * same tile, the same instructions, other addresses. Rung 4 reads all of B again for every 12 rows of C. As long as B fits into a cache
- * nobody notices; try ./matmul 2304, where it no longer does. And each step of l goes to another row of B, to another page soon. So A and
- * B are cut into blocks that stay in a cache until they have been used by everything, and copied in the order in which they will be read:
+/* ---- Rung 5: packed -------------------------------------------------------------------------------------------------
+ * The same tile, the same instructions, other addresses. Rung 4 reads all of B again for every 12 rows of C. As long as B fits into a
+ * cache nobody notices; try ./matmul 2304, where it no longer does. And each step of l goes to another row of B, to another page soon. So
+ * A and B are cut into blocks that stay in a cache until they are used up, and copied in the order in which they will be read:
  *
  *      B in panels of W columns         A in panels of R rows          blocks:
  *      | 0 1 2 .. W-1 |  l = 0          | 0 | row 0, l = 0               K_BLOCK rows of one B panel:  32 KB, the L1 cache
@@ -172,15 +170,13 @@ void matmul_packed(float *c, const float *a, const float *b, int n, const tile *
     free(pa), free(pb);
 }
 
-/* ---- Rung 6: half the bits
- * -------------------------------------------------------------------------------------------------------------------------------- bfloat16
- * is the upper half of a float: the same range, 8 bits of precision instead of 24. Half the bytes to move, and one instruction (vdpbf16ps)
- * multiplies 32 pairs: for each of 16 lanes, a0*b0 + a1*b1 is added to a FLOAT sum. Weights and activations bear it, sums do not: adding
- * 1/256 to 1 in bfloat16 gives 1. The panels now hold pairs of neighbouring l:
+/* ---- Rung 6: half the bits ------------------------------------------------------------------------------------------
+ * bfloat16 is the upper half of a float: the same range, 8 bits of precision instead of 24. Half the bytes to move, and one instruction
+ * (vdpbf16ps) multiplies 32 pairs: for each of 16 lanes, a0*b0 + a1*b1 is added to a FLOAT sum. Weights and activations bear it, sums do
+ * not: adding 1/512 to 1 in bfloat16 gives 1. (The copy converts number by number here, a tenth of the time: the library does 32 at once.)
+ * The panels now hold pairs of neighbouring l:
  *
- * (The copy converts number by number here, a tenth of the time: the library's does 32 at once.)
- *
- *      B: | l=0,1 of col 0 | l=0,1 of col 1 | ... col 31 |  then l=2,3         A: | l=0,1 of row 0 | ... row 11 |  then l=2,3            */
+ *      B: | l=0,1 of col 0 | l=0,1 of col 1 | ... col 31 |  then l=2,3         A: | l=0,1 of row 0 | ... row 11 |  then l=2,3 */
 uint16_t to_bf16(float x) /* to nearest, ties to even: the 16 bits that fall off decide */
 {
     uint32_t bits;
@@ -229,8 +225,7 @@ void matmul_bf16(float *c, const float *a, const float *b, int n)
 }
 #endif
 
-/* ---- The peak: multiply-adds on registers alone, as many chains as hide the latency
- * ------------------------------------------------------------------- */
+/* ---- The peak: multiply-adds on registers alone, as many chains as hide the latency --------------------------------- */
 double now(void)
 {
     struct timespec t;
@@ -296,9 +291,7 @@ double peak(double probe(void)) /* FLOP/s, the best of five */
     return best;
 }
 
-/* ---- The ladder
- * ---------------------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- The ladder ----------------------------------------------------------------------------------------------------- */
 typedef enum rung { NAIVE, ROWS, TILED, VECTOR, PACKED, BF16, RUNGS } rung;
 
 void run(rung which, float *c, const float *a, const float *b, int n, const tile *best)

@@ -131,7 +131,7 @@ static size_t next_odd(int form, const char *text, size_t at, size_t n, size_t *
         if (at == n) break;
         int length = lf__utf8_decode(text + at, text + n, &cp);
         if (!plain(form, cp)) return at;
-        *before = at;
+        *before = cp < 0 ? at + 1 : at; /* nothing joins with a byte that is not valid */
         at += (size_t)length;
     }
     return n;

@@ -1,6 +1,6 @@
 /* test_fuzz_tokenizer.c - the tokenizer's fuzz entries under ctest: seeds, then fixed mutations of them. A crash or a sanitizer's report is
  * the failure; FOUNDRY_FUZZ_ROUNDS=100000 for a long run. */
-#include "unit/tokenizer_tests.h"
+#include "unit/component_cases.h"
 
 #define LLVMFuzzerTestOneInput fuzz_json
 #include "fuzz/fuzz_tokenizer_json.c"
@@ -75,6 +75,35 @@ static void json(void **state)
     }
 }
 
+/* Every component, broken a little. */
+static void components(void **state)
+{
+    LF_UNUSED(state);
+    static const char *const words[] = {"null",     "true",         "\"Regex\"",        "\"String\"",           "(a*)*b", "\\\\p{L}",
+                                        "[",        "\"Sequence\"", "\"Removed\"",      "\"always\"",           "0",      "-1",
+                                        "\"NFKC\"", "\"Strip\"",    "\"lstrip\": true", "\"normalized\": true", "{",      "}",
+                                        "(?=",      "\\\\K"};
+    json_t *root = load_cases();
+    const json_t *cases = json_object_get(root, "cases");
+    lf_rng r = lf__rng_make(13, 0);
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        json_t *document = case_document(root, json_array_get(cases, i));
+        /* the stages first: a mutation of the vocabulary is the other test's */
+        char *seed = json_dumps(document, JSON_SORT_KEYS | JSON_COMPACT), *model = strstr(seed, "\"model\"");
+        size_t n = strlen(seed), head = model ? (size_t)(model - seed) : n;
+        uint8_t *out = malloc(n + 8192);
+        for (int k = rounds(30); k-- > 0;) {
+            size_t m = mutate(out, head + 4096, (uint8_t *)seed, head, words, LF_COUNT(words), &r);
+            memcpy(out + m, seed + head, n - head);
+            fuzz_json(out, m + n - head);
+        }
+        free(out);
+        free(seed);
+        json_decref(document);
+    }
+    json_decref(root);
+}
+
 static void text(void **state)
 {
     LF_UNUSED(state);
@@ -93,6 +122,6 @@ static void text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(json), cmocka_unit_test(text)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(json), cmocka_unit_test(components), cmocka_unit_test(text)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

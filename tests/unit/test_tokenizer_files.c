@@ -180,6 +180,50 @@ static void corrupted(void **state)
     free(json);
 }
 
+/* Expressions that no scanner equals: wrong ones, huge ones, and one that would run forever. */
+static void regexes(void **state)
+{
+    LF_UNUSED(state);
+    char *huge = malloc(70001), *deep = malloc(1002);
+    memset(huge, 'a', 70000), huge[70000] = 0;
+    memset(deep, '(', 500), deep[500] = 'a', memset(deep + 501, ')', 500), deep[1001] = 0;
+    const struct {
+        const char *regex, *says; /* says NULL: it loads, and gives up on a hostile text */
+    } table[] = {{"([", "is not one that PCRE2 takes"},
+                 {huge, "more than the limit of 65536"},
+                 {deep, "too deeply nested"},
+                 {"(?:\\\\p{L}|\\\\p{L}\\\\p{L})+$", NULL}};
+    size_t n, m;
+    char *json = sample(&n), *step = malloc(80000), text[2001];
+    for (size_t i = 0; i < LF_COUNT(table); i++) {
+        snprintf(step, 80000,
+                 "\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": \"%s\"}, "
+                 "\"behavior\": \"Isolated\", \"invert\": false}, {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": "
+                 "false}]}, \"x\": {",
+                 table[i].regex);
+        char *other = replaced(json, "\"pre_tokenizer\": {", step, &m);
+        lf_error err = {0};
+        lf_tokenizer *t = load_text(other, m, &err);
+        if (!t && strstr(err.hint, "libpcre2-dev")) {
+            print_message("SKIPPED: this build has no regular expressions\n");
+        } else if (table[i].says) {
+            assert_null(t);
+            if (!strstr(err.message, table[i].says)) fail_msg("\"%s\" does not say %s", err.message, table[i].says);
+        } else {
+            int32_t ids[2001];
+            if (!t) fail_msg("%s", err.message);
+            memset(text, 'a', 2000), text[2000] = '1';
+            assert_int_equal(lf_tokenizer_encode(t, ids, 2001, text, 2001, false, &err), -1);
+            assert_int_equal(err.code, LF_E_LIMIT);
+            assert_non_null(strstr(err.message, "gives up on this text at byte 0"));
+            assert_true(lf_tokenizer_encode(t, ids, 2001, "hello", 5, false, NULL) > 0);
+        }
+        lf_tokenizer_free(&t);
+        free(other);
+    }
+    free(huge), free(deep), free(step), free(json);
+}
+
 /* One bit flipped: a clean refusal, or a tokenizer that works. */
 static void flipped_bits(void **state)
 {
@@ -345,8 +389,9 @@ static void paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(save_and_load), cmocka_unit_test(fingerprint), cmocka_unit_test(corrupted), cmocka_unit_test(flipped_bits),
-        cmocka_unit_test(other_forms),   cmocka_unit_test(end_token),   cmocka_unit_test(two_files), cmocka_unit_test(paths),
+        cmocka_unit_test(save_and_load), cmocka_unit_test(fingerprint),  cmocka_unit_test(corrupted),
+        cmocka_unit_test(regexes),       cmocka_unit_test(flipped_bits), cmocka_unit_test(other_forms),
+        cmocka_unit_test(end_token),     cmocka_unit_test(two_files),    cmocka_unit_test(paths),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -196,11 +196,10 @@ static int compare_arithmetic(const run *r, const char *dir, lf_error *err)
 {
     static const char *const keys[] = {"num_attention_heads", "num_key_value_heads", "head_dim",
                                        "rope_theta",          "rms_norm_eps",        "tie_word_embeddings"};
-    char path[LF_PATH_MAX], was[LF_CONFIG_PATH_MAX], is[LF_CONFIG_PATH_MAX];
+    char was[LF_CONFIG_PATH_MAX], is[LF_CONFIG_PATH_MAX];
     lf_config *from = lf__calloc(1, sizeof *from, err);
     if (!from) return -1;
-    lf_config_init(from);
-    int status = lf__path_join(path, dir, "config.json", err) || lf_config_load(from, path, err) ? -1 : 0;
+    int status = lf__model_config_read(from, dir, err);
     lf_model_config *m = &from->model;
     if (!status && !m->num_key_value_heads) m->num_key_value_heads = m->num_attention_heads;
     if (!status) m->head_dim = lf__model_head_dim(m);
@@ -208,7 +207,7 @@ static int compare_arithmetic(const run *r, const char *dir, lf_error *err)
         char key[LF_TEXT_MAX];
         snprintf(key, sizeof key, "model.%s", i < LF_COUNT(keys) ? keys[i] : lf__model_switches[i - LF_COUNT(keys)]);
         if (status || strcmp(value_of(from, key, was, sizeof was), value_of(&r->config, key, is, sizeof is)) == 0) continue;
-        lf_error_set(err, LF_E_MISMATCH, "model.init_from: %s has %s = %s, this run %s: the weights would mean something else", path,
+        lf_error_set(err, LF_E_MISMATCH, "model.init_from: %s has %s = %s, this run %s: the weights would mean something else", dir,
                      key + strlen("model."), was, is);
         status = lf_error_hint(err, "--%s %s", key, was);
     }

@@ -38,6 +38,12 @@ equal "the same ids from GGUF" "$(bits one.txt)" "$(bits two.txt)"
 run tokenizer encode back --file s.txt >two.txt 2>err.txt
 equal "the same ids after the way back" "$(bits one.txt)" "$(bits two.txt)"
 
+for from in good good.gguf; do
+    run train tiny.yaml --run.dir "on-${from%.gguf}-${#from}" --model.init_from $from --train.steps 3 --train.warmup_steps 0 >out.txt 2>err.txt ||
+        not_ok "train on from $from" "exit 0" "$(cat err.txt)"
+done
+equal "the same training from a GGUF file" "$(final on-good-4)" "$(final on-good-9)"
+
 # refused NAME CODE "WORDS|WORDS" ARGUMENTS...
 refused() {
     local name=$1 code=$2 words=$3 got word

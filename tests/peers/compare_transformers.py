@@ -2,6 +2,7 @@
 """Our logits against Hugging Face's `transformers`, run by hand (CI does not need it): pip install torch transformers, then
     tests/peers/compare_transformers.py build/peer_logits          # a small random model of every type, saved by transformers, run by us
     tests/peers/compare_transformers.py build/peer_logits DIR...   # model folders (float32), run by both
+    tests/peers/compare_transformers.py build/peer_logits --export build/foundry   # the golden models, exported in shards, run by both
     tests/peers/compare_transformers.py --write DIR                # the golden folders arcee, gemma3, phi3, phi3_short, phi3_long below DIR
 Relative error of the logits at most 2e-5; the golden folders carry gradients, which tests/golden compares."""
 import os, subprocess, sys, tempfile
@@ -103,6 +104,15 @@ def main(program, *folders):
     bad = 0
     if program == "--write":
         return write(*folders)
+    if folders and folders[0] == "--export":
+        golden = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "data")
+        kept = tempfile.TemporaryDirectory()
+        root = kept.name
+        names = sorted(n for n in os.listdir(golden) if os.path.exists(os.path.join(golden, n, "config.json")))
+        for n in names:
+            subprocess.run([folders[1], "model", "export", os.path.join(golden, n), "--format", "hf", "--shard-bytes", "100k", "-o",
+                            os.path.join(root, n)], check=True, capture_output=True)
+        folders = [os.path.join(root, n) for n in names]
     for folder in folders:
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
         ids = torch.randint(0, model.config.vocab_size, (min(48, model.config.max_position_embeddings),))

@@ -321,6 +321,7 @@ const char *lf__j_type(j_value v);           /* "a list": Python's type, for sen
 /* Text (jinja_text.c): characters are code points. */
 int64_t lf__j_characters(const char *s, size_t n);
 size_t lf__j_offset(const char *s, size_t n, int64_t characters); /* bytes of the first so many characters */
+bool lf__j_digits(j_value s, int64_t *number); /* digits and nothing else, at least one; what is larger than INT32_MAX is INT32_MAX */
 bool lf__j_space(int32_t cp);
 int32_t lf__j_upper(int32_t cp, int32_t before);
 int32_t lf__j_lower(int32_t cp, int32_t before);

@@ -266,14 +266,11 @@ static j_value path(j_run *run, j_value v, j_value attribute, j_value absent)
 {
     if (attribute.kind != J_STRING) return attribute.kind == J_NONE ? v : lf__j_item(run, v, attribute);
     for (size_t at = 0; at <= attribute.n && !run->failed;) {
-        size_t end = at;
-        int64_t number = 0;
-        bool digits = true;
-        for (; end < attribute.n && attribute.s[end] != '.'; end++) {
-            digits &= attribute.s[end] >= '0' && attribute.s[end] <= '9';
-            number = LF_MIN(number * 10 + (attribute.s[end] - '0'), INT32_MAX);
-        }
-        v = lf__j_item(run, v, digits && end > at ? j_int(number) : lf__j_substring(attribute, at, end));
+        const char *dot = memchr(attribute.s + at, '.', attribute.n - at);
+        size_t end = dot ? (size_t)(dot - attribute.s) : attribute.n;
+        j_value part = lf__j_substring(attribute, at, end);
+        int64_t number;
+        v = lf__j_item(run, v, lf__j_digits(part, &number) ? j_int(number) : part);
         if (v.kind == J_UNDEFINED && absent.kind != J_NONE) v = absent;
         at = end + 1;
     }

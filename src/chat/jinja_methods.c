@@ -361,9 +361,9 @@ static j_value str_format(j_run *run, const j_called *c)
         while (end < s.n && s.s[end] != '}') end++;
         if (s.s[open] == '}' || end == s.n) return lf__j_fail(run, LF_E_FORMAT, "format: a single \"%c\"", s.s[open]);
         j_value name = lf__j_substring(s, open + 1, end), *named = NULL;
-        int64_t index = name.n ? 0 : next++;
-        bool number = true;
-        for (uint32_t i = 0; i < name.n; i++) number &= is_digit(name.s[i]), index = LF_MIN(index * 10 + (name.s[i] - '0'), INT32_MAX);
+        int64_t index = 0;
+        bool number = name.n == 0 || lf__j_digits(name, &index);
+        if (name.n == 0) index = next++;
         if (!number && c->args->keyword) named = lf__j_find(run, c->args->keyword, name);
         if (number ? index >= c->args->n : !named)
             return lf__j_fail(run, memchr(name.s, ':', name.n) || memchr(name.s, '!', name.n) ? LF_E_UNSUPPORTED : LF_E_FORMAT,

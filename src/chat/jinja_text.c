@@ -23,6 +23,16 @@ size_t lf__j_offset(const char *s, size_t n, int64_t characters)
     return at;
 }
 
+bool lf__j_digits(j_value s, int64_t *number)
+{
+    *number = 0;
+    for (uint32_t i = 0; i < s.n; i++) {
+        if (s.s[i] < '0' || s.s[i] > '9') return false;
+        *number = LF_MIN(*number * 10 + (s.s[i] - '0'), INT32_MAX);
+    }
+    return s.n > 0;
+}
+
 bool lf__j_space(int32_t cp)
 {
     return cp == ' ' || (cp >= 9 && cp <= 13) || (cp >= 0x1C && cp <= 0x1F) || cp == 0x85 || cp == 0xA0 || cp == 0x1680 ||

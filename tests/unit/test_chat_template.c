@@ -130,6 +130,8 @@ static void test_mistakes(void **state)
     fails("{{ raise_exception('roles ' ~ 'must alternate') }}", "refuses this conversation: roles must alternate");
     fails("{% macro m(a) %}{% endmacro %}{{ m(b=1) }}", "this macro takes no argument \"b\"");
     fails("{{ 'x'|replace('a') }}", "replace: the argument \"new\" is missing");
+    fails("{{ '{(((((((((((((((((((((((((((}'.format(1) }}", "format: no value for the field");
+    fails("{{ [1]|map(attribute='((((((((((((((((((((((((((')|first + 1 }}", "is not there");
     fails("a\xff", "t.jinja:1:2: byte 0xff is not valid UTF-8");
 }
 

@@ -188,7 +188,7 @@ void lf__llama2c_close(lf_llama2c *l);
 
 /* ---- weights_out.c: either format, fed with floats --------------------------------------------------------------------------------- */
 /* Tensors go out in the order of their declaration, converted to their dtype in bounded pieces; by the pool's threads where there is one
- * (the same bits for any number). kind: LF_WEIGHTS_SAFETENSORS or LF_WEIGHTS_GGUF (meta: only there). */
+ * (the same bits for any number). kind: LF_WEIGHTS_SAFETENSORS or LF_WEIGHTS_GGUF (meta: only there). Borrows the names until the end. */
 typedef struct lf_weights_out lf_weights_out;
 lf_weights_out *lf__weights_create(const char *path, lf_weights_kind kind, const lf_gguf_meta *meta, const lf_file_tensor *decls, size_t n,
                                    lf_pool *pool, lf_error *err);

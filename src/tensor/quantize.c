@@ -125,9 +125,10 @@ static inline float fit_scale(const float *x, const float *w, int n, int levels)
     return d;
 }
 
-/* Sums of a rounding, and the d and low >= 0 of the d q - low that fits it best. */
+/* A rounding by its sums, and the d and low >= 0 of the d q - low that fits it best. */
 typedef struct affine {
-    float d, low, w, x; /* of w, of w x */
+    float d, low;
+    float w, x; /* the sums of w and of w x */
     sums s;
 } affine;
 
@@ -160,7 +161,7 @@ static inline affine fit_affine(const float *x, const float *w, int levels, floa
         if (!(t.s.qq > 0)) continue;
         float det = t.w * t.s.qq - t.s.q * t.s.q;
         t.d = (t.w * t.s.qx - t.x * t.s.q) / det, t.low = (t.s.q * t.s.qx - t.s.qq * t.x) / det;
-        if (det < 1e-6f * t.w * t.s.qq || t.low < 0) t.low = 0, t.d = t.s.qx / t.s.qq; /* one level for all: one unknown */
+        if (!(det > 1e-6f * t.w * t.s.qq) || t.low < 0) t.low = 0, t.d = t.s.qx / t.s.qq; /* one level for all: one unknown */
         float e = affine_error(&t, t.d, t.low);
         if (e < best)
             best = e, f = t;
@@ -170,15 +171,23 @@ static inline affine fit_affine(const float *x, const float *w, int levels, floa
     return f;
 }
 
+/* Where nothing weighs anything (columns that were never used), everything does. */
+static void never_zero(float *w, int n)
+{
+    if (sum(w, n) > 0) return;
+    for (int i = 0; i < n; i++) w[i] = 1;
+}
+
 /* What the squared error of each element weighs: the importance that the caller names, times the magnitude within reason, as ggml does. */
 static void weigh(float *w, const float *x, const float *importance, int n, float mean_square)
 {
     for (int i = 0; i < n; i++) w[i] = importance[i] * sqrtf(2 * mean_square + x[i] * x[i]);
+    never_zero(w, n);
 }
 
 /* ---- blocks of 32 ----------------------------------------------------------------------------------------------------------------- */
 /* q = x / d + levels, of [0, 2 levels). Without importance, the extreme element gets the level -levels exactly, as in ggml's reference. */
-static float quantize_symmetric(uint8_t *half, uint8_t q[32], const float *x, const float *importance, int levels)
+static void quantize_symmetric(uint8_t *half, uint8_t q[32], const float *x, const float *importance, int levels)
 {
     float w[32], d, id;
     if (importance) {
@@ -186,7 +195,7 @@ static float quantize_symmetric(uint8_t *half, uint8_t q[32], const float *x, co
         d = put_half(half, fit_scale(x, w, 32, levels));
         id = inverse(d);
         for (int j = 0; j < 32; j++) q[j] = (uint8_t)(nearest(x[j] * id, (float)-levels, (float)(levels - 1)) + (float)levels);
-        return d;
+        return;
     }
     d = extreme(x, 32) / (float)-levels, id = inverse(d);
     for (int j = 0; j < 32; j++) {
@@ -194,7 +203,7 @@ static float quantize_symmetric(uint8_t *half, uint8_t q[32], const float *x, co
         v = v > 0 ? v : 0;
         q[j] = (uint8_t)(v < top ? v : top);
     }
-    return put_half(half, d);
+    put_half(half, d);
 }
 
 static void quantize_affine(uint8_t *half, uint8_t q[32], const float *x, const float *importance, int levels)
@@ -426,6 +435,7 @@ void lf__q6_k_from_float(void *out, const float *in, size_t n, const float *impo
         float w[16], scale[16];
         for (int k = 0; k < 16; k++) {
             for (int j = 0; j < 16; j++) w[j] = importance ? importance[i + (size_t)(16 * k + j)] : x[16 * k + j] * x[16 * k + j];
+            never_zero(w, 16);
             scale[k] = fit_scale(x + 16 * k, w, 16, 32);
         }
         float top = extreme(scale, 16), id = top != 0 ? -128 / top : 0, d = put_half(b + 208, inverse(id));

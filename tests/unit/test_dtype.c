@@ -193,6 +193,26 @@ static void errors(void **state)
     free(x);
 }
 
+/* Columns that nobody used weigh nothing: they are quantized all the same. */
+static void no_importance(void **state)
+{
+    (void)state;
+    float x[256], none[256] = {0};
+    uint64_t hash = 0;
+    for (uint64_t i = 0; i < 256; i++) x[i] = 0.02f * (float)lf__rng_normal_at(7, 3, i);
+    for (int i = 0; i < LF_DTYPES; i++) {
+        uint8_t blocks[1024];
+        float y[256];
+        const lf_dtype_traits *t = lf__dtype((lf_dtype)i);
+        if (!t->from_float) continue;
+        t->from_float(blocks, x, 256, none);
+        t->to_float(y, blocks, 256);
+        double e = 0, s = 0;
+        for (int k = 0; k < 256; k++) e += pow((double)y[k] - (double)x[k], 2), s += pow((double)x[k], 2);
+        if (sqrt(e / s) > error_of((lf_dtype)i, x, 256, NULL, &hash) * 1.1) fail_msg("%s: error %.4f", t->name, sqrt(e / s));
+    }
+}
+
 /* Zeros stay zeros, a constant is kept to its own precision, and what is no number makes no trap: the sanitizers watch. */
 static void strange_numbers(void **state)
 {
@@ -221,6 +241,7 @@ static void strange_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(halves),        cmocka_unit_test(brain_floats), cmocka_unit_test(table),
-                                       cmocka_unit_test(golden_blocks), cmocka_unit_test(errors),       cmocka_unit_test(strange_numbers)};
+                                       cmocka_unit_test(golden_blocks), cmocka_unit_test(errors),       cmocka_unit_test(strange_numbers),
+                                       cmocka_unit_test(no_importance)};
     return cmocka_run_group_tests_name("dtype", tests, NULL, NULL);
 }

@@ -9,14 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TOKEN = 1024 }; /* bytes of a token whose merge is looked for: the search is quadratic */
+enum { MAX_TOKEN = 1024 }; /* bytes of a token whose merge is looked for */
+/* Looking costs the cube of a token's bytes. All tokens of cl100k together cost 10^8, and this much takes a second or two. */
+static const uint64_t max_work = (uint64_t)1 << 32;
 
-/* The two tokens that the bytes of `id` are when everything of lower rank is merged; false: they are more, or fewer. */
-static bool find_parts(const lf_token_map *map, uint32_t id, uint32_t part[2])
+/* The two tokens that the bytes of `id` are when everything of lower rank is merged; false: they are more, or fewer. Adds to *work. */
+static bool find_parts(const lf_token_map *map, uint32_t id, uint32_t part[2], uint64_t *work)
 {
     size_t n, end[MAX_TOKEN + 1], count = 0;
     const char *bytes = lf__token_bytes(map->t, id, &n);
     if (n > MAX_TOKEN) return false;
+    *work += (uint64_t)n * n * n;
     for (size_t i = 0; i <= n; i++) end[count++] = i;
     while (count > 3) {
         uint32_t best = id;
@@ -38,18 +41,19 @@ static bool find_parts(const lf_token_map *map, uint32_t id, uint32_t part[2])
 }
 
 /* One more token, of the rank that is its id, and its merge where it has one. */
-static int add_merge(const lf_token_map *map, lf_tokenizer *t, uint32_t id, bool *whole, lf_error *err)
+static int add_merge(const lf_token_map *map, lf_tokenizer *t, uint32_t id, bool *whole, uint64_t *work, lf_error *err)
 {
     uint32_t part[2];
     size_t n;
     lf__token_bytes(t, id, &n);
     if (n == 1) return 0;
-    if (find_parts(map, id, part)) return lf__tokenizer_merge(t, part[0], part[1], id, err);
+    if (*work > max_work) return lf_error_set(err, LF_E_LIMIT, "its tokens are too many and too long to find their merges");
+    if (find_parts(map, id, part, work)) return lf__tokenizer_merge(t, part[0], part[1], id, err);
     *whole = true; /* only a word that is exactly this token is this token */
     return 0;
 }
 
-static int read_line(lf_loader *l, lf_token_map *map, const char *line, size_t n, size_t number, bool *whole)
+static int read_line(lf_loader *l, lf_token_map *map, const char *line, size_t n, size_t number, bool *whole, uint64_t *work)
 {
     const char *space = memchr(line, ' ', n);
     char *end = NULL, rank[24] = "";
@@ -73,7 +77,7 @@ static int read_line(lf_loader *l, lf_token_map *map, const char *line, size_t n
             failed = lf_error_set(l->err, LF_E_FORMAT, "%s: line %zu: the token of rank %u is there again", l->path, number, *slot);
         failed = failed || lf__tokenizer_add(l->t, bytes.data, bytes.len, LF_TOKEN_NORMAL, l->err);
         if (!failed) *slot = (uint32_t)id;
-        failed = failed || add_merge(map, l->t, (uint32_t)id, whole, l->err);
+        if (!failed && add_merge(map, l->t, (uint32_t)id, whole, work, l->err)) failed = lf__in_file(l, NULL);
     }
     lf__buf_release(&bytes);
     return failed ? -1 : 0;
@@ -83,6 +87,7 @@ static int read_ranks(lf_loader *l, const char *text, size_t n)
 {
     lf_token_map map;
     size_t lines = 1, number = 0;
+    uint64_t work = 0;
     bool whole = false;
     int failed = 0;
     for (size_t i = 0; i < n; i++) lines += text[i] == '\n';
@@ -93,7 +98,7 @@ static int read_ranks(lf_loader *l, const char *text, size_t n)
         size_t length = end - at;
         if (length && text[end - 1] == '\r') length--;
         number++;
-        if (length) failed = read_line(l, &map, text + at, length, number, &whole);
+        if (length) failed = read_line(l, &map, text + at, length, number, &whole, &work);
     }
     l->t->ignore_merges = whole;
     lf__token_map_release(&map);
@@ -125,6 +130,7 @@ int lf__tiktoken_save(const lf_tokenizer *t, const char *path, lf_error *err)
     lf_token_map map;
     size_t n_merges = 0, n = 0;
     uint32_t n_ranks = 0;
+    uint64_t work = 0;
     if (t->model != &lf__model_bpe || !t->byte_level || !t->split || t->normalizer.n || t->n_before + t->n_after)
         return lf_error_set(err, LF_E_UNSUPPORTED,
                             "%s: ranks hold byte-level BPE with one of our split rules and nothing else: this tokenizer has %s", path,
@@ -145,7 +151,7 @@ int lf__tiktoken_save(const lf_tokenizer *t, const char *path, lf_error *err)
         *lf__token_map_slot(&map, bytes, n) = id;
         lf__base64_add(&out, bytes, n);
         lf__buf_printf(&out, " %u\n", id);
-        if (n == 1 || !find_parts(&map, id, part)) continue;
+        if (n == 1 || !find_parts(&map, id, part, &work)) continue;
         const lf_merge *m = n_merges < t->n_merges ? &t->merges[n_merges] : NULL;
         if (!m || m->left != part[0] || m->right != part[1] || m->result != id)
             failed = lf_error_set(err, LF_E_UNSUPPORTED,

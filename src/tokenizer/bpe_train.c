@@ -15,8 +15,7 @@ enum {
     MAX_CP = 0x110000,
 };
 
-/* ---- words and characters: what the reader's threads take from a text ------------------------------------------------------------------
- */
+/* ---- words and characters: what the reader's threads take from a text ----------------------------------------------------------- */
 
 static int take_words(lf_reader *r, lf_chunk *c, int tid, size_t at, size_t to, size_t end)
 {

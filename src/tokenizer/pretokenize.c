@@ -8,8 +8,7 @@
 #include <jansson.h>
 #include <string.h>
 
-/* ---- Metaspace: spaces become a visible mark, and words begin there -------------------------------------------------------------------
- */
+/* ---- Metaspace: spaces become a visible mark, and words begin there ------------------------------------------------------------- */
 
 static const char *const schemes[] = {"always", "first", "never", NULL};
 
@@ -64,8 +63,7 @@ static int metaspace(const lf_step *s, lf_pieces *out, const char *piece, size_t
     return failed ? -1 : 0;
 }
 
-/* ---- cutting at matches: Split, Digits, Punctuation, Whitespace -------------------------------------------------------------------------
- */
+/* ---- cutting at matches: Split, Digits, Punctuation, Whitespace ----------------------------------------------------------------- */
 
 /* Parts of a piece that match, or lie between matches, put together as a behavior says. A part that has been opened goes on until
  * something ends it. */
@@ -288,8 +286,7 @@ const lf_step_kind lf__pre_tokenizers[] = {
     {0},
 };
 
-/* ---- recognizing a scanner -------------------------------------------------------------------------------------------------------------
- */
+/* ---- recognizing a scanner ------------------------------------------------------------------------------------------------------ */
 
 /* Two expressions are the same when they are written the same, a newline being as good as its escape. */
 static bool same_regex(const char *a, const char *b)

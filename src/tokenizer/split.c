@@ -217,8 +217,7 @@ static size_t next_gpt4o(const char *text, size_t at, size_t n)
     return next_family(text, at, n, (family){.tail = LF_IN_NEWLINE | LF_IN_SLASH, .digits = 3, .cased = true, .suffixes = true});
 }
 
-/* ---- where a text may be cut: see cut.h -----------------------------------------------------------------------------------------------
- */
+/* ---- where a text may be cut: see cut.h ----------------------------------------------------------------------------------------- */
 
 /* A run of letters or numbers ends where the class changes, and so does a run of others before white space; nothing there looks further.
  * Not sure: after white space (it may join what follows), and from others to letters ('s). */

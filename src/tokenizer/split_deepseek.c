@@ -60,8 +60,7 @@ size_t lf__split_deepseek_v3(const char *text, size_t at, size_t n)
     return body;
 }
 
-/* ---- LLM and Coder: newlines, letters, signs, (white space at the end,) Han, numbers ---------------------------------------------------
- */
+/* ---- LLM and Coder: newlines, letters, signs, (white space at the end,) Han, numbers -------------------------------------------- */
 
 /* What a character is to each of the expressions. */
 enum { NEWLINE = 1, SPACE = 2, LETTER = 4, SIGN = 8, HAN = 16, NUMBER = 32 };

@@ -275,8 +275,8 @@ static inline const char *lf__token_bytes(const lf_tokenizer *t, uint32_t id, si
     return t->pool + t->start[id];
 }
 
-/* ---- tokenizer_save.c: the stages as members of tokenizer.json, for the fingerprint; nothing for those that are only mode and split ---
- */
+/* ---- tokenizer_save.c ------------------------------------------------------------------------------------------------------------- */
+/* The stages as members of tokenizer.json, for the fingerprint; nothing for those that are only mode and split. */
 void lf__tokenizer_write_stages(const lf_tokenizer *t, lf_buf *out);
 /* A token's name in a vocabulary, as a JSON string; key: working room. */
 void lf__tokenizer_write_key(lf_buf *out, lf_buf *key, const lf_tokenizer *t, uint32_t id);
@@ -287,8 +287,7 @@ int lf__tokenizer_write_json(lf_buf *out, const lf_tokenizer *t, lf_error *err);
 /* The member "model" of a BPE with these merges. Returns 0: what fails is in out. */
 int lf__tokenizer_write_bpe(const lf_tokenizer *t, lf_buf *out, const lf_merge *merges, size_t n_merges);
 
-/* ---- gguf_vocab.c: tokenizer.ggml.* of a GGUF file ------------------------------------------------------------------------------------
- */
+/* ---- gguf_vocab.c: tokenizer.ggml.* of a GGUF file ------------------------------------------------------------------------------ */
 /* rows: of the embedding; ids from the tokenizer's size up to it are unused tokens. -1 (LF_E_UNSUPPORTED): the format cannot say it. */
 int lf__tokenizer_put_gguf(lf_gguf_meta *m, const lf_tokenizer *t, int rows, lf_error *err);
 lf_tokenizer *lf__tokenizer_get_gguf(const lf_gguf *g, lf_error *err);

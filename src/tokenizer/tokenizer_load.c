@@ -105,8 +105,7 @@ lf_tokenizer *lf__loader_finish(lf_loader *l, int failed)
     return l->t;
 }
 
-/* ---- vocab.json + merges.txt ----------------------------------------------------------------------------------------------------------
- */
+/* ---- vocab.json + merges.txt ---------------------------------------------------------------------------------------------------- */
 
 static int add_merge_lines(lf_loader *l, const lf_buf *text)
 {

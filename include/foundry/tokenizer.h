@@ -30,6 +30,7 @@ typedef struct lf_tokenizer_train_options {
     /* sentencepiece-bpe and unigram only */
     double character_coverage;      /* share of the text whose characters become pieces; 0 = 0.9995. The rest is unknown, or bytes */
     bool byte_fallback;             /* 256 more pieces, the bytes: nothing is unknown and any valid text comes back */
+    const char *normalizer;         /* "identity" (NULL), "nfkc" or "nmt_nfkc"; the latter two also make one space of several */
     bool split_digits;              /* no piece has more than one digit */
     const char *const *user_pieces; /* NULL-terminated texts that are always one piece; NULL = none */
     lf_progress progress;           /* may be NULL */

@@ -234,7 +234,7 @@ static int check_output(const char *dir, lf_error *err)
 
 static int tokenizer_train(int argc, char **argv)
 {
-    const char *mode = "bpe", *out = NULL, *split = "gpt2", *format = "tokenizer.json";
+    const char *mode = "bpe", *out = NULL, *split = "gpt2", *format = "tokenizer.json", *normalizer = "identity";
     int64_t vocab_size = 4096, threads = 0, min_count = 2;
     double coverage = 0.9995;
     cli_texts specials = {.v = {LF_END_TOKEN}, .n = 1}, users = {.n = 0};
@@ -264,6 +264,9 @@ static int tokenizer_train(int argc, char **argv)
         {.name = "--coverage", .type = CLI_REAL, .value = &coverage, .lo = 0.5, .hi = 1,
          .help = "SentencePiece: share of the text whose characters become pieces",
          .help_zh = "SentencePiece：其字符成为词元的文本比例"},
+        {.name = "--normalizer", .type = CLI_CHOICE, .value = &normalizer, .choices = "identity|nfkc|nmt_nfkc",
+         .help = "SentencePiece: what becomes of the text first; nmt_nfkc is its own default, identity loses nothing",
+         .help_zh = "SentencePiece：先对文本做的规范化；nmt_nfkc 是其自身默认值，identity 不丢失任何内容"},
         {.name = "--user", .type = CLI_TEXTS, .value = &users, .meta = "TEXT",
          .help = "SentencePiece: a text that is always one piece, may be repeated", .help_zh = "SentencePiece：始终作为一个词元的文本，可重复"},
         {.name = "--split-digits", .type = CLI_SWITCH, .value = &split_digits,
@@ -304,7 +307,7 @@ static int tokenizer_train(int argc, char **argv)
                                        "foundry tokenizer train：缺少 -o DIR：分词器写到哪里？"));
     bool chars = strcmp(mode, "char") == 0;
     bool sized = cli_given(&args, "--vocab-size");
-    static const char *const sentencepiece[] = {"--coverage", "--user", "--split-digits", "--no-bytes"};
+    static const char *const sentencepiece[] = {"--coverage", "--normalizer", "--user", "--split-digits", "--no-bytes"};
     for (size_t i = 0; i < sizeof sentencepiece / sizeof *sentencepiece && (chars || strcmp(mode, "bpe") == 0); i++)
         if (cli_given(&args, sentencepiece[i]))
             return cli_usage_error(cli_say("add --model unigram, or leave it out", "加上 --model unigram，或去掉它"),
@@ -331,6 +334,7 @@ static int tokenizer_train(int argc, char **argv)
                                                 .min_count = (int)min_count,
                                                 .character_coverage = coverage,
                                                 .byte_fallback = !no_bytes,
+                                                .normalizer = normalizer,
                                                 .split_digits = split_digits,
                                                 .user_pieces = users.n ? users.v : NULL,
                                                 .progress = cli_progress,

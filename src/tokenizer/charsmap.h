@@ -19,6 +19,8 @@ void lf__charsmap_write(lf_buf *out, const lf_charsmap *m);
 /* Bytes that come out for one that goes in, at most, when a ' ' counts as `space` bytes. */
 size_t lf__charsmap_growth(const lf_charsmap *m, size_t space);
 void lf__charsmap_release(lf_charsmap *m);
+/* charsmap_build.c: "identity", "nfkc" or "nmt_nfkc" (that, white space to ' ', control characters removed), Unicode as utf8proc has it. */
+int lf__charsmap_build(lf_charsmap *m, const char *name, lf_error *err);
 
 /* One step at text[0..n), n > 0: how many bytes it takes (1..), what they become. A byte that begins no character becomes U+FFFD. */
 size_t lf__charsmap_step(const lf_charsmap *m, const char **to, size_t *n_to, const char *text, size_t n);

@@ -168,7 +168,7 @@ int lf__double_array_build(lf_double_array *a, const lf_key *keys, size_t n_keys
 
 bool lf__double_array_check(const lf_double_array *a, uint32_t values)
 {
-    if (a->n % BLOCK || a->n > UINT32_MAX) return false;
+    if (a->n % BLOCK || a->n > UINT32_MAX || (a->n && a->units[0] >> 31)) return false; /* walks begin at unit 0 without a look */
     for (size_t at = 0; at < a->n; at++) {
         uint32_t unit = a->units[at];
         if (unit >> 31) continue; /* a value: no walk goes on from it */

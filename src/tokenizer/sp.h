@@ -38,6 +38,10 @@ void lf__sp_step_write(const lf_step *s, lf_buf *out);
 int lf__sp_normalizer(lf_tokenizer *t, lf_sp_rules *rules, lf_error *err);
 /* That step, and the decoder that goes with it: all stages of a tokenizer of the SentencePiece kind. Takes rules->map. */
 int lf__sp_stages(lf_tokenizer *t, lf_sp_rules *rules, lf_error *err);
+/* The rules that say the same as these steps, which are as they are written above or as Llama's files have them; the map is borrowed. */
+bool lf__sp_rules_of(const lf_steps *steps, lf_sp_rules *rules);
+/* Such steps become that one step. 0, whether they are or not. */
+int lf__sp_adopt(lf_tokenizer *t, lf_error *err);
 /* The rules of a tokenizer whose normalizer is that step; NULL: it is another. */
 const lf_sp_rules *lf__sp_rules(const lf_tokenizer *t);
 /* What the pieces see of a text, appended to out. */
@@ -47,6 +51,8 @@ int lf__sp_normalize(const lf_sp_rules *r, lf_buf *out, const char *text, size_t
 /* Every piece has a text (1..LF_SP_MAX_PIECE bytes, no byte 0, each once) and a finite score; there is an unknown piece and a normal one;
  * all 256 byte pieces or byte_fallback off. */
 int lf__sp_check(const lf_tokenizer *t, lf_error *err);
+/* -1 (LF_E_UNSUPPORTED) for a piece that a tokenizer.json cannot say: the user's and unused ones. */
+int lf__sp_only_model(const lf_tokenizer *t, uint32_t id, lf_error *err);
 /* The set of t's pieces whose kind is in `kinds` (a bit of 1 << kind), value = id. */
 int lf__sp_set(lf_double_array *set, const lf_tokenizer *t, unsigned kinds, lf_error *err);
 

@@ -31,7 +31,7 @@ typedef struct tables {
     uint64_t joins_mask;
     lf_double_array users; /* user pieces; empty when there are none */
     bool user_first[256];
-    bool has_unused;
+    bool has_unused; /* some merge makes an unused piece */
 } tables;
 
 /* ---- reading the tables ------------------------------------------------------------------------------------------------------------ */
@@ -381,7 +381,6 @@ static int seal_texts(const lf_tokenizer *t, tables *s, lf_error *err)
     for (uint32_t id = 0; id < t->n; id++) {
         size_t n;
         const char *text = lf__token_bytes(t, id, &n);
-        if (t->kind[id] == LF_TOKEN_UNUSED) s->has_unused = true;
         if (can_match(t, id)) *text_slot(t, s, text, n, lf__word_hash(text, n)) = id;
     }
     return 0;
@@ -440,6 +439,7 @@ static int64_t each_pair(const lf_tokenizer *t, tables *s, const uint32_t *order
             if (!order) continue;
             pair_slot *slot = (pair_slot *)find_pair(s, left, right);
             *slot = (pair_slot){left, right, order[id], id};
+            s->has_unused |= t->kind[id] == LF_TOKEN_UNUSED;
         }
     }
     return count;
@@ -567,7 +567,8 @@ static int by_order(const void *a, const void *b)
 static int write(const lf_tokenizer *t, lf_buf *out, lf_error *err)
 {
     const tables *s = t->state;
-    if (s->has_unused) return lf_error_set(err, LF_E_UNSUPPORTED, "tokenizer.json has nothing for unused pieces: save it as .model");
+    for (uint32_t id = 0; id < t->n; id++)
+        if (lf__sp_only_model(t, id, err)) return -1;
     size_t n = 0, n_merges = 0;
     for (uint64_t i = 0; i <= s->pair_mask; i++) n += s->pairs[i].left != NONE;
     pair_slot *pairs = lf__calloc(n + 1, sizeof *pairs, err);
@@ -577,9 +578,8 @@ static int write(const lf_tokenizer *t, lf_buf *out, lf_error *err)
     for (uint64_t i = 0; i <= s->pair_mask; i++)
         if (s->pairs[i].left != NONE) pairs[n++] = s->pairs[i];
     qsort(pairs, n, sizeof *pairs, by_order);
-    for (size_t i = 0; i < n; i++) /* a user piece is found whole, and a character that is no piece merges with nothing there */
-        if (pairs[i].left < t->n && pairs[i].right < t->n && t->kind[pairs[i].result] == LF_TOKEN_NORMAL)
-            merges[n_merges++] = (lf_merge){pairs[i].left, pairs[i].right, pairs[i].result};
+    for (size_t i = 0; i < n; i++) /* a character that is no piece merges with nothing there */
+        if (pairs[i].left < t->n && pairs[i].right < t->n) merges[n_merges++] = (lf_merge){pairs[i].left, pairs[i].right, pairs[i].result};
     lf__tokenizer_write_bpe(t, out, merges, n_merges);
     free(pairs), free(merges);
     return 0;

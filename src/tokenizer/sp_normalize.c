@@ -131,7 +131,7 @@ const lf_sp_rules *lf__sp_rules(const lf_tokenizer *t)
     return t->normalizer.n == 1 && t->normalizer.v[0].kind->map == lf__sp_step ? t->normalizer.v[0].data : NULL;
 }
 
-/* ---- as Hugging Face's steps ------------------------------------------------------------------------------------------------------------
+/* ---- the rules as Hugging Face's steps, and back ----------------------------------------------------------------------------------------
  */
 
 /* The same in steps that a tokenizer.json has a name for. */
@@ -151,7 +151,7 @@ void lf__sp_step_write(const lf_step *s, lf_buf *out)
         lf__buf_puts(out, "\"}"), comma = ", ";
     }
     if (r->squeeze_spaces) {
-        static const char *const rules[][2] = {{"\\\\A +| +\\\\z", ""}, {" {2,}", " "}};
+        static const char *const rules[][2] = {{"\\\\A +|[ " LF_MARKER "]+\\\\z", ""}, {" {2,}", " "}};
         for (int i = 0; i < 2; i++, comma = ", ")
             lf__buf_printf(out, "%s{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"%s\"}, \"content\": \"%s\"}", comma, rules[i][0],
                            rules[i][1]);
@@ -167,4 +167,39 @@ void lf__sp_step_write(const lf_step *s, lf_buf *out)
     if (r->escape_spaces)
         lf__buf_printf(out, "%s{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": \"" LF_MARKER "\"}", comma);
     lf__buf_puts(out, "]}");
+}
+
+static bool is_replace(const lf_step *s, const char *text, const char *with)
+{
+    return strcmp(s->kind->type, "Replace") == 0 && strcmp(s->text, text) == 0 && strcmp(s->with, with) == 0;
+}
+
+bool lf__sp_rules_of(const lf_steps *steps, lf_sp_rules *r)
+{
+    const lf_step *s = steps->v, *end = s + steps->n;
+    *r = (lf_sp_rules){.name = "identity"};
+    if (s < end && strcmp(s->kind->type, "Precompiled") == 0) {
+        r->map = *(const lf_charsmap *)s++->data;
+        memcpy(r->name, "user_defined", 13);
+    }
+    if (end - s >= 2 && is_replace(s, "\\A +|[ " LF_MARKER "]+\\z", "") && is_replace(s + 1, " {2,}", " "))
+        r->squeeze_spaces = true, s += 2;
+    const char *mark = s < end && strcmp(s->kind->type, "Prepend") == 0 ? s++->text : NULL;
+    if (s < end && !mark && (is_replace(s, "(?<!\\A)\\z", LF_MARKER) || is_replace(s, "(?<!\\A)\\z", " ")))
+        r->space_suffix = true, mark = s++->with;
+    if (s < end && is_replace(s, " ", LF_MARKER)) r->escape_spaces = true, s++;
+    if (mark) r->dummy_prefix = true;
+    return s == end && steps->n > 0 && (!mark || strcmp(mark, r->escape_spaces ? LF_MARKER : " ") == 0);
+}
+
+int lf__sp_adopt(lf_tokenizer *t, lf_error *err)
+{
+    lf_sp_rules rules;
+    if (t->pre.n || t->split || !lf__sp_rules_of(&t->normalizer, &rules)) return 0;
+    if (rules.map.rules.n) { /* the map goes with the rules */
+        free(t->normalizer.v[0].data);
+        t->normalizer.v[0].data = NULL;
+    }
+    lf__steps_release(&t->normalizer);
+    return lf__sp_normalizer(t, &rules, err);
 }

@@ -340,8 +340,10 @@ lf_tokenizer *lf__sp_train(const char *const *paths, int n_paths, const lf_token
                    .threads = threads,
                    .progress = o->progress,
                    .progress_user = o->progress_user};
-    lf_sp_rules rules = {.name = "identity", .dummy_prefix = true, .escape_spaces = true};
-    int failed = !l.t || check(o, threads, err) || add_fixed(l.t, o, specials, err);
+    const char *normalizer = o->normalizer ? o->normalizer : "identity";
+    lf_sp_rules rules = {.dummy_prefix = true, .escape_spaces = true, .squeeze_spaces = strcmp(normalizer, "identity") != 0};
+    snprintf(rules.name, sizeof rules.name, "%s", normalizer);
+    int failed = !l.t || check(o, threads, err) || add_fixed(l.t, o, specials, err) || lf__charsmap_build(&rules.map, normalizer, err);
     if (!failed) l.t->fuse_unk = true;
     failed = failed || lf__sp_stages(l.t, &rules, err);
     for (int i = 0; i < MAX_THREADS; i++) lf__buf_init(&l.takers[i].normal, SIZE_MAX / 2);

@@ -138,7 +138,8 @@ static int seal(lf_tokenizer *t, lf_error *err)
 /* {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ...]} */
 static int write(const lf_tokenizer *t, lf_buf *out, lf_error *err)
 {
-    LF_UNUSED(err);
+    for (uint32_t id = 0; id < t->n; id++)
+        if (lf__sp_only_model(t, id, err)) return -1;
     lf__buf_printf(out, "{\n    \"type\": \"Unigram\",\n    \"unk_id\": %d,\n    \"byte_fallback\": %s,\n    \"vocab\": [",
                    t->role[LF_ROLE_UNK], t->byte_fallback ? "true" : "false");
     for (uint32_t id = 0; id < t->n; id++) {

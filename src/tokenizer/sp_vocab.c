@@ -75,3 +75,15 @@ int lf__sp_check(const lf_tokenizer *t, lf_error *err)
     free(keys);
     return failed;
 }
+
+int lf__sp_only_model(const lf_tokenizer *t, uint32_t id, lf_error *err)
+{
+    size_t n;
+    const char *text = lf__token_bytes(t, id, &n);
+    if (t->kind[id] != LF_TOKEN_USER && t->kind[id] != LF_TOKEN_UNUSED) return 0;
+    for (size_t i = 0; i < t->n_added; i++)
+        if (t->added[i].id == id) return 0; /* it came from a tokenizer.json */
+    lf_error_set(err, LF_E_UNSUPPORTED, "piece %u \"%.*s\" is %s: tokenizer.json has nothing that means the same, only a .model says it",
+                 id, (int)LF_MIN(n, 80), text, t->kind[id] == LF_TOKEN_USER ? "one of the user's, found inside of words" : "an unused one");
+    return -1;
+}

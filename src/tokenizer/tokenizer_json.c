@@ -4,6 +4,7 @@
  * feature that would change the ids but is not done here is refused by its name. Batch settings (truncation, padding) are not ours and
  * pass. */
 #include "tokenizer/loader.h"
+#include "tokenizer/sp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -463,7 +464,7 @@ static int read_unigram(lf_loader *l, const json_t *model, const json_t *added)
         return lf_error_set(l->err, LF_E_FORMAT, "%s: model.unk_id: expected the id of the unknown piece", l->path);
     t->role[LF_ROLE_UNK] = (int32_t)json_integer_value(unk);
     t->kind[t->role[LF_ROLE_UNK]] = LF_TOKEN_UNKNOWN;
-    return add_to_pieces(l, added);
+    return add_to_pieces(l, added) || lf__sp_adopt(t, l->err) ? -1 : 0;
 }
 
 static int read_model(lf_loader *l, const json_t *root)

@@ -241,24 +241,29 @@ void lf__tokenizer_write_config(lf_buf *out, const lf_tokenizer *t, bool all)
     lf__buf_puts(out, "  \"clean_up_tokenization_spaces\": false,\n  \"tokenizer_class\": \"PreTrainedTokenizerFast\"\n}\n");
 }
 
+/* tokenizer.json, or no such file where only a .model can say what the tokenizer does. */
+static int save_json(const lf_tokenizer *t, lf_buf *out, const char *path, lf_error *err)
+{
+    lf_error inner = {0};
+    if (lf__tokenizer_write_json(out, t, &inner) == 0)
+        return out->failed
+                   ? lf_error_set(err, LF_E_LIMIT, "%s: the file would exceed %d MiB, or memory ran out", path, LF_TOK_MAX_FILE >> 20)
+                   : lf__write_file(path, out->data, out->len, err);
+    if (inner.code != LF_E_UNSUPPORTED || !lf__sp_rules(t)) return lf__error_pass(err, &inner);
+    return lf__remove_tree(path, err); /* an older one would be another tokenizer */
+}
+
 int lf_tokenizer_save(const lf_tokenizer *t, const char *dir, lf_error *err)
 {
     char path[LF_PATH_MAX];
     lf_buf out;
     lf__buf_init(&out, LF_TOK_MAX_FILE);
     bool made = !lf__path_exists(dir);
-    int failed = lf__make_dirs(dir, err);
-    for (int file = 0; file < 2 && !failed; file++) {
-        lf__buf_reset(&out);
-        if (file == 0)
-            failed = lf__tokenizer_write_json(&out, t, err);
-        else
-            lf__tokenizer_write_config(&out, t, false);
-        failed = failed || lf__path_join(path, dir, file ? "tokenizer_config.json" : "tokenizer.json", err);
-        if (!failed && out.failed)
-            failed = lf_error_set(err, LF_E_LIMIT, "%s: the file would exceed %d MiB, or memory ran out", path, LF_TOK_MAX_FILE >> 20);
-        if (!failed) failed = lf__write_file(path, out.data, out.len, err);
-    }
+    int failed = lf__make_dirs(dir, err) || lf__path_join(path, dir, "tokenizer.json", err) || save_json(t, &out, path, err);
+    lf__buf_reset(&out);
+    lf__tokenizer_write_config(&out, t, false);
+    if (!failed && out.failed) failed = lf_error_set(err, LF_E_MEMORY, "%s: out of memory for tokenizer_config.json", dir);
+    failed = failed || lf__path_join(path, dir, "tokenizer_config.json", err) || lf__write_file(path, out.data, out.len, err);
     if (!failed && lf__sp_rules(t)) failed = lf__path_join(path, dir, "tokenizer.model", err) || lf__sp_save(t, path, err);
     lf__buf_release(&out);
     if (failed && made) lf__remove_tree(dir, NULL);

@@ -87,6 +87,49 @@ static void vectors(void **state)
     assert_true(models >= (other ? 1 : 8));
 }
 
+/* A folder has tokenizer.json where that can say the same, and then it gives the same ids; user and unused pieces are only in
+ * tokenizer.model. */
+static void as_json(void **state)
+{
+    LF_UNUSED(state);
+    static const struct {
+        const char *name;
+        bool json, same;
+    } table[] = {{"unigram_map.model", true, true},
+                 {"unigram_suffix.model", true, true},
+                 {"bpe_map.model", true, false},
+                 {"bpe_bytes.model", false, true},
+                 {"unigram_unused.model", false, true}};
+    static const char *const texts[] = {"the 12 345 thou", "  a\t\xE5\xB1\xB1 \xEF\xBC\xA1", "A\xCC\x8A\x07 </s> \xE2\x96\x81",
+                                        "rrr ttt hh", ""};
+    for (size_t i = 0; i < LF_COUNT(table); i++) {
+        char path[LF_PATH_MAX];
+        lf_error err = {0};
+        snprintf(path, sizeof path, VECTORS "/%s", table[i].name);
+        lf_tokenizer *t = load(path);
+        if (lf_tokenizer_save(t, in_scratch("folder"), &err)) fail_msg("%s", err.message);
+        assert_int_equal(lf__path_exists(in_scratch("folder/tokenizer.json")), table[i].json);
+        lf_tokenizer *again = lf_tokenizer_load(in_scratch("folder"), &err);
+        if (!again && err.code == LF_E_UNSUPPORTED) { /* a build without regular expressions */
+            lf_tokenizer_free(&t);
+            lf__remove_tree(in_scratch("folder"), NULL);
+            continue;
+        }
+        if (!again) fail_msg("%s: %s", table[i].name, err.message);
+        if (table[i].same) assert_string_equal(lf_tokenizer_fingerprint(t), lf_tokenizer_fingerprint(again));
+        for (size_t k = 0; k < LF_COUNT(texts); k++) {
+            int32_t *a, *b;
+            int64_t n = encode(t, &a, texts[k], strlen(texts[k])), m = encode(again, &b, texts[k], strlen(texts[k]));
+            assert_int_equal(n, m);
+            assert_memory_equal(a, b, (size_t)n * sizeof *a);
+            free(a), free(b);
+        }
+        lf_tokenizer_free(&t);
+        lf_tokenizer_free(&again);
+        assert_int_equal(lf__remove_tree(in_scratch("folder"), NULL), 0);
+    }
+}
+
 static const char *golden(const char *name)
 {
     static char path[LF_PATH_MAX];
@@ -218,7 +261,7 @@ static void bad_input(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(vectors), cmocka_unit_test(saved), cmocka_unit_test(long_runs),
-                                       cmocka_unit_test(llama2), cmocka_unit_test(bad_input)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(vectors),   cmocka_unit_test(saved),  cmocka_unit_test(as_json),
+                                       cmocka_unit_test(long_runs), cmocka_unit_test(llama2), cmocka_unit_test(bad_input)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

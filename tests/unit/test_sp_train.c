@@ -141,6 +141,37 @@ static void saved(void **state)
     }
 }
 
+/* Full width to plain, white space to one space, control characters away, what composes composed: before learning and before encoding. */
+static void normalized(void **state)
+{
+    LF_UNUSED(state);
+    static const char *const same[][2] = {{"\xEF\xBC\xA1\xEF\xBC\xA2 \xEF\xAC\x81", "AB fi"},
+                                          {"  a\xC2\xA0\t b \n", "a b"},
+                                          {"A\xCC\x8A\x07", "\xC3\x85"},
+                                          {"\xE1\x84\x80\xE1\x85\xA1", "\xEA\xB0\x80"},
+                                          {"e\xCC\xA3\xCC\x82", "\xE1\xBB\x87"}};
+    static const char text[] = "AB fi a b \xC3\x85 \xEA\xB0\x80 \xE1\xBB\x87 AB fi a b\nAB fi a b \xC3\x85 \xEA\xB0\x80\n";
+    const char *path = put_file("text.txt", text, sizeof text - 1);
+    lf_error err = {0};
+    lf_tokenizer *t = lf_tokenizer_train(
+        &path, 1, &(lf_tokenizer_train_options){.mode = "unigram", .vocab_size = 16, .normalizer = "nmt_nfkc", .character_coverage = 1},
+        &err);
+    if (!t && err.code == LF_E_UNSUPPORTED) skip(); /* a build without utf8proc */
+    if (!t) fail_msg("%s", err.message);
+    assert_int_equal(lf__sp_save(t, in_scratch("n.model"), NULL), 0);
+    lf_tokenizer *again = lf_tokenizer_load(in_scratch("n.model"), &err);
+    if (!again) fail_msg("%s", err.message);
+    for (size_t i = 0; i < LF_COUNT(same); i++) {
+        int32_t a[64], b[64];
+        int64_t n = lf_tokenizer_encode(again, a, 64, same[i][0], strlen(same[i][0]), false, NULL);
+        assert_int_equal(n, lf_tokenizer_encode(t, b, 64, same[i][1], strlen(same[i][1]), false, NULL));
+        assert_memory_equal(a, b, (size_t)n * sizeof *a);
+        for (int64_t k = 0; k < n; k++) assert_int_not_equal(a[k], 0);
+    }
+    lf_tokenizer_free(&t);
+    lf_tokenizer_free(&again);
+}
+
 static void refused(void **state)
 {
     LF_UNUSED(state);
@@ -169,7 +200,8 @@ static void refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_for_any_threads), cmocka_unit_test(pieces), cmocka_unit_test(learns_words),
-                                       cmocka_unit_test(saved), cmocka_unit_test(refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_for_any_threads), cmocka_unit_test(pieces),
+                                       cmocka_unit_test(learns_words),         cmocka_unit_test(saved),
+                                       cmocka_unit_test(normalized),           cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

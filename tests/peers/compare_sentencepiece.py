@@ -46,7 +46,9 @@ def vectors(path, model, texts):
 
 
 def hold(build, folder):
-    return subprocess.run([os.path.join(build, "test_sentencepiece")], env={**os.environ, "FOUNDRY_SP_VECTORS": folder}).returncode
+    done = subprocess.run([os.path.join(build, "test_sentencepiece")], env={**os.environ, "FOUNDRY_SP_VECTORS": folder}, capture_output=True, text=True)
+    print(*(line for line in done.stderr.splitlines() if "ERROR" in line), sep="\n", end="\n" * (done.returncode != 0))
+    return done.returncode
 
 
 def compare(build, models):

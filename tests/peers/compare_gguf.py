@@ -24,10 +24,10 @@ class Traits(C.Structure):
 
 
 def load(archive):
-    """The archive is position-independent: all of it becomes a shared library."""
+    """The archive is position-independent: what the names below need of it becomes a shared library."""
     out = os.path.join(tempfile.mkdtemp(), "foundry.so")
-    subprocess.run(["cc", "-shared", "-o", out, "-Wl,--whole-archive", archive, "-Wl,--no-whole-archive", "-lyaml", "-ljansson", "-lm",
-                    "-lpthread"], check=True)
+    names = "lf__dtype lf__dtype_find lf__weights_open lf__file_tensor_read lf__weights_create lf__gguf_meta_init lf__gguf_put_u32".split()
+    subprocess.run(["cc", "-shared", "-o", out, *[f"-Wl,-u,{name}" for name in names], archive, "-ljansson", "-lm", "-lpthread"], check=True)
     lib = C.CDLL(out)
     lib.lf__dtype.restype = C.POINTER(Traits)
     return lib

@@ -88,23 +88,34 @@ static int check_numbers(const job *j, int i, const float *v, size_t n)
     return 0;
 }
 
+/* One piece in the file's type and order: as it is stored where that is what is wanted, else by way of floats. */
+static int pass_piece(job *j, lf_weights_out *w, int i, int row0, int rows, bool stored)
+{
+    const lf_param *p = &j->plan->params[i];
+    size_t n = (size_t)rows * (size_t)p->cols, row = 0;
+    if (stored) {
+        lf__dtype_size(&row, j->decls[i].dtype, (size_t)p->cols);
+        return lf__source_read_stored(j->piece, &j->source, i, row0, rows, j->err) ||
+                       lf__param_stored_to_file(j->piece, j->plan, p, j->kind, rows, row, j->err) ||
+                       lf__weights_put_bytes(w, j->piece, (size_t)rows * row)
+                   ? -1
+                   : 0;
+    }
+    return lf__source_read(j->piece, &j->source, i, row0, rows, j->err) || check_numbers(j, i, j->piece, n) ||
+                   lf__param_to_file(j->piece, j->plan, p, j->kind, rows, j->err) || lf__weights_put(w, j->piece, n, NULL)
+               ? -1
+               : 0;
+}
+
 static int pass(job *j, lf_weights_out *w, int i)
 {
-    const lf_model *m = j->plan;
-    const lf_param *p = &m->params[i];
-    const lf_file_tensor *t = j->source.tensors[i];
-    if (t->dtype == j->decls[i].dtype && lf__dtype(t->dtype)->block > 1 && j->source.norm_rope == m->family->norm_rope) {
-        j->done += (double)p->rows * p->cols; /* blocks stay as they are: GGUF to GGUF */
-        return lf__weights_put_bytes(w, t->data, t->bytes);
-    }
-    int step = lf__param_piece(m, p);
+    const lf_param *p = &j->plan->params[i];
+    bool stored = p->n_dims == 2 && lf__source_is_stored(&j->source, i, j->decls[i].dtype) && lf__param_keeps(j->plan, p, j->kind);
+    int step = lf__param_piece(j->plan, p);
     for (int row = 0; row < p->rows; row += step) {
         int rows = LF_MIN(step, p->rows - row);
-        size_t n = (size_t)rows * (size_t)p->cols;
-        if (lf__source_read(j->piece, &j->source, i, row, rows, j->err) || check_numbers(j, i, j->piece, n) ||
-            lf__param_to_file(j->piece, m, p, j->kind, rows, j->err) || lf__weights_put(w, j->piece, n, NULL))
-            return -1;
-        j->done += (double)n;
+        if (pass_piece(j, w, i, row, rows, stored)) return -1;
+        j->done += (double)rows * p->cols;
         if (j->o->progress && j->o->progress("convert", j->done, j->total, "weights", j->o->progress_user))
             return lf_error_set(j->err, LF_E_INTERRUPTED, "stopped; \"%s\" was not written", j->out);
     }

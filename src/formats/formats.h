@@ -194,7 +194,7 @@ lf_weights_out *lf__weights_create(const char *path, lf_weights_kind kind, const
                                    lf_pool *pool, lf_error *err);
 /* The next n elements of the tensor whose turn it is: whole rows. importance: [last side] of that tensor, or NULL. Failures are sticky. */
 int lf__weights_put(lf_weights_out *o, const float *values, size_t n, const float *importance);
-/* The same for bytes that are of the right dtype already: a whole tensor's. */
+/* The same for bytes that are of the right dtype already: whole rows. */
 int lf__weights_put_bytes(lf_weights_out *o, const void *bytes, size_t n);
 int lf__weights_commit(lf_weights_out **o, lf_error *err); /* takes *o, success or not; a tensor left out is an error */
 void lf__weights_discard(lf_weights_out **o);              /* takes *o */

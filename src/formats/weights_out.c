@@ -124,13 +124,14 @@ int lf__weights_put(lf_weights_out *o, const float *values, size_t n, const floa
 int lf__weights_put_bytes(lf_weights_out *o, const void *bytes, size_t n)
 {
     advance(o, 0);
-    size_t count = o->turn < o->n ? count_of(&o->decls[o->turn]) : 0;
-    const lf_file_tensor *t = expect(o, count);
+    const lf_file_tensor *t = expect(o, 0);
     if (!t) return -1;
-    size_t size = bytes_of(lf__dtype(t->dtype), count);
-    if (n != size) return lf_error_set(&o->err, LF_E_ARGUMENT, "%s: tensor \"%.128s\": %zu bytes, expected %zu", o->path, t->name, n, size);
+    size_t row = t->n_dims ? (size_t)t->shape[t->n_dims - 1] : 1, row_bytes = bytes_of(lf__dtype(t->dtype), row);
+    if (!row || n % row_bytes || !expect(o, n / row_bytes * row))
+        return lf_error_set(&o->err, LF_E_ARGUMENT, "%s: tensor \"%.128s\": %zu bytes, expected whole rows of %zu", o->path, t->name, n,
+                            row_bytes);
     if (lf__writer_add(o->w, bytes, n)) return -1;
-    advance(o, count);
+    advance(o, n / row_bytes * row);
     return 0;
 }
 

@@ -223,6 +223,12 @@ int lf__param_piece(const lf_model *m, const lf_param *p);
 /* rows [rows, cols] of p, a piece as above, from our layout into the file's, in place. */
 int lf__param_to_file(float *values, const lf_model *m, const lf_param *p, lf_weights_kind kind, int rows, lf_error *err);
 
+/* Does a file of this kind hold the parameter's numbers as we do, but for the order of rows? Then rows of `row` bytes each, of any type, go
+ * without a conversion: a piece in our order into the file's. */
+bool lf__param_keeps(const lf_model *m, const lf_param *p, lf_weights_kind kind);
+int lf__param_stored_to_file(void *rows_of, const lf_model *m, const lf_param *p, lf_weights_kind kind, int rows, size_t row,
+                             lf_error *err);
+
 /* The files of a model, every tensor matched with its parameter: there, of the right shape, and no other. borrows m, which may be dry. */
 typedef struct lf_source {
     const lf_model *model;

@@ -78,6 +78,17 @@ static int turn_heads(void *values, int rows, size_t row, int head, bool to_file
     return 0;
 }
 
+bool lf__param_keeps(const lf_model *m, const lf_param *p, lf_weights_kind kind)
+{
+    return stored_offset(m, p, kind) == 0 && !(p->row->transposed && kind == LF_WEIGHTS_SAFETENSORS);
+}
+
+int lf__param_stored_to_file(void *rows_of, const lf_model *m, const lf_param *p, lf_weights_kind kind, int rows, size_t row, lf_error *err)
+{
+    int head = turned_head(m, p, kind, m->family->norm_rope);
+    return head ? turn_heads(rows_of, rows, row, head, true, err) : 0;
+}
+
 int lf__param_to_file(float *values, const lf_model *m, const lf_param *p, lf_weights_kind kind, int rows, lf_error *err)
 {
     int head = turned_head(m, p, kind, m->family->norm_rope);

@@ -254,7 +254,8 @@ static void ways_out(void **state)
     lf__pool_free(&pool);
     for (int wrong = 0; wrong < 5; wrong++) {
         static const char *const reasons[] = {"0 of its 1536 elements were written", "2048 elements on top of 0 of 1536",
-                                              "\"Q4_K\": 16 elements", "4 bytes, expected 6144", "whole rows of 512 elements"};
+                                              "\"Q4_K\": 16 elements", "4 bytes, expected whole rows of 2048",
+                                              "whole rows of 512 elements"};
         lf_weights_out *o = lf__weights_create(in_dir("wrong.gguf"), LF_WEIGHTS_GGUF, &meta, list + (wrong == 2 ? 4 : 0), 1, NULL, &err);
         assert_non_null(o);
         if (wrong == 1) assert_int_equal(lf__weights_put(o, values, 2048, NULL), -1);

@@ -135,14 +135,25 @@ static int seal(lf_tokenizer *t, lf_error *err)
     return lf__sp_set(&s->pieces, t, 1u << LF_TOKEN_NORMAL | 1u << LF_TOKEN_USER, err);
 }
 
+static bool is_added(const lf_tokenizer *t, uint32_t id)
+{
+    for (size_t i = 0; i < t->n_added; i++)
+        if (t->added[i].id == id) return true;
+    return false;
+}
+
 /* {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ...]} */
 static int write(const lf_tokenizer *t, lf_buf *out, lf_error *err)
 {
-    for (uint32_t id = 0; id < t->n; id++)
+    uint32_t n_pieces = t->n; /* added tokens behind the pieces are none: read back as pieces they would win every cut */
+    while (n_pieces > 1 && (t->kind[n_pieces - 1] == LF_TOKEN_UNUSED || t->kind[n_pieces - 1] == LF_TOKEN_CONTROL) &&
+           is_added(t, n_pieces - 1))
+        n_pieces--;
+    for (uint32_t id = 0; id < n_pieces; id++)
         if (lf__sp_only_model(t, id, err)) return -1;
     lf__buf_printf(out, "{\n    \"type\": \"Unigram\",\n    \"unk_id\": %d,\n    \"byte_fallback\": %s,\n    \"vocab\": [",
                    t->role[LF_ROLE_UNK], t->byte_fallback ? "true" : "false");
-    for (uint32_t id = 0; id < t->n; id++) {
+    for (uint32_t id = 0; id < n_pieces; id++) {
         size_t n;
         const char *text = lf__token_bytes(t, id, &n);
         lf__buf_puts(out, id ? ",\n      [" : "\n      [");

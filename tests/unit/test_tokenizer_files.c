@@ -224,6 +224,30 @@ static void regexes(void **state)
     free(huge), free(deep), free(step), free(json);
 }
 
+/* Added tokens behind the pieces of a unigram are no pieces, before our save and after it. */
+static void unigram_added(void **state)
+{
+    LF_UNUSED(state);
+    static const char json[] =
+        "{\"added_tokens\": [{\"id\": 5, \"content\": \"aba\", \"single_word\": true, \"special\": false}], \"pre_tokenizer\": {\"type\": "
+        "\"Metaspace\", \"replacement\": \"\xE2\x96\x81\", \"prepend_scheme\": \"always\"}, \"decoder\": {\"type\": \"Metaspace\", "
+        "\"replacement\": \"\xE2\x96\x81\", \"prepend_scheme\": \"always\"}, \"model\": {\"type\": \"Unigram\", \"unk_id\": 0, \"vocab\": "
+        "[[\"<unk>\", 0], [\"\xE2\x96\x81\", -2], [\"a\", -1.5], [\"b\", -2], [\"ab\", -2.2]]}}";
+    static const int32_t wanted[] = {1, 4, 4, 2, 1, 5};
+    int32_t ids[64];
+    lf_error err = {0};
+    lf_tokenizer *t = load_text(json, sizeof json - 1, &err);
+    for (int again = 0; again < 2; again++) {
+        if (!t) fail_msg("%s", err.message);
+        assert_int_equal(lf_tokenizer_encode(t, ids, 64, "ababa aba", 9, false, &err), LF_COUNT(wanted));
+        assert_memory_equal(ids, wanted, sizeof wanted);
+        if (lf_tokenizer_save(t, in_scratch("unigram"), &err)) fail_msg("%s", err.message);
+        lf_tokenizer_free(&t);
+        t = lf_tokenizer_load(in_scratch("unigram"), &err);
+    }
+    lf_tokenizer_free(&t);
+}
+
 /* One bit flipped: a clean refusal, or a tokenizer that works. */
 static void flipped_bits(void **state)
 {
@@ -389,9 +413,9 @@ static void paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(save_and_load), cmocka_unit_test(fingerprint),  cmocka_unit_test(corrupted),
-        cmocka_unit_test(regexes),       cmocka_unit_test(flipped_bits), cmocka_unit_test(other_forms),
-        cmocka_unit_test(end_token),     cmocka_unit_test(two_files),    cmocka_unit_test(paths),
+        cmocka_unit_test(save_and_load), cmocka_unit_test(fingerprint),  cmocka_unit_test(corrupted),   cmocka_unit_test(regexes),
+        cmocka_unit_test(unigram_added), cmocka_unit_test(flipped_bits), cmocka_unit_test(other_forms), cmocka_unit_test(end_token),
+        cmocka_unit_test(two_files),     cmocka_unit_test(paths),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

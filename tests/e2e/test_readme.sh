@@ -43,7 +43,7 @@ blocks "$root/README.md" c >story.c
 library=$(dirname "$binary")/libfoundry.a
 if nm "$library" 2>/dev/null | grep -q __asan_init; then
     echo "skipped - the C example links plainly, this is a sanitizer build"
-elif cc -I"$root/include" story.c "$library" $(pkg-config --libs yaml-0.1 jansson) -lm -lpthread -o story 2>err.txt && ./story >out.txt 2>err.txt &&
+elif cc -I"$root/include" story.c "$library" $(pkg-config --libs $(sed -n "s/^Requires: //p" "$(dirname "$library")/foundry.pc")) -lm -lpthread -o story 2>err.txt && ./story >out.txt 2>err.txt &&
     [ -s out.txt ]; then
     ok "the C example compiles and tells a story"
 else

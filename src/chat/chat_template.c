@@ -14,8 +14,7 @@ struct lf_chat_template {
     char *specials[7];            /* texts, as special_names has them; NULL = the model has none */
 };
 
-/* ---- finding it -----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- finding it ---------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *gguf_key;
@@ -207,8 +206,7 @@ const char *lf_chat_template_source(const lf_chat_template *t, size_t *n)
     return p->text.data;
 }
 
-/* ---- a conversation -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- a conversation ------------------------------------------------------------------------------------------------------ */
 
 static int check_messages(j_run *run, j_value messages, const char *name)
 {

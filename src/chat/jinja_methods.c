@@ -32,8 +32,7 @@ j_value lf__j_pair(j_run *run, j_value a, j_value b)
     return pair;
 }
 
-/* ---- strings: case, padding, stripping ------------------------------------------------------------------------------------------------
- */
+/* ---- strings: case, padding, stripping ----------------------------------------------------------------------------------- */
 
 static uint32_t class_of(int32_t cp) { return cp == 0 ? LF_IN_OTHER : lf__class_of(cp); }
 static bool cased(int32_t cp) { return lf__j_upper(cp, 0) != cp || lf__j_lower(cp, 0) != cp; }
@@ -90,8 +89,7 @@ static j_value str_zfill(j_run *run, const j_called *c)
     return lf__j_end(&b);
 }
 
-/* ---- strings: questions ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- strings: questions -------------------------------------------------------------------------------------------------- */
 
 /* All characters, and at least one, are so. */
 static j_value all(const j_called *c, bool (*so)(int32_t cp))
@@ -130,8 +128,7 @@ bool lf__j_is_case(j_value s, bool upper)
 static j_value str_islower(j_run *run, const j_called *c) { return LF_UNUSED(run), j_bool(lf__j_is_case(c->self, false)); }
 static j_value str_isupper(j_run *run, const j_called *c) { return LF_UNUSED(run), j_bool(lf__j_is_case(c->self, true)); }
 
-/* ---- strings: parts --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- strings: parts ------------------------------------------------------------------------------------------------------ */
 
 static bool begins(j_value s, j_value with) { return s.n >= with.n && !memcmp(s.s, with.s, with.n); }
 static bool ends(j_value s, j_value with) { return s.n >= with.n && !memcmp(s.s + s.n - with.n, with.s, with.n); }

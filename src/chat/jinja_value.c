@@ -165,8 +165,7 @@ void lf__j_put(j_run *run, j_dict *d, j_value key, j_value value)
     d->pair[d->n++] = (j_pair){key, value};
 }
 
-/* ---- undefined ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- undefined ----------------------------------------------------------------------------------------------------------- */
 
 j_value lf__j_undefined(j_run *run, j_why why, j_value name)
 {
@@ -195,8 +194,7 @@ j_value lf__j_undefined_error(j_run *run, j_value v)
     return lf__j_fail(run, LF_E_FORMAT, "%s %s", name, why[v.why]);
 }
 
-/* ---- questions ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- questions ----------------------------------------------------------------------------------------------------------- */
 
 const char *lf__j_type(j_value v)
 {
@@ -400,8 +398,7 @@ const j_value *lf__j_iterate(j_run *run, j_value v, int64_t *n)
     return *n = items.n, items.item;
 }
 
-/* ---- as text --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- as text ------------------------------------------------------------------------------------------------------------- */
 
 /* Python's repr of a float: the fewest digits that read back as the same number. */
 static void add_float(j_builder *b, double f)

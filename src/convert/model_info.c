@@ -32,8 +32,7 @@ static void hand_over(const lf_weights *w, lf_tensor_fn tensors, void *user)
     }
 }
 
-/* ---- beside the weights: tokenizer, chat template -------------------------------------------------------------------------------------
- */
+/* ---- beside the weights: tokenizer, chat template ------------------------------------------------------------------------ */
 static void tokenizer_of_gguf(lf_model_info *info, const lf_gguf *g)
 {
     const char *model = NULL, *pre = NULL, *chat = NULL;
@@ -61,8 +60,7 @@ static void tokenizer_of_folder(lf_model_info *info, const char *dir)
     free(text);
 }
 
-/* ---- can we run it? --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- can we run it? ------------------------------------------------------------------------------------------------------ */
 static void say_unverified(lf_model_info *info, const lf_family *f)
 {
     if (f->verified) return;

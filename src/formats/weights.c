@@ -267,8 +267,7 @@ static int open_llama2c(lf_weights *w, const char *path, lf_error *err)
     return 0;
 }
 
-/* ---- what is this path? ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- what is this path? -------------------------------------------------------------------------------------------------- */
 static int refuse_pickle(const char *path, lf_error *err)
 {
     lf_error_set(err, LF_E_UNSUPPORTED, "%s: a pickled PyTorch file: reading it would run the program inside it, so it is not read", path);

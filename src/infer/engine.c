@@ -70,8 +70,7 @@ const char *lf_finish_name(lf_finish finish)
     return (size_t)finish < LF_COUNT(names) ? names[finish] : "unknown";
 }
 
-/* ---- making and ending an engine --------------------------------------------------------------------------------------------------------
- */
+/* ---- making and ending an engine ----------------------------------------------------------------------------------------- */
 static int choose_pages(const lf_engine *e, const lf_engine_options *o, int *n_pages, lf_error *err)
 {
     const lf_model_config *c = &e->model->config;

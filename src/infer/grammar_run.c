@@ -32,8 +32,7 @@ struct lf_grammar_run {
     threads level[TOKEN_MAX + 1]; /* of a walk over the vocabulary: after so many bytes; made when first needed */
 };
 
-/* ---- stacks ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- stacks -------------------------------------------------------------------------------------------------------------- */
 
 static uint32_t bucket_of(int32_t pc, int32_t below) { return ((uint32_t)pc * 2654435761u ^ (uint32_t)below * 40503u) % BUCKETS; }
 
@@ -74,8 +73,7 @@ static void compact(lf_grammar_run *r)
     free(live), free(moved);
 }
 
-/* ---- threads ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- threads ------------------------------------------------------------------------------------------------------------- */
 
 /* False when the thread was met since the last stamp. */
 static bool first_visit(lf_grammar_run *r, thread t)
@@ -206,8 +204,7 @@ bool lf__grammar_run_feed(lf_grammar_run *r, const char *bytes, size_t n)
     return true;
 }
 
-/* ---- the vocabulary --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the vocabulary ------------------------------------------------------------------------------------------------------ */
 
 typedef struct entry {
     const char *bytes; /* borrowed from the tokenizer */

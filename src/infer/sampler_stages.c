@@ -87,8 +87,7 @@ static lf_candidate pop(lf_candidate *heap, int *n)
     return best;
 }
 
-/* ---- what came before -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- what came before ---------------------------------------------------------------------------------------------------- */
 
 /* Repetition (Keskar et al. 2019): every distinct token of prompt and answer once; frequency and presence: the answer's tokens only. */
 static void run_penalties(lf_sampler *s)
@@ -150,8 +149,7 @@ static void run_dry(lf_sampler *s)
     for (int k = 1; k < n; k++) s->longest[token_back(s, k - 1)] = 0;
 }
 
-/* ---- fewer candidates -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- fewer candidates ---------------------------------------------------------------------------------------------------- */
 
 /* Logits within n standard deviations of the largest (Tang et al. 2024); banned tokens do not count. */
 static void run_top_n_sigma(lf_sampler *s)
@@ -253,8 +251,7 @@ static void run_xtc(lf_sampler *s)
     s->n = n;
 }
 
-/* ---- how bold -------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- how bold ------------------------------------------------------------------------------------------------------------ */
 
 /* With dynatemp_range, between t - range and t + range by the entropy, as a share of what it could be, to the power of the exponent. */
 static void run_temperature(lf_sampler *s)

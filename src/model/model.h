@@ -251,8 +251,7 @@ int lf__model_read(lf_model *m, const char *path, lf_error *err);
  * model.safetensors. */
 int lf__model_write(const lf_model *m, const float *data, const char *dir, uint64_t *hash, lf_error *err);
 
-/* ---- model.c --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- model.c ------------------------------------------------------------------------------------------------------------- */
 /* Scoring and training: sum of nll over the batch's targets (and, with a tape, gradients of everything). nll [n_tokens] or NULL. */
 double lf__model_loss(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float *nll);
 /* Inference: logits of batch->out_rows, [n_out_rows, vocab], in ctx scratch until the next call. 0 or -1 (ctx->error). The

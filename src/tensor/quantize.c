@@ -336,8 +336,7 @@ void lf__iq4_nl_from_float(void *out, const float *in, size_t n, const float *im
     }
 }
 
-/* ---- super-blocks with scales and mins: Q4_K, Q5_K ------------------------------------------------------------------------------------
- */
+/* ---- super-blocks with scales and mins: Q4_K, Q5_K ----------------------------------------------------------------------- */
 typedef struct group8 {
     uint8_t scale[8], min[8]; /* 6 bits */
     float d, m;               /* what the halves say */
@@ -425,8 +424,7 @@ void lf__q5_k_from_float(void *out, const float *in, size_t n, const float *impo
     }
 }
 
-/* ---- Q6_K ------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Q6_K ---------------------------------------------------------------------------------------------------------------- */
 void lf__q6_k_from_float(void *out, const float *in, size_t n, const float *importance)
 {
     uint8_t *b = out, q[LF_SUPER];

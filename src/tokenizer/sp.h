@@ -15,8 +15,7 @@ enum {
 /* Bytes of the character that begins with this byte, by that byte alone: how SentencePiece walks through text. */
 static inline size_t lf__char_bytes(uint8_t first) { return first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4; }
 
-/* ---- sp_normalize.c: steps ------------------------------------------------------------------------------------------------------------
- */
+/* ---- sp_normalize.c: steps ----------------------------------------------------------------------------------------------- */
 /* What the normalizer of a .model says. */
 typedef struct lf_sp_rules {
     char name[64];         /* of the map: "identity", "nmt_nfkc", ... */

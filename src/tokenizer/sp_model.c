@@ -68,8 +68,7 @@ static const spec defaults = {.model_type = UNIGRAM,
                               .squeeze_spaces = 1,
                               .escape_spaces = 1};
 
-/* ---- reading the wire ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- reading the wire ---------------------------------------------------------------------------------------------------- */
 
 typedef struct cursor {
     const uint8_t *file, *at, *end;

@@ -66,8 +66,7 @@ int lf__sp_normalize(const lf_sp_rules *r, lf_buf *out, const char *text, size_t
     return 0;
 }
 
-/* ---- as a step ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- as a step ----------------------------------------------------------------------------------------------------------- */
 
 int lf__sp_step(const lf_step *s, lf_buf *out, const char *text, size_t n, lf_error *err)
 {
@@ -131,8 +130,7 @@ const lf_sp_rules *lf__sp_rules(const lf_tokenizer *t)
     return t->normalizer.n == 1 && t->normalizer.v[0].kind->map == lf__sp_step ? t->normalizer.v[0].data : NULL;
 }
 
-/* ---- the rules as Hugging Face's steps, and back ----------------------------------------------------------------------------------------
- */
+/* ---- the rules as Hugging Face's steps, and back ------------------------------------------------------------------------- */
 
 /* The same in steps that a tokenizer.json has a name for. */
 void lf__sp_step_write(const lf_step *s, lf_buf *out)

@@ -192,8 +192,7 @@ static lf_sp_char *alphabet(size_t *n_chars, uint8_t *known, const lf_word_map *
     return failed ? NULL : chars;
 }
 
-/* ---- pieces by merging -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- pieces by merging --------------------------------------------------------------------------------------------------- */
 
 typedef struct char_table {
     uint32_t *id; /* [MAX_CP] token of a character or LF_TOK_NONE */

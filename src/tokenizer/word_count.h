@@ -55,8 +55,7 @@ struct lf_reader { /* zero-initialize, fill the first part */
 int lf__read_words(lf_reader *r, const char *const *paths, int n_paths, lf_error *err);
 void lf__reader_release(lf_reader *r);
 
-/* ---- bpe_train.c: merges from words ---------------------------------------------------------------------------------------------------
- */
+/* ---- bpe_train.c: merges from words -------------------------------------------------------------------------------------- */
 typedef struct lf_merge_job {
     lf_tokenizer *t;    /* its tokens are the alphabet; merges and their results are added */
     lf_word_map *words; /* emptied as soon as it is read */

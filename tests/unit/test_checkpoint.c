@@ -266,8 +266,7 @@ static void rotation_spares_the_last(void **state)
     expect_newest(run, "step-003000", "");
 }
 
-/* ---- metrics ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- metrics ------------------------------------------------------------------------------------------------------------- */
 static void metrics_are_cut_to_the_step(void **state)
 {
     LF_UNUSED(state);
@@ -317,8 +316,7 @@ static void metrics_are_cut_to_the_step(void **state)
     }
 }
 
-/* ---- document mask ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- document mask ------------------------------------------------------------------------------------------------------- */
 enum { SEQ = 64, TOKENS = 2000, END = 49 };
 
 static void masked_documents_have_the_losses_they_have_alone(void **state)

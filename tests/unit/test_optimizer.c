@@ -66,8 +66,7 @@ static double make_gradients(lf_model *m, int64_t t)
     return sqrt(sum);
 }
 
-/* ---- one weight in double -------------------------------------------------------------------------------------------------------------
- */
+/* ---- one weight in double ------------------------------------------------------------------------------------------------ */
 typedef struct scalar {
     double w, m, v;
 } scalar;

@@ -290,8 +290,7 @@ static void test_dry_breakers(void **state)
     lf_tokenizer_free(&t);
 }
 
-/* ---- mirostat -------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- mirostat ------------------------------------------------------------------------------------------------------------ */
 
 /* Over many draws from one distribution the mean surprise comes near tau, for both versions; the same seed draws the same. */
 static void test_mirostat(void **state)

@@ -11,8 +11,7 @@
 
 #include "backend/cpu/kernels.h"
 
-/* ---- panels from the blocks of a file --------------------------------------------------------------------------------------------------
- */
+/* ---- panels from the blocks of a file ------------------------------------------------------------------------------------ */
 size_t lf__qpanel_bytes(lf_dtype type, int k)
 {
     const lf_qtype *t = &lf__qtypes[type];

@@ -18,8 +18,7 @@ LF_INLINE __m256i words(const lf_qact *a, int g)
     return _mm256_set1_epi32(x);
 }
 
-/* ---- opening: 32 bytes at a time, half a line ------------------------------------------------------------------------------------------
- */
+/* ---- opening: 32 bytes at a time, half a line ---------------------------------------------------------------------------- */
 /* x's bits moved up by n (down by -n), those in mask alone. */
 LF_INLINE __m256i moved(__m256i x, int n, int mask)
 {
@@ -61,8 +60,7 @@ LF_INLINE void open_of(const lf_dtype type, lf_qopen *out, const void *packed, i
     }
 }
 
-/* ---- the tile: a row and half a line of columns after the other ------------------------------------------------------------------------
- */
+/* ---- the tile: a row and half a line of columns after the other ---------------------------------------------------------- */
 /* Sum of w q over lines [first, last) for 8 columns. most: the largest w. */
 LF_INLINE __m256i dot(const uint8_t *w, const lf_qact *a, const int most, int first, int last)
 {
@@ -133,8 +131,7 @@ static void qtile(lf_dtype type, const lf_qtile *t)
     }
 }
 
-/* ---- activations ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- activations --------------------------------------------------------------------------------------------------------- */
 LF_INLINE int32_t sum_of(__m256i x)
 {
     __m128i y = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));

@@ -180,8 +180,7 @@ static void qtile(lf_dtype type, const lf_qtile *t)
 }
 /* clang-format on */
 
-/* ---- opening ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- opening ------------------------------------------------------------------------------------------------------------- */
 LF_INLINE void open_of(const lf_dtype type, lf_qopen *out, const void *packed, int blocks)
 {
     for (int i = 0; i < blocks; i++, out++) {
@@ -209,8 +208,7 @@ static void qopen(lf_dtype type, lf_qopen *out, const void *packed, int blocks)
     }
 }
 
-/* ---- activations ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- activations --------------------------------------------------------------------------------------------------------- */
 static void qact(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, int zero, int subs)
 {
     const __m512i sign = _mm512_set1_epi32(INT32_MAX);

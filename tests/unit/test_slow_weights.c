@@ -47,7 +47,7 @@ static void conversions(void **state)
 {
     (void)state;
     static const lf_dtype types[] = {LF_F32, LF_F16, LF_BF16, LF_Q8_0, LF_Q4_0, LF_Q4_K, LF_Q5_K, LF_Q6_K};
-    static char names[TENSORS][8];
+    static char names[TENSORS][16];
     lf_file_tensor list[TENSORS] = {0};
     char source[64], out[64], raw[64];
     lf_error err = {0};

@@ -119,7 +119,6 @@ typedef struct lf_gguf {
 int lf__gguf_open(lf_gguf *g, const char *path, lf_error *err);
 void lf__gguf_close(lf_gguf *g);
 const lf_gguf_value *lf__gguf_find(const lf_gguf *g, const char *key); /* or NULL */
-const char *lf__gguf_type_name(lf_gguf_type type);                     /* "u32", "text", ... */
 int lf__gguf_type_bytes(lf_gguf_type type);                            /* of a number; 0 for texts and arrays */
 const uint8_t *lf__gguf_end(const lf_gguf_value *v);                   /* the first byte behind it */
 

@@ -33,7 +33,6 @@ static const struct { const char *name; int bytes; } types[LF_GGUF_TYPES] = {
     [LF_GGUF_F64]  = {"f64", 8}};
 /* clang-format on */
 
-const char *lf__gguf_type_name(lf_gguf_type type) { return types[type].name; }
 int lf__gguf_type_bytes(lf_gguf_type type) { return types[type].bytes; }
 
 static uint64_t load(const uint8_t *p, int bytes)

@@ -4,6 +4,7 @@
  * ids, only where in the call's own text and output they stand), and only then merged: always the pair of lowest rank, the leftmost of
  * equals. Words to 64 symbols merge in arrays on the stack, longer ones in a linked list with a heap. Allocates per call; thread-safe. */
 #include "tokenizer/bpe.h"
+#include "tokenizer/merge_heap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,24 +94,6 @@ static int room_reserve(lf_merge_room *room, size_t n, lf_error *err)
     if (!room->id || !room->next || !room->prev || !room->rank || !room->heap) return -1;
     room->cap = cap;
     return 0;
-}
-
-static void sift_down(uint64_t *heap, size_t n, size_t at)
-{
-    uint64_t item = heap[at];
-    for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && heap[child + 1] < heap[child]) child++;
-        if (item <= heap[child]) break;
-        heap[at] = heap[child];
-    }
-    heap[at] = item;
-}
-
-static void sift_up(uint64_t *heap, size_t at)
-{
-    uint64_t item = heap[at];
-    for (size_t parent; at > 0 && heap[parent = (at - 1) / 2] > item; at = parent) heap[at] = heap[parent];
-    heap[at] = item;
 }
 
 /* O(n log n). An entry of the heap is stale when rank[position] says otherwise. Every merge removes one position and its own entry and

@@ -4,6 +4,7 @@
  * Between two characters that stand side by side in no piece nothing ever merges: there the text is cut into words. A word is looked up
  * whole, then among those that this call has merged already, and only then merged: short ones on the stack, long ones with a heap,
  * O(n log n). The tables are immutable; working memory belongs to the call. */
+#include "tokenizer/merge_heap.h"
 #include "tokenizer/sp.h"
 
 #include <stdlib.h>
@@ -171,24 +172,6 @@ static void merge_short(const tables *s, symbol *list, uint32_t n)
         look(s, list, best, n);
         if (best > 0) look(s, list, list[best].prev, n);
     }
-}
-
-static void sift_down(uint64_t *heap, size_t n, size_t at)
-{
-    uint64_t item = heap[at];
-    for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && heap[child + 1] < heap[child]) child++;
-        if (item <= heap[child]) break;
-        heap[at] = heap[child];
-    }
-    heap[at] = item;
-}
-
-static void sift_up(uint64_t *heap, size_t at)
-{
-    uint64_t item = heap[at];
-    for (size_t parent; at > 0 && heap[parent = (at - 1) / 2] > item; at = parent) heap[at] = heap[parent];
-    heap[at] = item;
 }
 
 /* With unused pieces their last seen parts are kept: they are taken apart again at the end. */

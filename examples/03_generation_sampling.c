@@ -75,7 +75,7 @@ int main(int argc, char **argv)
         failed = show_candidates(model, tokenizer, prompt, &s, &err);
         printf("  %s", prompt);
         failed = failed || lf_generate(model, tokenizer, prompt, strlen(prompt), &s, print_text, stdout, &stats, &err);
-        if (!failed) printf("\n  (%d tokens, %.0f a second)\n", stats.tokens, stats.tokens / stats.decode_seconds);
+        if (!failed) printf("\n  (%d tokens, %.0f a second)\n", (int)stats.tokens, (double)stats.tokens / stats.decode_seconds);
     }
     if (err.code) fprintf(stderr, "%s\n%s\n", err.message, err.hint);
     lf_tokenizer_free(&tokenizer);

@@ -14,6 +14,7 @@
 #include "foundry/log.h"
 #include "foundry/model.h"
 #include "foundry/runs.h"
+#include "foundry/sampling.h"
 #include "foundry/tokenizer.h"
 #include "foundry/train.h"
 #include "foundry/verify.h"

@@ -1,13 +1,14 @@
-/* generate.h - a model talks: sampling over a KV cache. */
+/* generate.h - a model talks: a prompt in, one text or several out, in one call. Who keeps a model busy for longer, with many prompts or a
+ * conversation, opens an engine (infer.h), on which this stands. */
 #ifndef FOUNDRY_GENERATE_H
 #define FOUNDRY_GENERATE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "foundry/config.h"
 #include "foundry/error.h"
+#include "foundry/infer.h"
 #include "foundry/model.h"
 #include "foundry/tokenizer.h"
 
@@ -16,55 +17,43 @@ extern "C" {
 #endif
 
 typedef struct lf_generate_stats {
-    int prompt_tokens, tokens; /* tokens: generated, the end token not counted */
-    double prefill_seconds, decode_seconds;
-    bool ended;        /* the model said it is done (end token) */
-    bool context_full; /* stopped because no position was left  */
-    bool stopped;      /* on_text asked for it                  */
+    int prompt_tokens;
+    int64_t tokens;         /* drawn, end tokens not counted            */
+    double prefill_seconds; /* from the call to the first token         */
+    double decode_seconds;  /* from there to the last                   */
+    lf_finish finish;       /* of the last answer; LF_FINISH_NONE: the callback wanted no more */
 } lf_generate_stats;
 
-/* Continues prompt (prompt_bytes of text; empty = a new document). As in training, a document begins after an end token, so the prompt is
- * fed behind one (behind the model's bos_token_id where it has one). Where there is neither, an empty prompt starts from a newline.
- * Text arrives in pieces that never split a UTF-8 character; invalid bytes become U+FFFD. on_text may return non-zero to stop. The same
- * seed gives the same text for any number of threads. The model must not be used elsewhere during the call.
- * 0, or -1: prompt longer than the context, unknown character, ... */
+/* Continues prompt (prompt_bytes of text; empty = a new document, see lf_prompt_tokens). on_text gets the text as it is made, in pieces
+ * that never split a UTF-8 character; non-zero ends it. stats may be NULL. The same seed gives the same text for any number of threads. The
+ * model must not be used elsewhere during the call. 0, or -1: prompt longer than the context, unknown character, ... */
 int lf_generate(lf_model *model, const lf_tokenizer *tokenizer, const char *prompt, size_t prompt_bytes, const lf_sample_config *sampling,
                 int (*on_text)(const char *text, size_t n, void *user), void *user, lf_generate_stats *stats, lf_error *err);
 
-/* ---- grammars ------------------------------------------------------------------------------------------------------------- */
-/* What a text may be, in GBNF, llama.cpp's notation: rules `name ::= ...` with "texts", [classes], ., groups, |, *, +, ?, {m}, {m,}, {m,n};
- * the text follows the rule root. Immutable, may be shared by threads. Limits: 1 MiB of text, 4,096 rules, 262,144 instructions, groups 64
- * deep, 2,000 repetitions. LF_E_FORMAT "NAME:LINE:COLUMN: ..." for what is no grammar, for rules that are missing and for rules that
- * begin with themselves. Free with lf_grammar_free. */
-typedef struct lf_grammar lf_grammar;
-lf_grammar *lf_grammar_parse(const char *text, size_t n, const char *name, lf_error *err);
-lf_grammar *lf_grammar_load(const char *path, lf_error *err);
-void lf_grammar_free(lf_grammar **g);
-/* 2: text is whole; 1: it can be gone on with; 0: neither; -1: out of memory. */
-int lf_grammar_match(const lf_grammar *g, const char *text, size_t n, lf_error *err);
+/* The same with everything there is to say. */
+typedef struct lf_generate_args {
+    const char *prompt; /* [prompt_bytes] */
+    size_t prompt_bytes;
+    const lf_sample_config *sampling;
+    int answers;              /* to the same prompt, which is read once; answer i has seed + i; 0: 1 */
+    const char *const *stops; /* [n_stops] texts that end an answer and are not part of it: at most LF_STOPS of LF_STOP_BYTES */
+    int n_stops;
+    /* Every token: answer->branch is the number of the answer. Answers come side by side. 1: this one ends, -1: all do. */
+    int (*on_token)(void *user, const lf_answer *answer);
+    void (*on_prompt)(void *user, int at, const float *logits); /* as in lf_request; NULL: not wanted */
+    void *user;                                                 /* of both */
+} lf_generate_args;
+int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf_generate_args *args, lf_generate_stats *stats,
+                        lf_error *err);
 
-/* ---- the sampler alone: logits in, token out ----------------------------------------------------------------------------- */
-typedef struct lf_sampler lf_sampler;
-
-/* sampling->order: the stages of LF_SAMPLER_ORDER (the default, also for "") in any order, each at most once; a stage that is not listed
- * does not run. logit_bias comes before all. With mirostat 1 or 2 the stages are temperature and mirostat. Temperature 0 is greedy: the
- * largest logit, ties to the lowest id. Returns a sampler (free with lf_sampler_free) or NULL (LF_E_ARGUMENT: a value out of range). */
-lf_sampler *lf_sampler_new(const lf_sample_config *sampling, int vocab_size, lf_error *err);
-void lf_sampler_free(lf_sampler **s);
-/* Sequence breakers are texts: without this, and a tokenizer of the same size, DRY has none. 0 or -1. */
-int lf_sampler_use_tokenizer(lf_sampler *s, const lf_tokenizer *tokenizer, lf_error *err);
-/* From now on only tokens that go on with a text of the grammar are drawn, and an end (one of n_ends tokens, at most 8) only when the text
- * is whole. A draw is tried without the grammar first; only when its token does not fit, all tokens are tried and it is drawn anew from
- * those that do. grammar and tokenizer are borrowed as long as the sampler lives. 0 or -1. */
-int lf_sampler_set_grammar(lf_sampler *s, const lf_grammar *grammar, const lf_tokenizer *tokenizer, const int32_t *ends, int n_ends,
-                           lf_error *err);
-/* Tells the sampler what came before: prompt tokens and tokens it chose. */
-void lf_sampler_accept(lf_sampler *s, int32_t token, bool from_prompt);
-/* Draws the next token; draw number `index` of the seed, so any position is reproducible (mirostat also depends on what was accepted).
- * -1 when the grammar lets no token follow. */
-int32_t lf_sampler_draw(lf_sampler *s, const float *logits, uint64_t index);
-/* What is left after all stages: candidates (ids ascending) and their probabilities; returns how many (<= vocab_size). */
-int lf_sampler_distribution(lf_sampler *s, const float *logits, int32_t *ids, double *probabilities);
+/* ---- for requests to an engine ---------------------------------------------------------------------------------------------- */
+/* What a prompt is fed as. In training, a document begins after an end token: the prompt stands behind one, or behind the model's
+ * bos_token_id where it has one. Where there is neither, an empty prompt is a newline. Special tokens in the prompt are plain text. Returns
+ * how many, at least 1; free(*tokens). -1: a character that the tokenizer does not have, a tokenizer of another model. */
+int lf_prompt_tokens(int32_t **tokens, const lf_model *model, const lf_tokenizer *tokenizer, const char *prompt, size_t prompt_bytes,
+                     lf_error *err);
+/* What an answer ends with: lf_model_ends and the tokenizer's end token. Returns how many. */
+int lf_answer_ends(int32_t ends[LF_ENDS], const lf_model *model, const lf_tokenizer *tokenizer);
 
 #ifdef __cplusplus
 }

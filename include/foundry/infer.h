@@ -16,8 +16,9 @@
 
 #include "foundry/config.h"
 #include "foundry/error.h"
-#include "foundry/generate.h"
 #include "foundry/model.h"
+#include "foundry/sampling.h"
+#include "foundry/tokenizer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,9 +27,9 @@ extern "C" {
 typedef struct lf_engine lf_engine;
 
 typedef struct lf_engine_options {
-    int64_t
-        kv_bytes; /* of keys and values, at most; 0: the whole context of one sequence and the memory for three more where it is there */
-    int context;  /* tokens of one text, prompt and answer; 0: the model's max_position_embeddings */
+    int64_t kv_bytes;  /* of keys and values, at most; 0: what max_sequences of a whole context take, or half of the free memory, and
+                          at least one of them */
+    int context;       /* tokens of one text, prompt and answer; 0: the model's max_position_embeddings */
     int max_sequences; /* that run at a time; 0: 64 */
     int max_rows;      /* tokens of one step, answers and prompts together; 0: 256. More is faster for long prompts, and takes memory */
 } lf_engine_options;
@@ -44,11 +45,14 @@ typedef enum lf_finish {
     LF_FINISH_LENGTH,    /* sampling->max_tokens were drawn             */
     LF_FINISH_CONTEXT,   /* no position is left                         */
     LF_FINISH_GRAMMAR,   /* no token goes on with a text of the grammar */
-    LF_FINISH_STOPPED,   /* on_token said so                            */
+    LF_FINISH_STOP,      /* one of the request's `stops` came           */
     LF_FINISH_CANCELLED, /* lf_engine_cancel                            */
     LF_FINISH_DEADLINE,  /* its seconds are over                        */
 } lf_finish;
 const char *lf_finish_name(lf_finish finish); /* "end", "length", "context", ... */
+
+#define LF_STOPS      64   /* stops of a request, at most */
+#define LF_STOP_BYTES 4096 /* of one */
 
 /* A token that was drawn, or with token -1 the end of an answer that ends without one. */
 typedef struct lf_answer {
@@ -58,6 +62,10 @@ typedef struct lf_answer {
     int32_t token;       /* one of `ends` when finish is LF_FINISH_END                                   */
     lf_finish finish;    /* not NONE: this is the last word on this branch                               */
     const float *logits; /* [vocab_size] that it was drawn from, as the model gave them; until on_token returns; NULL with token -1 */
+    /* [text_bytes] what the answer's text is longer by: whole characters, none or many; no special token, no stop, and nothing that may
+     * yet become one. Invalid bytes are U+FFFD. Until on_token returns; "" without a tokenizer. */
+    const char *text;
+    size_t text_bytes;
     int prompt_tokens, cached_tokens; /* of the request; cached: found again                             */
     double prompt_seconds;            /* from lf_engine_submit to the first token                        */
 } lf_answer;
@@ -68,17 +76,21 @@ typedef struct lf_request {
     int branches;                     /* answers to draw, branch b with seed + b; 0: 1 */
     const lf_sample_config *sampling; /* copied */
     int n_ids;                        /* ids from here on are not drawn; 0: the model's vocab_size */
-    const lf_tokenizer *tokenizer;    /* for sampling that looks at texts; borrowed to the end of the request, may be NULL */
+    const lf_tokenizer *tokenizer;    /* for texts, here and in sampling; borrowed to the end of the request, may be NULL */
     const lf_grammar *grammar;        /* what an answer may be; borrowed, NULL: anything; needs the tokenizer */
     const int32_t *ends;              /* [n_ends] tokens that end an answer; copied */
     int n_ends;
+    const char *const *stops; /* [n_stops] texts that end an answer and are not part of it; copied; need the tokenizer */
+    int n_stops;
     double seconds;                                       /* until it is ended with LF_FINISH_DEADLINE; 0: no deadline */
     int (*on_token)(void *user, const lf_answer *answer); /* may be NULL; non-zero: the branch ends */
+    /* May be NULL. The logits [vocab_size] that token `at` of the prompt had, at = 1, 2, ... n_tokens-1; all of it is read for that. */
+    void (*on_prompt)(void *user, int at, const float *logits);
     void *user;
 } lf_request;
 
 /* Takes a request in; it waits until there is room for all it may become, behind those that came before. Returns its number (1, 2, ...), or
- * -1: more tokens than the context holds (LF_E_LIMIT, with both numbers), an id out of range, sampling values out of range. */
+ * -1: more tokens than the context holds (LF_E_LIMIT, with both numbers), an id, a stop or a sampling value out of range. */
 int64_t lf_engine_submit(lf_engine *engine, const lf_request *request, lf_error *err);
 /* Ends a request at once: on_token is told with token -1. False when there is none of that number. */
 bool lf_engine_cancel(lf_engine *engine, int64_t request);

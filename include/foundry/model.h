@@ -37,6 +37,10 @@ int64_t lf_model_bytes_per_token(const lf_model *model);
 int lf_model_save(const lf_model *model, const char *dir, lf_error *err);
 void lf_model_free(lf_model **model);
 
+#define LF_ENDS 8
+/* Tokens that an answer of the model ends with, as its files say: eos_token_id of config.json and generation_config.json (one or a list),
+ * the eos, eot and eom tokens of a GGUF file. Returns how many, at most LF_ENDS; borrowed. */
+int lf_model_ends(const lf_model *model, const int32_t **ends);
 const lf_model_config *lf_model_config_of(const lf_model *model);
 int64_t lf_model_parameters(const lf_model *model);        /* all weights, tied ones once */
 int64_t lf_model_matmul_parameters(const lf_model *model); /* weights that enter a matrix product, head included */

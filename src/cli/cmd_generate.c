@@ -148,10 +148,10 @@ static int on_text(const char *bytes, size_t n, void *user)
 
 static const char *why(const lf_generate_stats *s)
 {
-    return s->stopped ? "interrupted" : s->ended ? "end" : s->context_full ? "context" : "max_tokens";
+    return s->finish == LF_FINISH_NONE ? "interrupted" : s->finish == LF_FINISH_LENGTH ? "max_tokens" : lf_finish_name(s->finish);
 }
 
-static double rate(int tokens, double seconds) { return seconds > 0 ? tokens / seconds : 0; }
+static double rate(int64_t tokens, double seconds) { return seconds > 0 ? (double)tokens / seconds : 0; }
 
 static void print_json(const text *prompt, const sink *s, int64_t seed, const lf_generate_stats *st)
 {
@@ -159,7 +159,7 @@ static void print_json(const text *prompt, const sink *s, int64_t seed, const lf
     cli_json_string(stdout, prompt->data ? prompt->data : "");
     fputs(", \"text\": ", stdout);
     cli_json_string(stdout, s->kept.data ? s->kept.data : "");
-    printf(", \"seed\": %" PRId64 ", \"prompt_tokens\": %d, \"tokens\": %d, \"stop\": \"%s\", \"prefill_seconds\": %.6f, "
+    printf(", \"seed\": %" PRId64 ", \"prompt_tokens\": %d, \"tokens\": %" PRId64 ", \"stop\": \"%s\", \"prefill_seconds\": %.6f, "
            "\"decode_seconds\": %.6f, \"prefill_tokens_per_second\": %.1f, \"decode_tokens_per_second\": %.1f}\n",
            seed, st->prompt_tokens, st->tokens, why(st), st->prefill_seconds, st->decode_seconds,
            rate(st->prompt_tokens, st->prefill_seconds), rate(st->tokens, st->decode_seconds));
@@ -173,23 +173,23 @@ static void print_stats(const lf_generate_stats *all, const lf_generate_stats *l
             cli_human_things(a, all->prompt_tokens, "token", "tokens", " 个词元"),
             cli_human_count(b, rate(all->prompt_tokens, all->prefill_seconds)));
     if (texts > 1) fprintf(stderr, cli_say("%" PRId64 " texts of ", "%" PRId64 " 篇，共 "), texts);
-    fprintf(stderr, cli_say("%s, %s tok/s", "生成 %s，%s 词元/秒"), cli_human_things(c, all->tokens, "token", "tokens", " 个词元"),
+    fprintf(stderr, cli_say("%s, %s tok/s", "生成 %s，%s 词元/秒"), cli_human_things(c, (double)all->tokens, "token", "tokens", " 个词元"),
             cli_human_count(d, rate(all->tokens, all->decode_seconds)));
     double gb = rate(all->tokens, all->decode_seconds) * (double)bytes / 1e9;
     if (stats_wanted) fprintf(stderr, cli_say("; weights read at %.1f GB/s", "；读取权重 %.1f GB/s"), gb);
-    if (texts == 1 && last->context_full) fputs(cli_say("; the context is full", "；上下文已满"), stderr);
-    if (last->stopped) fputs(cli_say("; interrupted", "；已中断"), stderr);
+    if (texts == 1 && last->finish == LF_FINISH_CONTEXT) fputs(cli_say("; the context is full", "；上下文已满"), stderr);
+    if (last->finish == LF_FINISH_NONE) fputs(cli_say("; interrupted", "；已中断"), stderr);
     fprintf(stderr, "%s\n", cli_color(stderr, CLI_PLAIN));
 }
 
 static int speak(lf_model *model, const lf_tokenizer *tokenizer, const text *prompt, lf_sample_config sampling, lf_error *err)
 {
     bool terminal = cli_is_terminal(stdout);
-    lf_generate_stats all = {0}, one = {0};
+    lf_generate_stats all = {0}, one = {.finish = LF_FINISH_END};
     sink s = {.newline = true};
     int64_t done = 0, seed = sampling.seed;
     int rc = 0;
-    for (; done < count && !rc && !one.stopped; done++) {
+    for (; done < count && !rc && one.finish != LF_FINISH_NONE; done++) {
         if (done && !json) printf("%s" LF_END_TOKEN "\n", s.newline ? "" : "\n");
         if (terminal && !json && prompt->n) {
             printf("%s%s%s", cli_color(stdout, CLI_DIM), prompt->data, cli_color(stdout, CLI_PLAIN));
@@ -212,7 +212,7 @@ static int speak(lf_model *model, const lf_tokenizer *tokenizer, const text *pro
     }
     if (!rc && (stats_wanted || cli_is_terminal(stderr))) print_stats(&all, &one, done, lf_model_bytes_per_token(model));
     free(s.kept.data);
-    if (!rc && one.stopped) return CLI_INTERRUPTED;
+    if (!rc && one.finish == LF_FINISH_NONE) return CLI_INTERRUPTED;
     return rc ? cli_fail(err) : CLI_OK;
 }
 

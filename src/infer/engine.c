@@ -10,18 +10,20 @@
  * and those that wait do so in the order they came. Nothing is allocated in a step but when a request comes in or forks. */
 #include "infer/infer.h"
 
-#include "foundry/generate.h"
 #include "foundry/infer.h"
 #include "model/model.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+enum { PROMPT_OUTS = 32 }; /* rows of a prompt that give logits in one step, where a request wants to see them */
+
 /* A request, and what its branches share. Freed with the last of them. */
 typedef struct job {
     int64_t id;
     lf_request r; /* r.ends is owned, r.tokens is the trunk's, r.sampling is `sampling` */
     lf_sample_config sampling;
+    lf_stops *stops;
     double begun, first_token; /* seconds of lf__now */
     int cached;                /* tokens found again              */
     int forks_promised;        /* pages of branches not yet there */
@@ -41,7 +43,9 @@ typedef struct sequence {
     int promised; /* pages it may still take                                 */
     lf_kv kv;     /* kv.length: tokens fed                                   */
     lf_sampler *sampler;
+    lf_text_stream text;
     int rows; /* in this step */
+    int outs; /* of them have logits: the last ones */
     bool ended;
 } sequence;
 
@@ -49,15 +53,15 @@ struct lf_engine {
     lf_model *model;
     lf_kv_pool *pool;
     lf_model_ctx work;
-    int context, max_sequences, max_rows;
-    int promised;       /* pages, to all who run */
-    sequence **running; /* [max_sequences], in the order they were let in */
+    int context, max_sequences, max_rows, max_outs; /* max_outs: rows of a step with logits */
+    int promised;                                   /* pages, to all who run */
+    sequence **running;                             /* [max_sequences], in the order they were let in */
     int n_running;
     job *waiting, **last; /* the queue, and where the next one is linked */
     int64_t next_id;
     lf_engine_state state;
     int *found; /* [pages of the context] of a prompt, in the tree */
-    /* One batch: [max_rows] and [max_sequences]. */
+    /* One batch: [max_rows], [max_sequences] and [max_outs]. */
     int32_t *tokens, *positions, *seq_start, *out_rows;
     lf_kv **kv;
 };
@@ -66,7 +70,7 @@ static int pages_for(int positions) { return (positions + LF_KV_BLOCK - 1) / LF_
 
 const char *lf_finish_name(lf_finish finish)
 {
-    static const char *const names[] = {"none", "end", "length", "context", "grammar", "stopped", "cancelled", "deadline"};
+    static const char *const names[] = {"none", "end", "length", "context", "grammar", "stop", "cancelled", "deadline"};
     return (size_t)finish < LF_COUNT(names) ? names[finish] : "unknown";
 }
 
@@ -76,7 +80,7 @@ static int choose_pages(const lf_engine *e, const lf_engine_options *o, int *n_p
     const lf_model_config *c = &e->model->config;
     size_t page = lf__kv_page_bytes((int)c->num_hidden_layers, (int)c->num_key_value_heads, (int)c->head_dim);
     int64_t least = pages_for(e->context), n = (int64_t)((uint64_t)o->kv_bytes / page);
-    if (o->kv_bytes <= 0) n = LF_MAX(least, LF_MIN(4 * least, (int64_t)(lf__memory_available() / 2 / page)));
+    if (o->kv_bytes <= 0) n = LF_MAX(least, LF_MIN(e->max_sequences * least, (int64_t)(lf__memory_available() / 2 / page)));
     if (n < least) {
         char have[32], want[32], all[32];
         lf_error_set(err, LF_E_LIMIT,
@@ -98,7 +102,8 @@ static int init_work(lf_engine *e, lf_error *err)
                    .capacity = pages_for(e->context) * LF_KV_BLOCK,
                    .blocks = lf__calloc((size_t)pages_for(e->max_rows), sizeof(float *), err)}; /* looked at, not into */
     if (!empty.blocks) return -1;
-    for (int s = 0; s < e->max_sequences; s++) e->kv[s] = &empty, e->seq_start[s] = s, e->out_rows[s] = s;
+    for (int s = 0; s < e->max_sequences; s++) e->kv[s] = &empty, e->seq_start[s] = s;
+    for (int i = 0; i < e->max_outs; i++) e->out_rows[i] = i;
     e->seq_start[e->max_sequences] = e->max_rows;
     lf_batch shape = {.n_tokens = e->max_rows,
                       .n_seqs = e->max_sequences,
@@ -107,7 +112,7 @@ static int init_work(lf_engine *e, lf_error *err)
                       .seq_start = e->seq_start,
                       .kv = e->kv,
                       .out_rows = e->out_rows,
-                      .n_out_rows = e->max_sequences};
+                      .n_out_rows = e->max_outs};
     int status =
         lf__model_ctx_init(&e->work, e->model, &shape, false, err) || lf__model_declare(&e->work, e->model, e->context, err) ? -1 : 0;
     free(empty.blocks);
@@ -132,14 +137,15 @@ lf_engine *lf_engine_new(lf_model *model, const lf_engine_options *options, lf_e
     e->context = o->context ? o->context : (int)LF_MIN(c->max_position_embeddings, longest);
     e->max_rows = o->max_rows ? o->max_rows : 256;
     e->max_sequences = LF_MIN(o->max_sequences ? o->max_sequences : 64, e->max_rows);
-    size_t rows = (size_t)e->max_rows, seqs = (size_t)e->max_sequences;
+    e->max_outs = LF_MAX(e->max_sequences, LF_MIN(e->max_rows, PROMPT_OUTS));
+    size_t rows = (size_t)e->max_rows, seqs = (size_t)e->max_sequences, outs = (size_t)e->max_outs;
     e->running = lf__calloc(seqs, sizeof *e->running, err);
-    e->tokens = lf__calloc(2 * rows + 2 * seqs + 1, sizeof *e->tokens, err);
+    e->tokens = lf__calloc(2 * rows + outs + seqs + 1, sizeof *e->tokens, err);
     e->kv = lf__calloc(seqs, sizeof(lf_kv *), err);
     e->found = lf__calloc((size_t)pages_for(e->context), sizeof *e->found, err);
     int pages = 0;
     if (!e->running || !e->tokens || !e->kv || !e->found || choose_pages(e, o, &pages, err)) goto fail;
-    e->positions = e->tokens + rows, e->out_rows = e->positions + rows, e->seq_start = e->out_rows + seqs;
+    e->positions = e->tokens + rows, e->out_rows = e->positions + rows, e->seq_start = e->out_rows + outs;
     if (!(e->pool = lf__kv_pool_new((int)c->num_hidden_layers, (int)c->num_key_value_heads, (int)c->head_dim, pages, err))) goto fail;
     if (init_work(e, err)) goto fail;
     return e;
@@ -152,7 +158,15 @@ static void job_free(job *j)
 {
     free((void *)(uintptr_t)j->r.ends);
     free((void *)(uintptr_t)j->r.tokens);
+    lf__stops_free(&j->stops);
     free(j);
+}
+
+static void sequence_discard(sequence *s)
+{
+    lf_sampler_free(&s->sampler);
+    lf__text_stream_release(&s->text);
+    free(s->tokens), free(s->pages), free(s->kv.blocks), free(s);
 }
 
 /* Gives back all that a sequence holds; its job goes with its last branch. */
@@ -161,8 +175,7 @@ static void sequence_free(lf_engine *e, sequence *s)
     job *j = s->job;
     for (int i = s->n_pages - 1; i >= 0; i--) lf__kv_pool_release(e->pool, s->pages[i]); /* leaves first: they are the first to be taken */
     e->promised -= s->promised;
-    lf_sampler_free(&s->sampler);
-    free(s->tokens), free(s->pages), free(s->kv.blocks), free(s);
+    sequence_discard(s);
     if (--j->live > 0) return;
     e->promised -= j->forks_promised;
     job_free(j);
@@ -203,13 +216,12 @@ static int fork_pages(const lf_engine *e, const job *j)
 static int check_request(const lf_engine *e, const lf_request *r, lf_error *err)
 {
     int64_t vocab = e->model->config.vocab_size;
-    if (r->n_tokens < 1 || r->branches < 0 || r->n_ends < 0 || r->n_ids < 0 || r->n_ids > vocab || !r->sampling ||
-        r->sampling->max_tokens < 0 || !(r->seconds >= 0) || (r->grammar && !r->tokenizer))
+    if (r->n_tokens < 1 || r->branches < 0 || r->n_ends < 0 || r->n_stops < 0 || r->n_ids < 0 || r->n_ids > vocab || !r->sampling ||
+        r->sampling->max_tokens < 0 || !(r->seconds >= 0) || ((r->grammar || r->n_stops) && !r->tokenizer))
         return lf_error_set(err, LF_E_ARGUMENT,
-                            "a request of %d tokens, %d branches, %d ends and %d ids: at least one token, nothing negative, a tokenizer "
-                            "with a grammar, no more ids than "
-                            "the model's %lld",
-                            r->n_tokens, r->branches, r->n_ends, r->n_ids, (long long)vocab);
+                            "a request of %d tokens, %d branches, %d ends, %d stops and %d ids: at least one token, nothing negative, a "
+                            "tokenizer with a grammar or stops, no more ids than the model's %lld",
+                            r->n_tokens, r->branches, r->n_ends, r->n_stops, r->n_ids, (long long)vocab);
     if (r->n_tokens > e->context) {
         lf_error_set(err, LF_E_LIMIT, "the prompt is %d tokens long, the context holds %d", r->n_tokens, e->context);
         return lf_error_hint(err, "shorten the prompt, or open the engine with a larger context where the model has one");
@@ -249,7 +261,8 @@ int64_t lf_engine_submit(lf_engine *e, const lf_request *r, lf_error *err)
         memcpy(tokens, r->tokens, n_tokens * sizeof *tokens);
         if (n_ends) memcpy(ends, r->ends, n_ends * sizeof *ends);
     }
-    lf_sampler *probe = tokens && ends ? sampler_of(j, 0, err) : NULL; /* values are refused now, not when its turn comes */
+    bool stops = !r->n_stops || (j->stops = lf__stops_new(r->stops, r->n_stops, err));
+    lf_sampler *probe = tokens && ends && stops ? sampler_of(j, 0, err) : NULL; /* values are refused now, not when its turn comes */
     int need = pages_for(positions_of(e, j)) + fork_pages(e, j), have = lf__kv_pool_pages(e->pool);
     if (probe && need > have)
         lf_error_set(err, LF_E_LIMIT, "%d branches of up to %d tokens need %d pages of keys and values, the engine has %d", j->r.branches,
@@ -266,20 +279,29 @@ int64_t lf_engine_submit(lf_engine *e, const lf_request *r, lf_error *err)
     return j->id;
 }
 
-/* Tells the asker, and says whether he wants more. */
-static bool tell(const sequence *s, int32_t token, lf_finish finish, const float *logits)
+/* Tells the asker, and says whether the branch goes on. */
+static bool tell(sequence *s, int32_t token, lf_finish finish, const float *logits)
 {
     const job *j = s->job;
+    size_t n = 0;
+    bool special = true;
+    const char *bytes =
+        j->r.tokenizer && token >= 0 && finish != LF_FINISH_END ? lf_tokenizer_token(j->r.tokenizer, token, &n, &special) : NULL;
+    if (lf__text_stream_add(&s->text, bytes, bytes && !special ? n : 0)) finish = LF_FINISH_STOP;
+    if (finish) lf__text_stream_end(&s->text);
     lf_answer a = {.request = j->id,
                    .branch = s->branch,
                    .index = s->drawn,
                    .token = token,
                    .finish = finish,
                    .logits = logits,
+                   .text = s->text.out.data ? s->text.out.data : "",
+                   .text_bytes = s->text.out.len,
                    .prompt_tokens = j->r.n_tokens,
                    .cached_tokens = j->cached,
                    .prompt_seconds = j->first_token > 0 ? j->first_token - j->begun : 0};
-    return !j->r.on_token || j->r.on_token(j->r.user, &a) == 0;
+    bool more = !j->r.on_token || j->r.on_token(j->r.user, &a) == 0;
+    return more && !finish;
 }
 
 bool lf_engine_cancel(lf_engine *e, int64_t request)
@@ -303,9 +325,8 @@ static sequence *sequence_new(job *j, int branch, int positions, lf_error *err)
     s->pages = lf__calloc(pages, sizeof *s->pages, err);
     s->kv.blocks = lf__calloc(pages, sizeof(float *), err);
     s->sampler = sampler_of(j, branch, err);
-    if (s->tokens && s->pages && s->kv.blocks && s->sampler) return s;
-    lf_sampler_free(&s->sampler);
-    free(s->tokens), free(s->pages), free(s->kv.blocks), free(s);
+    if (s->tokens && s->pages && s->kv.blocks && s->sampler && !lf__text_stream_init(&s->text, j->stops, err)) return s;
+    sequence_discard(s);
     return NULL;
 }
 
@@ -330,7 +351,7 @@ static int let_in(lf_engine *e, lf_error *err)
     int positions = positions_of(e, j), forks = fork_pages(e, j);
     if (e->n_running + j->r.branches > e->max_sequences) return 0;
     /* The last token is always fed: its logits are wanted. */
-    int found = lf__kv_pool_match(e->pool, e->found, j->r.tokens, (j->r.n_tokens - 1) / LF_KV_BLOCK);
+    int found = j->r.on_prompt ? 0 : lf__kv_pool_match(e->pool, e->found, j->r.tokens, (j->r.n_tokens - 1) / LF_KV_BLOCK);
     int promised = pages_for(positions) - found;
     bool room = e->promised + promised + forks <= lf__kv_pool_available(e->pool);
     sequence *s = room ? sequence_new(j, 0, positions, err) : NULL;
@@ -411,17 +432,27 @@ static void end_overdue(lf_engine *e)
     }
 }
 
+/* Rows of s that have logits: the last one of its text, and all of a prompt whose reader wants to see them. */
+static int outs_of(const sequence *s)
+{
+    bool prompt = s->job->r.on_prompt && s->kv.length < s->job->r.n_tokens;
+    return prompt ? s->rows : s->rows && s->kv.length + s->rows == s->n_tokens;
+}
+
 /* Rows of this step: one for each sequence that waits for its next token, then pieces of prompts in the order they came. */
 static int share_rows(lf_engine *e)
 {
-    int left = e->max_rows;
+    int left = e->max_rows, outs = e->max_outs - e->n_running; /* besides one for each */
     for (int i = 0; i < e->n_running; i++) {
         sequence *s = e->running[i];
         left -= s->rows = s->n_tokens - s->kv.length == 1;
     }
     for (int i = 0; i < e->n_running && left > 0; i++) {
         sequence *s = e->running[i];
-        if (!s->rows) left -= s->rows = LF_MIN(left, s->n_tokens - s->kv.length);
+        if (s->rows) continue;
+        s->rows = LF_MIN(left, s->n_tokens - s->kv.length);
+        if (outs_of(s) > 1) outs -= (s->rows = LF_MIN(s->rows, outs + 1)) - 1;
+        left -= s->rows;
     }
     return e->max_rows - left;
 }
@@ -440,12 +471,13 @@ static int run_model(lf_engine *e, float **logits, lf_error *err)
     lf_batch b = {.tokens = e->tokens, .positions = e->positions, .seq_start = e->seq_start, .kv = e->kv, .out_rows = e->out_rows};
     for (int i = 0; i < e->n_running; i++) {
         sequence *s = e->running[i];
+        s->outs = outs_of(s);
         if (!s->rows) continue;
         add_pages(e, s);
         e->seq_start[b.n_seqs] = b.n_tokens, e->kv[b.n_seqs++] = &s->kv;
         for (int r = 0; r < s->rows; r++, b.n_tokens++)
             e->tokens[b.n_tokens] = s->tokens[s->kv.length + r], e->positions[b.n_tokens] = s->kv.length + r;
-        if (s->kv.length + s->rows == s->n_tokens) e->out_rows[b.n_out_rows++] = b.n_tokens - 1;
+        for (int o = s->outs; o > 0; o--) e->out_rows[b.n_out_rows++] = b.n_tokens - o;
     }
     e->seq_start[b.n_seqs] = b.n_tokens;
     double begun = lf__now();
@@ -491,7 +523,7 @@ static bool draw(const lf_engine *e, sequence *s, const float *logits)
     }
     bool more = tell(s, token, finish, logits);
     s->drawn++;
-    return finish || !more;
+    return !more;
 }
 
 /* After the model: rows are in the pages; whoever has been fed to the end draws. Branches that come to be now draw from the same logits. */
@@ -503,6 +535,8 @@ static int take_logits(lf_engine *e, const float *logits, lf_error *err)
         sequence *s = e->running[i];
         s->kv.length += s->rows;
         publish(e, s);
+        for (; s->outs > (s->kv.length == s->n_tokens); s->outs--, logits += vocab)
+            s->job->r.on_prompt(s->job->r.user, s->kv.length - s->outs + 1, logits);
         if (!s->rows || s->kv.length < s->n_tokens) continue;
         if (s->job->first_token == 0) s->job->first_token = lf__now();
         int first = e->n_running;
@@ -511,6 +545,9 @@ static int take_logits(lf_engine *e, const float *logits, lf_error *err)
         for (int b = first; b < e->n_running; b++) e->running[b]->ended = draw(e, e->running[b], logits);
         logits += vocab;
     }
+    for (int i = 0; i < e->n_running; i++)
+        if (e->running[i]->text.held.failed || e->running[i]->text.out.failed)
+            return lf_error_set(err, LF_E_MEMORY, "out of memory for the text of an answer");
     for (int i = 0; i < e->n_running; i++) {
         if (e->running[i]->ended)
             sequence_free(e, e->running[i]);

@@ -1,5 +1,5 @@
-/* generate.c - a prompt becomes a text: encode, one request to an engine of its own, whole characters out. Not the engine (engine.c) and
- * not the choice of tokens (sampler.c). All it needs lives for one call; one call per model at a time. */
+/* generate.c - a prompt becomes a text: encode, one request to an engine of its own. Not the engine (engine.c) and not the choice of
+ * tokens (sampler.c). All it needs lives for one call; one call per model at a time. */
 #include "infer/infer.h"
 
 #include "foundry/generate.h"
@@ -7,16 +7,6 @@
 #include "model/model.h"
 
 #include <stdlib.h>
-
-enum { ROWS = 256 }; /* of one step: the logits do not depend on it, memory does */
-
-typedef struct talk {
-    const lf_tokenizer *tokenizer;
-    lf_text_stream text;
-    lf_generate_stats stats;
-    bool unheard; /* on_text wants no more */
-    bool stuck;   /* no token fits the grammar */
-} talk;
 
 /* What stands before the first token of a document, -1 when nothing does. */
 static int32_t start_token(const lf_model_config *config, const lf_tokenizer *tokenizer)
@@ -32,89 +22,124 @@ static int32_t neutral_token(const lf_tokenizer *tokenizer)
     return lf_tokenizer_encode(tokenizer, &id, 1, "\n", 1, false, NULL) == 1 ? id : 0;
 }
 
-/* | start | prompt ... |; the caller frees them. Returns how many, at least 1, or -1. */
-static int encode_prompt(int32_t **tokens, const lf_model_config *config, const lf_tokenizer *tokenizer, const char *prompt, size_t n,
-                         int context, lf_error *err)
+int lf_prompt_tokens(int32_t **tokens, const lf_model *model, const lf_tokenizer *tokenizer, const char *prompt, size_t n, lf_error *err)
 {
+    const lf_model_config *c = &model->config;
     size_t room = lf_tokenizer_bound(tokenizer, n);
-    int32_t start = start_token(config, tokenizer);
+    int32_t start = start_token(c, tokenizer);
     int n_start = start >= 0;
-    if (!(*tokens = lf__calloc(room + 1, sizeof **tokens, err))) return -1;
-    if (n_start) **tokens = start;
-    int64_t count = lf_tokenizer_encode(tokenizer, *tokens + n_start, room, prompt, n, false, err);
-    if (count < 0) return -1;
-    if (count + n_start > context) {
-        lf_error_set(err, LF_E_LIMIT, "the prompt is %lld tokens long%s, the model's context holds %d", (long long)count + n_start,
-                     n_start ? " (start of the document included)" : "", context);
-        return lf_error_hint(err, "shorten the prompt, or train with a larger --model.max_position_embeddings");
+    *tokens = NULL;
+    if (lf_tokenizer_size(tokenizer) > c->vocab_size) {
+        lf_error_set(err, LF_E_MISMATCH, "the tokenizer has %d tokens, the model only %lld", lf_tokenizer_size(tokenizer),
+                     (long long)c->vocab_size);
+        return lf_error_hint(err, "use the tokenizer that lies beside the model");
     }
+    int32_t *ids = lf__calloc(room + 1, sizeof *ids, err);
+    if (!ids) return -1;
+    if (n_start) *ids = start;
+    int64_t count = lf_tokenizer_encode(tokenizer, ids + n_start, room, prompt, n, false, err);
+    if (count > INT32_MAX / 2) count = lf_error_set(err, LF_E_LIMIT, "a prompt of %lld tokens is too long", (long long)count);
+    if (count < 0) return free(ids), -1;
+    *tokens = ids;
     if (count + n_start > 0) return (int)count + n_start;
-    **tokens = neutral_token(tokenizer);
+    *ids = neutral_token(tokenizer);
     return 1;
 }
+
+int lf_answer_ends(int32_t ends[LF_ENDS], const lf_model *model, const lf_tokenizer *tokenizer)
+{
+    int n = 0;
+    int32_t end = lf_tokenizer_end(tokenizer);
+    for (int i = 0; i < model->n_ends; i++) ends[n++] = model->ends[i];
+    for (int i = 0; i < n; i++)
+        if (ends[i] == end) return n;
+    if (end >= 0 && n < LF_ENDS) ends[n++] = end;
+    return n;
+}
+
+/* ---- talking --------------------------------------------------------------------------------------------------------------- */
+enum { ROWS = 256, TOGETHER = 16 }; /* of one step; answers: texts do not depend on either, memory and speed do */
+
+typedef struct talk {
+    const lf_generate_args *args;
+    lf_generate_stats stats;
+    int first;    /* the answer that is branch 0 of this request */
+    bool unheard; /* nobody wants more                           */
+    int stuck;    /* 1 + tokens of an answer behind which no token fits the grammar */
+} talk;
 
 static int on_token(void *user, const lf_answer *a)
 {
     talk *t = user;
-    if (a->finish == LF_FINISH_END) t->stats.ended = true;
-    if (a->finish == LF_FINISH_CONTEXT) t->stats.context_full = true;
-    if (a->finish == LF_FINISH_GRAMMAR) t->stuck = true;
-    if (a->index == 0) t->stats.prefill_seconds = a->prompt_seconds;
-    if (a->token < 0 || a->finish == LF_FINISH_END) return 0;
-    t->stats.tokens++;
-    size_t n;
-    bool special;
-    const char *bytes = lf_tokenizer_token(t->tokenizer, a->token, &n, &special);
-    if (bytes && !special) t->unheard = lf__text_stream_add(&t->text, bytes, n) != 0;
-    return t->unheard;
+    lf_answer answer = *a;
+    answer.branch += t->first;
+    t->stats.finish = a->finish;
+    if (a->index == 0 && a->branch == 0) t->stats.prefill_seconds += a->prompt_seconds;
+    if (a->token >= 0 && a->finish != LF_FINISH_END) t->stats.tokens++;
+    if (a->finish == LF_FINISH_GRAMMAR) t->stuck = 1 + a->index;
+    int wish = t->unheard ? -1 : t->args->on_token ? t->args->on_token(t->args->user, &answer) : 0;
+    t->unheard |= wish < 0;
+    return wish;
 }
 
-static int run(talk *t, lf_engine *engine, const int32_t *tokens, int n, const lf_model_config *config, const lf_sample_config *sampling,
-               const lf_grammar *grammar, lf_error *err)
+static void on_prompt(void *user, int at, const float *logits)
 {
-    int32_t ends[2] = {lf_tokenizer_end(t->tokenizer), (int32_t)config->eos_token_id};
-    lf_request request = {.tokens = tokens,
-                          .n_tokens = n,
-                          .sampling = sampling,
-                          .n_ids = lf_tokenizer_size(t->tokenizer), /* ids beyond have no text */
-                          .tokenizer = t->tokenizer,
-                          .grammar = grammar,
-                          .ends = ends,
-                          .n_ends = LF_COUNT(ends),
-                          .on_token = on_token,
-                          .user = t};
+    const talk *t = user;
+    t->args->on_prompt(t->args->user, at, logits);
+}
+
+/* Answers in groups that the engine has pages for. */
+static int run(talk *t, lf_engine *engine, lf_request *request, int context, lf_error *err)
+{
+    const lf_generate_args *a = t->args;
+    lf_engine_state s = lf_engine_state_of(engine);
+    int answers = LF_MAX(a->answers, 1), pages = (context + s.page_tokens - 1) / s.page_tokens,
+        own = pages - request->n_tokens / s.page_tokens;
+    int together = LF_MIN(TOGETHER, 1 + (s.pages - pages) / LF_MAX(own, 1));
+    lf_sample_config sampling = *a->sampling;
+    request->sampling = &sampling;
     double begun = lf__now();
-    if (lf_engine_submit(engine, &request, err) < 0 || lf_engine_run(engine, err)) return -1;
-    if (t->stuck) return lf_error_set(err, LF_E_MISMATCH, "%s: after %d tokens none fits the grammar", sampling->grammar, t->stats.tokens);
+    for (int left = answers; left > 0 && !t->unheard; left -= request->branches, t->first += request->branches) {
+        request->branches = LF_MIN(together, left);
+        sampling.seed = a->sampling->seed + t->first;
+        request->on_prompt = a->on_prompt && t->first == 0 ? on_prompt : NULL;
+        if (lf_engine_submit(engine, request, err) < 0 || lf_engine_run(engine, err)) return -1;
+        if (t->stuck) return lf_error_set(err, LF_E_MISMATCH, "%s: after %d tokens none fits the grammar", sampling.grammar, t->stuck - 1);
+    }
     t->stats.decode_seconds = lf__now() - begun - t->stats.prefill_seconds;
-    t->stats.stopped = t->unheard || lf__text_stream_end(&t->text) != 0;
     return 0;
 }
 
-int lf_generate(lf_model *model, const lf_tokenizer *tokenizer, const char *prompt, size_t prompt_bytes, const lf_sample_config *sampling,
-                int (*on_text)(const char *text, size_t n, void *user), void *user, lf_generate_stats *stats, lf_error *err)
+int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf_generate_args *args, lf_generate_stats *stats,
+                        lf_error *err)
 {
-    const lf_model_config *c = &model->config;
-    talk t = {.tokenizer = tokenizer, .text = {.on_text = on_text, .user = user}};
-    int longest = (int)LF_MIN(c->max_position_embeddings, INT32_MAX / 2), n_ids = lf_tokenizer_size(tokenizer), n, status = -1;
-    int32_t *tokens = NULL;
+    const lf_sample_config *sampling = args->sampling;
+    talk t = {.args = args};
+    int longest = (int)LF_MIN(model->config.max_position_embeddings, INT32_MAX / 2), n, status = -1;
+    int32_t *tokens = NULL, ends[LF_ENDS];
     lf_engine *engine = NULL;
     lf_grammar *grammar = NULL;
-    if (n_ids > c->vocab_size) {
-        lf_error_set(err, LF_E_MISMATCH, "the tokenizer has %d tokens, the model only %lld", n_ids, (long long)c->vocab_size);
-        return lf_error_hint(err, "use the tokenizer that lies beside the model");
-    }
     if (sampling->max_tokens < 0)
         return lf_error_set(err, LF_E_ARGUMENT, "sampler.max_tokens: expected a number of at least 0, got %lld",
                             (long long)sampling->max_tokens);
     if (sampling->grammar[0] && !(grammar = lf_grammar_load(sampling->grammar, err))) return -1;
-    if ((n = encode_prompt(&tokens, c, tokenizer, prompt, prompt_bytes, longest, err)) > 0) {
-        lf_engine_options o = {.max_sequences = 1, .max_rows = LF_MIN(n, ROWS)};
+    if ((n = lf_prompt_tokens(&tokens, model, tokenizer, args->prompt, args->prompt_bytes, err)) > 0) {
+        lf_engine_options o = {.max_sequences = LF_MAX(LF_MIN(args->answers, TOGETHER), 1)};
+        o.max_rows = LF_MAX(LF_MIN(n, ROWS), o.max_sequences);
         o.context = (int)LF_MIN(longest, n + LF_MIN(sampling->max_tokens, longest));
-        o.kv_bytes = (int64_t)((size_t)((o.context + LF_KV_BLOCK - 1) / LF_KV_BLOCK) *
-                               lf__kv_page_bytes((int)c->num_hidden_layers, (int)c->num_key_value_heads, (int)c->head_dim));
+        lf_request request = {.tokens = tokens,
+                              .n_tokens = n,
+                              .n_ids = lf_tokenizer_size(tokenizer), /* ids beyond have no text */
+                              .tokenizer = tokenizer,
+                              .grammar = grammar,
+                              .ends = ends,
+                              .n_ends = lf_answer_ends(ends, model, tokenizer),
+                              .stops = args->stops,
+                              .n_stops = args->n_stops,
+                              .on_token = on_token,
+                              .user = &t};
         engine = lf_engine_new(model, &o, err);
-        if (engine) status = run(&t, engine, tokens, n, c, sampling, grammar, err);
+        if (engine) status = run(&t, engine, &request, o.context, err);
         t.stats.prompt_tokens = n;
     }
     lf_engine_free(&engine);
@@ -122,4 +147,24 @@ int lf_generate(lf_model *model, const lf_tokenizer *tokenizer, const char *prom
     free(tokens);
     if (stats) *stats = t.stats;
     return status;
+}
+
+/* ---- one text ------------------------------------------------------------------------------------------------------------- */
+typedef struct listener {
+    int (*on_text)(const char *text, size_t n, void *user);
+    void *user;
+} listener;
+
+static int hand_over(void *user, const lf_answer *a)
+{
+    const listener *l = user;
+    return a->text_bytes && l->on_text && l->on_text(a->text, a->text_bytes, l->user) ? -1 : 0;
+}
+
+int lf_generate(lf_model *model, const lf_tokenizer *tokenizer, const char *prompt, size_t prompt_bytes, const lf_sample_config *sampling,
+                int (*on_text)(const char *text, size_t n, void *user), void *user, lf_generate_stats *stats, lf_error *err)
+{
+    listener l = {on_text, user};
+    lf_generate_args args = {.prompt = prompt, .prompt_bytes = prompt_bytes, .sampling = sampling, .on_token = hand_over, .user = &l};
+    return lf_generate_answers(model, tokenizer, &args, stats, err);
 }

@@ -4,7 +4,7 @@
 #define LF_INFER_GRAMMAR_H
 
 #include "base/base.h"
-#include "foundry/generate.h"
+#include "foundry/sampling.h"
 
 /* A program over bytes: a machine with a stack, run as all its possible threads at once. Targets are relative to the instruction, so a
  * piece of program may be moved and copied.

@@ -27,17 +27,23 @@ int lf__kv_pool_match(lf_kv_pool *pool, int *pages, const int32_t *tokens, int n
  * will find it. Returns the page to go on with: this one, or the one that the tree had already (then held in its place). */
 int lf__kv_pool_publish(lf_kv_pool *pool, int page, int parent, const int32_t *tokens);
 
-/* ---- text_stream.c: bytes in, whole UTF-8 characters out ----------------------------------------------------------------- */
-typedef struct lf_text_stream {
-    int (*on_text)(const char *text, size_t n, void *user); /* non-zero = stop; NULL = nobody listens */
-    void *user;
-    char held[4]; /* the beginning of a character whose rest has not come yet */
-    size_t n_held;
-} lf_text_stream;
+/* ---- text_stream.c: bytes in, whole UTF-8 characters out, up to a stop ---------------------------------------------------- */
+typedef struct lf_stops lf_stops; /* texts that end an answer */
+lf_stops *lf__stops_new(const char *const *texts, int n, lf_error *err);
+void lf__stops_free(lf_stops **stops);
 
-/* Hands over what `bytes` completes; every byte that belongs to no character becomes U+FFFD. Returns on_text's wish (non-zero = stop). */
-int lf__text_stream_add(lf_text_stream *s, const char *bytes, size_t n);
-/* The end: a character that never became whole becomes U+FFFD, one per byte. */
-int lf__text_stream_end(lf_text_stream *s);
+typedef struct lf_text_stream {
+    const lf_stops *stops; /* borrowed; NULL: none                                                                  */
+    int *matched;          /* [stops] bytes of each that the text ends with                                         */
+    lf_buf held;           /* the beginning of a character or of a stop, whose rest has not come yet                */
+    lf_buf out;            /* what the last call made sure of; either buf.failed: out of memory                     */
+    bool stopped;          /* a stop came: the text is over, and the stop is not part of it                         */
+} lf_text_stream;
+int lf__text_stream_init(lf_text_stream *s, const lf_stops *stops, lf_error *err);
+void lf__text_stream_release(lf_text_stream *s);
+/* Bytes of the next token; `out` then has what they complete, every byte that belongs to no character as U+FFFD. True: stopped. */
+bool lf__text_stream_add(lf_text_stream *s, const char *bytes, size_t n);
+/* The answer is over: `out` has, besides what it had, all that was held. */
+void lf__text_stream_end(lf_text_stream *s);
 
 #endif

@@ -1,9 +1,10 @@
-/* logits.c - the logits of every token of a sequence, through the cache that generation uses. Chunks change nothing: that is the contract.
- */
+/* logits.c - the logits of every token of a sequence, through the cache that generation uses (chunks change nothing: that is the contract),
+ * and what probabilities they mean. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "foundry/sampling.h"
 #include "infer/infer.h"
 #include "model/model.h"
 
@@ -70,4 +71,21 @@ done:
     free(room.blocks);
     free(ints);
     return status;
+}
+
+double lf_logprobs(lf_logprob *top, int k, const float *logits, int n, int32_t token)
+{
+    double max = logits[0], sum = 0;
+    int n_top = 0;
+    for (int i = 1; i < n; i++) max = LF_MAX(max, (double)logits[i]);
+    for (int i = 0; i < n; i++) {
+        sum += lf__exp(logits[i] - max);
+        if (!k || (n_top == k && !(logits[i] > top[k - 1].logprob))) continue;
+        int at = n_top < k ? n_top++ : k - 1; /* insertion: the row is full of larger ones soon */
+        for (; at > 0 && logits[i] > top[at - 1].logprob; at--) top[at] = top[at - 1];
+        top[at] = (lf_logprob){i, logits[i]};
+    }
+    double whole = max + lf__ln(sum);
+    for (int i = 0; i < n_top; i++) top[i].logprob -= whole;
+    return logits[token] - whole;
 }

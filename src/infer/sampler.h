@@ -3,7 +3,7 @@
 #define LF_INFER_SAMPLER_H
 
 #include "base/base.h"
-#include "foundry/generate.h"
+#include "foundry/sampling.h"
 #include "infer/grammar.h"
 
 #define LF_LOGIT_MAX 1e300 /* keeps differences of logits finite; minus that is a banned token */

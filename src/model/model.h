@@ -110,7 +110,8 @@ struct lf_model {
     int64_t rope_rows;     /* of max_position_embeddings, or less: lf__model_declare */
     int rotary;            /* elements of a head that turn */
     float *slopes;         /* ALiBi: [num_attention_heads], or NULL */
-    char dir[LF_PATH_MAX]; /* where it was loaded from, "" when new */
+    int32_t ends[LF_ENDS]; /* tokens that an answer ends with (ends.c) */
+    int n_ends;
 };
 
 typedef struct lf_arch {
@@ -250,6 +251,9 @@ int lf__model_read(lf_model *m, const char *path, lf_error *err);
 /* lf_model_save with the weights from `data`, [m->n_floats] laid out as m->data; reads of m only what never changes. hash: lf__hash64 of
  * model.safetensors. */
 int lf__model_write(const lf_model *m, const float *data, const char *dir, uint64_t *hash, lf_error *err);
+
+/* ---- ends.c: what the files at path, whose weights are open, say about m->ends ------------------------------------------- */
+int lf__model_read_ends(lf_model *m, const lf_weights *w, const char *path, lf_error *err);
 
 /* ---- model.c ------------------------------------------------------------------------------------------------------------- */
 /* Scoring and training: sum of nll over the batch's targets (and, with a tape, gradients of everything). nll [n_tokens] or NULL. */

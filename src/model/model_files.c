@@ -282,7 +282,7 @@ int lf__model_read(lf_model *m, const char *path, lf_error *err)
 {
     lf_source s;
     if (lf__source_open(&s, m, path, err)) return -1;
-    int status = lf__source_check_tied(&s, err);
+    int status = lf__source_check_tied(&s, err) || lf__model_read_ends(m, &s.weights, path, err) ? -1 : 0;
     for (int i = 0; i < m->n_params && !status; i++) {
         const lf_param *p = &m->params[i];
         status = lf__source_read(param_data(p), &s, i, 0, p->rows, err);

@@ -166,7 +166,7 @@ lf_model *lf_model_open(lf_device *device, const char *path, const char *weights
         if (types) m = lf__model_alloc_panels(device, &config->model, types, err);
         if (m) {
             s.model = m; /* the same parameters in the same order */
-            if (fill(m, &s, err)) lf_model_free(&m);
+            if (lf__model_read_ends(m, &s.weights, path, err) || fill(m, &s, err)) lf_model_free(&m);
         }
         lf__source_close(&s);
     }

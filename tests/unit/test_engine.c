@@ -264,6 +264,56 @@ static void said(lf_error *err, const char *words)
     *err = (lf_error){0};
 }
 
+typedef struct prompt_reader {
+    int next;
+    uint64_t hash;
+} prompt_reader;
+
+static void on_prompt(void *user, int at, const float *logits)
+{
+    prompt_reader *r = user;
+    assert_int_equal(at, r->next++); /* each token once, in order */
+    r->hash = lf__hash64(logits, VOCAB * sizeof *logits, r->hash);
+}
+
+/* The logits of a prompt are those of the whole sequence, though its text was found again by others and however few rows a step has. */
+static void prompts(void **state)
+{
+    (void)state;
+    lf_device *device;
+    lf_error err = {0};
+    lf_model *m = make_model(&device, 2, 0);
+    lf_config c;
+    lf_config_init(&c);
+    c.sampler.max_tokens = 3;
+    int32_t tokens[200];
+    for (int k = 0; k < 200; k++) tokens[k] = (int32_t)(lf__rng_at(4, 4, (uint64_t)k) % VOCAB);
+    float *z = malloc(sizeof *z * 200 * VOCAB);
+    assert_int_equal(lf_model_logits(m, z, tokens, 200, 0, &err), 0);
+    for (int rows = 1; rows <= 256; rows += rows < 5 ? 1 : 50) {
+        lf_engine *e = lf_engine_new(m, &(lf_engine_options){.max_rows = rows, .max_sequences = 3}, &err);
+        assert_non_null(e);
+        static const int lengths[] = {200, 1, 2, 129, 200};
+        prompt_reader r[LF_COUNT(lengths)];
+        for (size_t i = 0; i < LF_COUNT(lengths); i++) {
+            r[i] = (prompt_reader){.next = 1};
+            lf_request q = {.tokens = tokens, .n_tokens = lengths[i], .sampling = &c.sampler, .on_prompt = on_prompt, .user = &r[i]};
+            assert_true(lf_engine_submit(e, &q, &err) > 0);
+        }
+        assert_int_equal(lf_engine_run(e, &err), 0);
+        for (size_t i = 0; i < LF_COUNT(lengths); i++) {
+            uint64_t hash = 0;
+            for (int k = 0; k + 1 < lengths[i]; k++) hash = lf__hash64(z + (size_t)k * VOCAB, VOCAB * sizeof *z, hash);
+            assert_int_equal(r[i].next, lengths[i]);
+            assert_true(r[i].hash == hash);
+        }
+        lf_engine_free(&e);
+    }
+    free(z);
+    lf_model_free(&m);
+    lf_device_close(&device);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -292,6 +342,13 @@ static void refusals(void **state)
     t.tokens[1] = 4;
     assert_int_equal(ask(e, &t, 5, &err), -1);
     said(&err, "at most 4 sequences");
+    const char *stops[] = {"x"};
+    assert_int_equal(
+        lf_engine_submit(
+            e, &(lf_request){.tokens = t.tokens, .n_tokens = 1, .sampling = &(lf_sample_config){.top_p = 1}, .stops = stops, .n_stops = 1},
+            &err),
+        -1);
+    said(&err, "a tokenizer with a grammar or stops");
     assert_int_equal(lf_engine_step(e, &err), 0);
     lf_engine_free(&e);
     lf_engine_free(&e);
@@ -302,6 +359,6 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(together), cmocka_unit_test(branches), cmocka_unit_test(found_again),
-                                       cmocka_unit_test(endings), cmocka_unit_test(refusals)};
+                                       cmocka_unit_test(endings),  cmocka_unit_test(prompts),  cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

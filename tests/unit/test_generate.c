@@ -110,7 +110,7 @@ static void test_threads(void **state)
             lf_model *m = model(d, bpe, 2048);
             lf_sample_config s = sampling(80);
             lf_generate_stats stats = speak(m, bpe, prompts[p], &s, answers[threads - 1]);
-            assert_true(stats.tokens == 80 || stats.ended);
+            assert_true(stats.tokens == 80 || stats.finish == LF_FINISH_END);
             if (p == 2) assert_true(stats.prompt_tokens > 512);
             lf_model_free(&m);
             lf_device_close(&d);
@@ -172,7 +172,7 @@ static void test_endings(void **state)
     lf_model *m = model(d, chars, 40);
     lf_sample_config s = sampling(1000);
     lf_generate_stats stats = speak(m, chars, "Once", &s, &a);
-    assert_true(stats.context_full && !stats.ended && !stats.stopped);
+    assert_int_equal(stats.finish, LF_FINISH_CONTEXT);
     assert_int_equal(stats.tokens, 40 - 4 + 1); /* the last token needs no position */
     s.max_tokens = 7;
     stats = speak(m, chars, "", &s, &a); /* no end token: begins from a newline */
@@ -180,7 +180,7 @@ static void test_endings(void **state)
     assert_int_equal(stats.tokens, 7);
     a.stop_at = 3;
     stats = speak(m, chars, "Once", &s, &a);
-    assert_true(stats.stopped);
+    assert_int_equal(stats.finish, LF_FINISH_NONE);
     assert_int_equal(stats.tokens, 3);
     a.stop_at = 0, s.max_tokens = 0;
     stats = speak(m, chars, "Once", &s, &a);
@@ -193,13 +193,89 @@ static void test_endings(void **state)
     int ended = 0;
     for (s.seed = 1; s.seed <= 60; s.seed++) {
         stats = speak(m, bpe, "fox", &s, &a);
-        ended += stats.ended;
-        assert_true(stats.ended || stats.context_full);
+        ended += stats.finish == LF_FINISH_END;
+        assert_true(stats.finish == LF_FINISH_END || stats.finish == LF_FINISH_CONTEXT);
         assert_null(strstr(a.text, LF_END_TOKEN));
     }
     assert_true(ended > 0);
     lf_model_free(&m);
     lf_device_close(&d);
+}
+
+enum { ANSWERS = 21 };
+static answer side_by_side[ANSWERS];
+static lf_finish finishes[ANSWERS];
+
+static int take_answer(void *user, const lf_answer *a)
+{
+    answer *t = &side_by_side[a->branch];
+    assert_int_equal(finishes[a->branch], LF_FINISH_NONE); /* nothing after the last word */
+    finishes[a->branch] = a->finish;
+    if (a->text_bytes) take(a->text, a->text_bytes, t);
+    return a->branch == *(int *)user; /* this one ends after its first word */
+}
+
+static void answers(lf_model *m, const lf_generate_args *args, lf_generate_stats *stats)
+{
+    lf_error err = {0};
+    memset(side_by_side, 0, sizeof side_by_side), memset(finishes, 0, sizeof finishes);
+    if (lf_generate_answers(m, bpe, args, stats, &err)) fail_msg("%s", err.message);
+}
+
+/* Answer i of several is the one that seed + i gives by itself; stops cut it where a search does. */
+static void test_answers(void **state)
+{
+    (void)state;
+    static answer one;
+    lf_device *d = device(2);
+    lf_model *m = model(d, bpe, CONTEXT);
+    lf_sample_config s = sampling(40), alone = s;
+    int quits = -1, stopped = 0;
+    lf_generate_stats stats;
+    lf_generate_args args = {
+        .prompt = "Once upon a time", .prompt_bytes = 16, .sampling = &s, .answers = ANSWERS, .on_token = take_answer, .user = &quits};
+    for (int with_stops = 0; with_stops < 2; with_stops++) {
+        args.stops = (const char *const[]){"一", "fo"}, args.n_stops = 2 * with_stops;
+        answers(m, &args, &stats);
+        for (int i = 0; i < ANSWERS; i++) {
+            alone.seed = s.seed + i;
+            speak(m, bpe, args.prompt, &alone, &one);
+            char *a = strstr(one.text, "一"), *b = strstr(one.text, "fo"), *cut = a && (!b || a < b) ? a : b;
+            if (with_stops && cut) *cut = 0, stopped++;
+            assert_string_equal(side_by_side[i].text, one.text);
+            assert_int_equal(finishes[i] == LF_FINISH_STOP, with_stops && cut);
+        }
+    }
+    assert_in_range(stopped, 1, ANSWERS - 1);
+    quits = 2, args.answers = 5, args.n_stops = 0;
+    answers(m, &args, &stats);
+    assert_int_equal(finishes[2], LF_FINISH_NONE);
+    assert_true(finishes[4] != LF_FINISH_NONE);
+    lf_model_free(&m);
+    lf_device_close(&d);
+}
+
+static void test_logprobs(void **state)
+{
+    (void)state;
+    float z[9] = {1.5f, -2, 3, 3, -1e30f, 0, 2.5f, 3, 1};
+    lf_logprob top[9];
+    double sum = 0, p = 0;
+    for (int i = 0; i < 9; i++) sum += lf__exp((double)z[i] - 3);
+    for (int i = 0; i < 9; i++) {
+        double want = z[i] - 3 - lf__ln(sum), got = lf_logprobs(top, 4, z, 9, i);
+        assert_true(got - want < 1e-12 && want - got < 1e-12);
+        p += lf__exp(got);
+    }
+    assert_true(p > 1 - 1e-12 && p < 1 + 1e-12);
+    static const int order[] = {2, 3, 7, 6, 0, 8, 5, 1, 4};
+    for (int k = 0; k <= 9; k++) {
+        lf_logprobs(top, k, z, 9, 0);
+        for (int i = 0; i < k; i++) {
+            assert_int_equal(top[i].token, order[i]);
+            assert_true(top[i].logprob == lf_logprobs(NULL, 0, z, 9, order[i]));
+        }
+    }
 }
 
 static void test_refusals(void **state)
@@ -236,7 +312,8 @@ static void test_refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_against_whole_sequence),
-                                       cmocka_unit_test(test_endings), cmocka_unit_test(test_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads),  cmocka_unit_test(test_against_whole_sequence),
+                                       cmocka_unit_test(test_endings),  cmocka_unit_test(test_answers),
+                                       cmocka_unit_test(test_logprobs), cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "foundry/config.h"
 #include "foundry/device.h"
 #include "foundry/error.h"
 
@@ -42,6 +43,41 @@ const char *const *lf_bench_suites(void);
  * after (NULL or not) receive the placement around it: figures of two placements are not one measurement. */
 int lf_bench_run(lf_device *device, const char *suite, const lf_bench_options *options, bool (*line)(const lf_bench_line *line, void *user),
                  void *user, lf_bench_probe *before, lf_bench_probe *after, lf_error *err);
+/* ---- a model that answers: prompts and steps through the engine of infer.h ------------------------------------------------------------
+ */
+enum { LF_BENCH_LIST = 16 };
+typedef struct lf_bench_infer_options {
+    const char *model;                                                      /* a folder or GGUF file, or NULL: */
+    const lf_model_config *random;                                          /* random weights of this shape    */
+    const char *weights;                                                    /* as in lf_model_open             */
+    const char *isa, *pin;                                                  /* of the devices, as in lf_device_open */
+    int prefill, decode;                                                    /* tokens of a prompt, steps; 0: not measured */
+    int threads[LF_BENCH_LIST], batch[LF_BENCH_LIST], depth[LF_BENCH_LIST]; /* up to the first 0 (of depth: the first below 0) */
+} lf_bench_infer_options;
+
+/* One figure. Operations: two for each weight and row (the head: for rows whose logits are wanted) and four for each query, key and
+ * channel. Bytes: weights once a step, keys and values of every text. Ceilings are the mean of a measurement just before and one just
+ * after. */
+typedef struct lf_bench_infer_line {
+    const char *phase;        /* "prefill", "decode"                                   */
+    const char *weights;      /* "Q4_0"                                                */
+    int threads, batch;       /* batch: texts that go on together, each its own        */
+    int depth, tokens;        /* tokens read before, tokens of the prompt or of a text */
+    int rounds;               /* prompts, or steps, that the median is of              */
+    double seconds;           /* median: of a prompt, of a step                        */
+    double tokens_per_second; /* of all texts together */
+    double gops, peak_gops;   /* 10^9 operations a second; at most, in registers, of the weights' type */
+    double gbs, read_gbs;     /* 10^9 bytes a second; at most, read from 512 MiB       */
+    double outside;           /* share of the time that was spent outside the model    */
+    bool moved;               /* the ceilings before and after differ by more than 10 % */
+} lf_bench_infer_line;
+
+/* Opens the model once for each number of threads. A step feeds at most 512 tokens, or one to each
+ * text; token ids are random, greedy choice, nothing ends a text. line may stop it by returning
+ * true (LF_E_INTERRUPTED). */
+int lf_bench_infer(const lf_bench_infer_options *options, bool (*line)(const lf_bench_infer_line *line, void *user), void *user,
+                   lf_error *err);
+
 /* Do two probes tell of the same placement? */
 bool lf_bench_same_placement(const lf_bench_probe *a, const lf_bench_probe *b);
 

@@ -29,6 +29,11 @@ lf_model *lf_model_load(lf_device *device, const char *path, lf_error *err);
  * where rows are no whole number of blocks. Quantized weights are multiplied with activations of 8 bits, bf16 weights with activations
  * rounded to bfloat16. */
 lf_model *lf_model_open(lf_device *device, const char *path, const char *weights, lf_error *err);
+/* A model of this shape to talk with whose weights are random, never read from anywhere: to measure with. weights as above, "auto": as if a
+ * file had them in bfloat16. */
+lf_model *lf_model_open_random(lf_device *device, const lf_model_config *config, const char *weights, lf_error *err);
+/* The type that most bytes of a model's products are in: "q4_0", "bf16", "f32", ...; static. */
+const char *lf_model_weights_of(const lf_model *model);
 /* Bytes of weights that one token of a text reads: each once, of the embedding one row. */
 int64_t lf_model_bytes_per_token(const lf_model *model);
 

@@ -279,8 +279,8 @@ typedef struct lf_backend_ops {
 } lf_backend_ops;
 
 /* ---- ceilings.c: what this machine can do at most, measured now --------------------------------------------------------------- */
-/* GFLOP/s of multiply-adds in registers on all workers, in float or on bfloat16 pairs, the best of about `seconds`: what no product can
- * exceed. */
+/* GFLOP/s of multiply-adds in registers on all workers, in float, on bfloat16 pairs or (a quantized type, where the rung has instructions
+ * for it) on bytes, the best of about `seconds`: what no product can exceed. */
 double lf__peak_gflops(struct lf_device *dev, lf_dtype type, double seconds);
 /* GB/s that all workers read together, each from its own part of `bytes` of floats at data, again and again. */
 double lf__read_rate(struct lf_device *dev, const void *data, size_t bytes, double seconds);
@@ -306,7 +306,7 @@ struct lf_device {
     const lf_backend_ops *ops;
     const struct lf_kernels *kernels; /* CPU: the function table of the rung */
     const char *isa;
-    bool bf16; /* has instructions for products of bfloat16 */
+    bool bf16, bytes; /* has instructions for products of bfloat16, of bytes */
     lf_pool *pool;
     lf_profile *profile; /* NULL: off */
 };

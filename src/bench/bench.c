@@ -71,7 +71,7 @@ static double ping_ns(lf_device *dev)
     return 1e9 * best / (2.0 * PINGS);
 }
 
-static int probe(lf_device *dev, lf_bench_probe *p, lf_error *err)
+int lf__bench_probe(lf_device *dev, lf_bench_probe *p, lf_error *err)
 {
     lf_device *alone = lf_device_open(&(lf_device_options){.threads = 1, .isa = dev->isa}, err);
     if (!alone) return -1;
@@ -120,6 +120,12 @@ static bool machine_lines(lf_bench *b, lf_device *dev, const uint8_t *data, size
                                                  .threads = threads,
                                                  .value = lf__peak_gflops(dev, LF_BF16, s),
                                                  .unit = "GFLOP/s"});
+    if (more && dev->bytes)
+        more = lf__bench_tell(b, (lf_bench_line){.name = "products of bytes in registers",
+                                                 .dtype = "int8",
+                                                 .threads = threads,
+                                                 .value = lf__peak_gflops(dev, LF_Q8_0, s),
+                                                 .unit = "GOP/s"});
     for (size_t i = 0; i < LF_COUNT(levels) && more; i++) {
         size_t n = levels[i].bytes ? LF_MIN(levels[i].bytes * (size_t)threads, bytes) : bytes;
         more = lf__bench_tell(
@@ -256,10 +262,10 @@ int lf_bench_run(lf_device *device, const char *suite, const lf_bench_options *o
     for (size_t i = 0; i < LF_COUNT(suites); i++) {
         if (strcmp(suites[i].name, suite) != 0) continue;
         b.suite = suites[i].name;
-        if (probe(device, before ? before : &unused, err)) return -1;
+        if (lf__bench_probe(device, before ? before : &unused, err)) return -1;
         int status = suites[i].run(&b, err);
         lf__arena_release(&b.arena);
-        if (status || probe(device, after ? after : &unused, err)) return -1;
+        if (status || lf__bench_probe(device, after ? after : &unused, err)) return -1;
         return b.stopped ? lf_error_set(err, LF_E_INTERRUPTED, "the benchmark was interrupted") : 0;
     }
     const char *near = lf__nearest(suite, lf_bench_suites());

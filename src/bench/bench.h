@@ -22,6 +22,9 @@ bool lf__bench_tell(lf_bench *b, lf_bench_line line);
 /* n floats of the arena, small numbers by chance; NULL when they do not fit. */
 float *lf__bench_floats(lf_bench *b, size_t n);
 
+/* The placement of a device's threads just now. 0 or -1. */
+int lf__bench_probe(lf_device *dev, lf_bench_probe *p, lf_error *err);
+
 /* One function per suite: 0, or -1 with err set. */
 int lf__bench_gemm(lf_bench *b, lf_error *err);
 int lf__bench_attention(lf_bench *b, lf_error *err);

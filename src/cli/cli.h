@@ -162,6 +162,8 @@ bool cli_given(const cli_args *args, const char *name); /* "--vocab-size", whate
 int cli_config_apply(lf_config *config, const cli_args *args, lf_error *err);
 void cli_print_help(FILE *f, const cli_spec *spec);
 
+/* cmd_bench_infer.c: `foundry bench infer`; argv[0] is "infer". */
+int cmd_bench_infer(int argc, char **argv);
 /* cmd_plan.c: prints what config needs after `seconds` of trying it; the exit code. */
 int cli_plan(lf_device *device, const lf_config *config, double seconds, bool json);
 

@@ -78,6 +78,7 @@ static int run_suite(lf_device *device, const char *suite, const lf_bench_option
 
 int cmd_bench(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "infer") == 0) return cmd_bench_infer(argc - 1, argv + 1);
     bool json = false, all = false;
     double seconds = 0.2;
     /* clang-format off */
@@ -95,8 +96,10 @@ int cmd_bench(int argc, char **argv)
         .name = "bench",
         .summary = "how fast this machine is, and how much of it the kernels use",
         .summary_zh = "这台机器有多快，内核用到了几成",
-        .example = "foundry bench machine\nfoundry bench gemm --threads 1 --isa avx2\nfoundry bench train --all --json",
-        .usage = "foundry bench machine|gemm|attention|ops|optimizer|train [--seconds S] [--all] [--json]",
+        .example = "foundry bench machine\nfoundry bench gemm --threads 1 --isa avx2\nfoundry bench train --all --json\nfoundry bench "
+                   "infer --help",
+        .usage = "foundry bench machine|gemm|attention|ops|optimizer|train [--seconds S] [--all] [--json]\n       foundry bench infer "
+                 "MODEL|RECIPE [flags]",
         .notes = "Each share is of a ceiling measured in the same minute. Before and after, the placement of the threads is probed: "
                  "figures mean little when it changed or when something else runs. bench/README.md says how the project's "
                  "bars are reproduced.",

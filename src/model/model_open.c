@@ -1,5 +1,6 @@
 /* model_open.c - a model that only talks: weights go from the file into the panels that kernels read, in the type of the file or another,
- * and nowhere else. What enters no product is float32. One call, one thread; packing by all. */
+ * and nowhere else. What enters no product is float32. Or from no file: random weights, to measure with. One call, one thread; packing by
+ * all. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,39 +37,60 @@ static lf_dtype row_type(lf_dtype stored, int wanted, int k)
     return type;
 }
 
-static lf_dtype *choose_types(const lf_source *s, const lf_device *device, int wanted, lf_error *err)
+/* plan: the parameters; s: their tensors, or NULL: random weights, bfloat16 as it were. */
+static lf_dtype *choose_types(const lf_model *plan, const lf_source *s, const lf_device *device, int wanted, lf_error *err)
 {
-    const lf_model *m = s->model;
-    lf_dtype *types = lf__calloc((size_t)m->n_params, sizeof *types, err);
-    for (int i = 0; types && i < m->n_params; i++) {
-        const lf_param *p = &m->params[i];
-        bool table = p->weight == &m->embed;
-        types[i] = panel_type(device, s->tensors[i]->dtype, wanted, p->cols);
+    lf_dtype *types = lf__calloc((size_t)plan->n_params, sizeof *types, err);
+    for (int i = 0; types && i < plan->n_params; i++) {
+        const lf_param *p = &plan->params[i];
+        lf_dtype stored = s ? s->tensors[i]->dtype : LF_BF16;
+        bool table = p->weight == &plan->embed;
+        types[i] = panel_type(device, stored, wanted, p->cols);
         /* A tied table is both: what cannot be multiplied as it is stays as it is only where nothing multiplies it. */
-        if (table && !m->config.tie_word_embeddings) types[i] = row_type(s->tensors[i]->dtype, wanted, p->cols);
+        if (table && !plan->config.tie_word_embeddings) types[i] = row_type(stored, wanted, p->cols);
     }
     return types;
 }
 
 typedef struct filling {
     lf_model *m;
-    const lf_source *s;
-    float *floats;  /* [the largest weight] */
-    uint8_t *bytes; /* [a piece]            */
+    const lf_source *s; /* NULL: random       */
+    float *floats;      /* [the largest weight] */
+    uint8_t *bytes;     /* [a piece]            */
 } filling;
+
+/* Random rows: of one size, as nobody learned them. */
+static void random_rows(const lf_param *p, float *out, int row0, int rows)
+{
+    for (int r = 0; r < rows; r++, out += p->cols) {
+        uint64_t state = lf__rng_at(1, (uint64_t)p->index, (uint64_t)(row0 + r));
+        for (int j = 0; j < p->cols; j++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            out[j] = p->row->init == LF_INIT_ONE ? 1.0f : (float)((int32_t)(state >> 32) >> 8) * (0.035f / (1 << 23));
+        }
+    }
+}
+
+static int read_floats(const filling *f, float *out, int param, int row0, int rows, lf_error *err)
+{
+    if (f->s) return lf__source_read(out, f->s, param, row0, rows, err);
+    random_rows(&f->m->params[param], out, row0, rows);
+    return 0;
+}
 
 /* Rows of a parameter as bytes of `type`. */
 static int read_as(const filling *f, uint8_t *out, int param, lf_dtype type, int row0, int rows, lf_error *err)
 {
     const lf_param *p = &f->m->params[param];
-    if (lf__source_is_stored(f->s, param, type)) return lf__source_read_stored(out, f->s, param, row0, rows, err);
-    if (lf__source_read(f->floats, f->s, param, row0, rows, err)) return -1;
+    if (f->s && lf__source_is_stored(f->s, param, type)) return lf__source_read_stored(out, f->s, param, row0, rows, err);
+    if (read_floats(f, f->floats, param, row0, rows, err)) return -1;
     lf__dtype(type)->from_float(out, f->floats, (size_t)rows * (size_t)p->cols, NULL);
     return 0;
 }
 
 static int check_finite(const filling *f, const float *values, int param, size_t n, lf_error *err)
 {
+    if (!f->s) return 0;
     const lf_file_tensor *t = f->s->tensors[param];
     int64_t bad = f->m->device->ops->find_nonfinite(f->m->device, values, (int64_t)n);
     if (bad < 0) return 0;
@@ -90,7 +112,7 @@ static int fill_panels(const filling *f, const lf_panels *panels, int first, int
             if (blocks) {
                 if (read_as(f, f->bytes, i, panels->type, row, rows, err)) return -1;
                 ops->pack_blocks(f->m->device, panels, f->bytes, at, rows);
-            } else if (lf__source_read(values, f->s, i, row, rows, err) || check_finite(f, values, i, (size_t)rows * (size_t)p->cols, err))
+            } else if (read_floats(f, values, i, row, rows, err) || check_finite(f, values, i, (size_t)rows * (size_t)p->cols, err))
                 return -1;
         }
     }
@@ -124,8 +146,8 @@ static int fill_weight(const filling *f, int first, int last, lf_error *err)
         if (w->forward.data) {
             if (fill_panels(f, panels, i, i + 1, err)) return -1;
             panels = panels->next;
-        } else if (values && (lf__source_read(values, f->s, i, 0, p->rows, err) ||
-                              check_finite(f, values, i, (size_t)p->rows * (size_t)p->cols, err)))
+        } else if (values &&
+                   (read_floats(f, values, i, 0, p->rows, err) || check_finite(f, values, i, (size_t)p->rows * (size_t)p->cols, err)))
             return -1;
     }
     return 0;
@@ -162,7 +184,7 @@ lf_model *lf_model_open(lf_device *device, const char *path, const char *weights
     if (!config) return NULL;
     if (lf__model_config_read(config, path, err) == 0) plan = lf__model_alloc(NULL, &config->model, false, LF_F32, true, err);
     if (plan && lf__source_open(&s, plan, path, err) == 0) {
-        if (lf__source_check_tied(&s, err) == 0) types = choose_types(&s, device, wanted, err);
+        if (lf__source_check_tied(&s, err) == 0) types = choose_types(plan, &s, device, wanted, err);
         if (types) m = lf__model_alloc_panels(device, &config->model, types, err);
         if (m) {
             s.model = m; /* the same parameters in the same order */
@@ -174,6 +196,30 @@ lf_model *lf_model_open(lf_device *device, const char *path, const char *weights
     free(types);
     free(config);
     return m;
+}
+
+lf_model *lf_model_open_random(lf_device *device, const lf_model_config *config, const char *weights, lf_error *err)
+{
+    int wanted;
+    if (wanted_type(&wanted, weights, err) || lf__model_check(config, "model", err)) return NULL;
+    lf_model *plan = lf__model_alloc(NULL, config, false, LF_F32, true, err), *m = NULL;
+    lf_dtype *types = plan ? choose_types(plan, NULL, device, wanted, err) : NULL;
+    if (types) m = lf__model_alloc_panels(device, config, types, err);
+    if (m && fill(m, NULL, err)) lf_model_free(&m);
+    lf_model_free(&plan);
+    free(types);
+    return m;
+}
+
+const char *lf_model_weights_of(const lf_model *m)
+{
+    int64_t bytes[LF_DTYPES] = {0};
+    int most = LF_F32;
+    for (int i = 0; i < m->n_all; i++)
+        for (const lf_panels *p = &m->all[i]->forward; p && p->data; p = p->next) bytes[p->type] += (int64_t)lf__panels_bytes(p);
+    for (int i = 0; i < LF_DTYPES; i++)
+        if (bytes[i] > bytes[most]) most = i;
+    return lf__dtype((lf_dtype)most)->name;
 }
 
 int64_t lf_model_bytes_per_token(const lf_model *m)

@@ -74,4 +74,14 @@ says "no such suite: did you mean" "foundry bench gemm" err.txt
 run bench ops --seconds 0.01 --json >bench.json 2>err.txt
 json "bench --json" bench.json
 says "with shares" '"share"' bench.json
+run bench infer S --prefill 20 --decode 2 --batch 1,3 --depth 0,70 --threads 1 --weights q8_0 --json >infer.json 2>err.txt
+equal "bench infer" 0 $?
+json "bench infer --json" infer.json
+equal "a prompt and two batches at two depths" 6 "$(grep -c '"phase"' infer.json)"
+says "shares of both ceilings" '"share_of_read"' infer.json
+run bench infer char --model.vocab_size 65 --depth 99 --threads 1 >err.txt 2>&1
+equal "deeper than the context: exit 1" 1 $?
+says "deeper than the context: both numbers" "the model has 64" err.txt
+run bench infer S --batch 1,x >err.txt 2>&1
+equal "no number: exit 2" 2 $?
 finish

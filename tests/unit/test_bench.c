@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -46,6 +47,49 @@ static void suites_tell_and_stop(void **state)
     lf_device_close(&device);
 }
 
+typedef struct figures {
+    int lines, enough;
+    lf_bench_infer_line last;
+} figures;
+
+static bool on_figure(const lf_bench_infer_line *l, void *user)
+{
+    figures *f = user;
+    assert_true(l->seconds > 0 && l->gops > 0 && l->gbs > 0 && l->peak_gops > 0 && l->read_gbs > 0 && l->outside >= 0 && l->outside < 1);
+    f->last = *l;
+    return ++f->lines == f->enough;
+}
+
+/* Random weights of a small shape: operations and bytes are those of the shape. */
+static void a_model_that_answers(void **state)
+{
+    LF_UNUSED(state);
+    lf_config *c = calloc(1, sizeof *c);
+    lf_error err = {0};
+    lf_config_init(c);
+    assert_int_equal(lf_config_load(c, "S", &err), 0);
+    c->model.vocab_size = 4096;
+    lf_bench_infer_options o = {
+        .random = &c->model, .weights = "q8_0", .prefill = 96, .decode = 3, .threads = {1}, .batch = {1, 5}, .depth = {64, -1}};
+    figures f = {.enough = -1};
+    assert_int_equal(lf_bench_infer(&o, on_figure, &f, &err), 0);
+    assert_int_equal(f.lines, 3);
+    assert_string_equal(f.last.phase, "decode");
+    assert_string_equal(f.last.weights, "Q8_0");
+    double weights = 4096 * 256 + 6 * (256 * 512 + 256 * 256 + 3 * 256 * 768), kv = 6 * 2 * 4 * 32;
+    double ops = (2 * weights + 4 * 6 * 256 * 66) * 5, bytes = weights * 1.0625 + 5 * 65 * kv * 4;
+    assert_true(fabs(f.last.gops * f.last.seconds * 1e9 / ops - 1) < 0.02);
+    assert_true(fabs(f.last.gbs * f.last.seconds * 1e9 / bytes - 1) < 0.05);
+    f = (figures){.enough = 1};
+    assert_int_equal(lf_bench_infer(&o, on_figure, &f, &err), -1);
+    assert_int_equal(err.code, LF_E_INTERRUPTED);
+    lf_error_reset(&err);
+    o.depth[0] = 4000;
+    assert_int_equal(lf_bench_infer(&o, on_figure, &f, &err), -1);
+    assert_int_equal(err.code, LF_E_LIMIT);
+    free(c);
+}
+
 static void mistakes_and_moves(void **state)
 {
     LF_UNUSED(state);
@@ -65,6 +109,7 @@ static void mistakes_and_moves(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(suites_tell_and_stop), cmocka_unit_test(mistakes_and_moves)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(suites_tell_and_stop), cmocka_unit_test(a_model_that_answers),
+                                       cmocka_unit_test(mistakes_and_moves)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,12 +15,13 @@ static void peak_part(void *arg, int tid, int n_threads)
 
 double lf__peak_gflops(lf_device *dev, lf_dtype type, double seconds)
 {
-    bool pairs = type == LF_BF16;
-    peak_job job = {pairs ? dev->kernels->dot_loop : dev->kernels->fma_loop, 20000};
+    bool pairs = type == LF_BF16, bytes = lf__qpanel_bytes(type, 256) > 0 && dev->kernels->byte_loop;
+    peak_job job = {bytes ? dev->kernels->byte_loop : pairs ? dev->kernels->dot_loop : dev->kernels->fma_loop, 20000};
+    double each = bytes ? 8.0 : pairs ? 4.0 : 2.0;
     double best = 0, start = lf__now(), now = start;
     do {
         lf__pool_run(dev->pool, peak_part, &job);
-        double later = lf__now(), flops = (pairs ? 4.0 : 2.0) * 24 * LF_HALF * (double)job.n * lf__pool_threads(dev->pool);
+        double later = lf__now(), flops = each * 24 * LF_HALF * (double)job.n * lf__pool_threads(dev->pool);
         best = LF_MAX(best, flops / (later - now) * 1e-9);
         now = later;
     } while (now - start < seconds);

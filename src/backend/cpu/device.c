@@ -93,7 +93,7 @@ lf_device *lf_device_open(const lf_device_options *options, lf_error *err)
     dev->base.ops = &dev->ops;
     dev->base.kernels = &dev->kernels;
     dev->base.isa = dev->kernels.isa;
-    dev->base.bf16 = dev->kernels.bf16;
+    dev->base.bf16 = dev->kernels.bf16, dev->base.bytes = dev->kernels.byte_loop != NULL;
     size_t floats = (size_t)dev->kernels.mc * (size_t)(dev->kernels.kc + LF_HALF), bytes = LF_QPACK_ACTS * sizeof(lf_qact);
     dev->pack_floats = lf__round_up(LF_MAX(LF_MAX(floats, LF_PACK_PAIRS), bytes / sizeof(float)), LF_ALIGN);
     dev->pack = aligned_alloc(LF_ALIGN, (size_t)threads * dev->pack_floats * sizeof(float));

@@ -124,6 +124,7 @@ typedef struct lf_kernels {
 
     float (*dot_loop)(int64_t n);                  /* n * 16 * 24 products of pairs in registers; what bf16 can do at most */
     float (*read_loop)(const float *x, int64_t n); /* their sum, in some order: as fast as they can be read */
+    float (*byte_loop)(int64_t n);                 /* n * 64 * 24 products of bytes; NULL: the rung has no instruction for them */
     float (*fma_loop)(int64_t n);                  /* n * 16 * 24 multiply-adds in registers: what the core can do at most */
 } lf_kernels;
 

@@ -231,6 +231,20 @@ static void qact(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, i
     }
 }
 
+static float byte_loop(int64_t n)
+{
+    __m512i c[24], x = _mm512_set1_epi8(3), y = _mm512_set1_epi8(-2);
+#pragma GCC unroll 24
+    for (int i = 0; i < 24; i++) c[i] = _mm512_set1_epi32(i);
+    for (; n > 0; n--) {
+#pragma GCC unroll 24
+        for (int i = 0; i < 24; i++) c[i] = _mm512_dpbusd_epi32(c[i], x, y);
+    }
+#pragma GCC unroll 24
+    for (int i = 1; i < 24; i++) c[0] = _mm512_add_epi32(c[0], c[i]);
+    return (float)_mm512_reduce_add_epi32(c[0]);
+}
+
 void lf__kernels_avx512_vnni(lf_kernels *k)
 {
     k->isa = "avx512_vnni";
@@ -238,4 +252,5 @@ void lf__kernels_avx512_vnni(lf_kernels *k)
     k->qrows = qrows;
     k->qopen = qopen;
     k->qtile = qtile;
+    k->byte_loop = byte_loop;
 }

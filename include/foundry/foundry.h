@@ -9,6 +9,7 @@
 #include "foundry/data.h"
 #include "foundry/device.h"
 #include "foundry/error.h"
+#include "foundry/eval.h"
 #include "foundry/generate.h"
 #include "foundry/infer.h"
 #include "foundry/log.h"

@@ -24,6 +24,7 @@
     X(generate, "continue a text with a trained model", "用训练好的模型续写文本")                                                          \
     X(chat_template, "conversations through a model's template: render, show", "用模型的模板处理对话：渲染、查看")                         \
     X(model, "models of the world, in and out: look, import, export, compare", "模型的进出：查看、导入、导出、比较")                       \
+    X(eval, "how good a model is on a text: perplexity, distance from another", "模型在一段文本上有多好：困惑度、与另一模型的差距")        \
     X(bench, "how fast this machine is, and how much of it the kernels use", "这台机器有多快，内核用到了几成")                             \
     X(config, "write, show and check configurations", "写出、查看和检查配置")                                                              \
     X(help, "explain a command, or list all options", "解释一个命令，或列出全部选项")

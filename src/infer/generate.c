@@ -8,8 +8,7 @@
 
 #include <stdlib.h>
 
-/* What stands before the first token of a document, -1 when nothing does. */
-static int32_t start_token(const lf_model_config *config, const lf_tokenizer *tokenizer)
+int32_t lf__start_token(const lf_model_config *config, const lf_tokenizer *tokenizer)
 {
     return config->bos_token_id >= 0 && config->bos_token_id < config->vocab_size ? (int32_t)config->bos_token_id
                                                                                   : lf_tokenizer_end(tokenizer);
@@ -26,7 +25,7 @@ int lf_prompt_tokens(int32_t **tokens, const lf_model *model, const lf_tokenizer
 {
     const lf_model_config *c = &model->config;
     size_t room = lf_tokenizer_bound(tokenizer, n);
-    int32_t start = start_token(c, tokenizer);
+    int32_t start = lf__start_token(c, tokenizer);
     int n_start = start >= 0;
     *tokens = NULL;
     if (lf_tokenizer_size(tokenizer) > c->vocab_size) {

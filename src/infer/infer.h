@@ -4,6 +4,8 @@
 #define LF_INFER_H
 
 #include "backend/backend.h"
+#include "foundry/config.h"
+#include "foundry/tokenizer.h"
 
 /* ---- kv_pool.c: pages of many sequences, shared where they begin alike ---------------------------------------------------- */
 typedef struct lf_kv_pool lf_kv_pool;
@@ -26,6 +28,10 @@ int lf__kv_pool_match(lf_kv_pool *pool, int *pages, const int32_t *tokens, int n
 /* The caller's page is full with these LF_KV_BLOCK tokens, and stands behind `parent`, a page of the tree (-1: at the beginning): others
  * will find it. Returns the page to go on with: this one, or the one that the tree had already (then held in its place). */
 int lf__kv_pool_publish(lf_kv_pool *pool, int page, int parent, const int32_t *tokens);
+
+/* ---- generate.c ------------------------------------------------------------------------------------------------------------ */
+/* What stands before the first token of a document: the model's bos_token_id, else the tokenizer's end token, -1 when there is neither. */
+int32_t lf__start_token(const lf_model_config *config, const lf_tokenizer *tokenizer);
 
 /* ---- text_stream.c: bytes in, whole UTF-8 characters out, up to a stop ---------------------------------------------------- */
 typedef struct lf_stops lf_stops; /* texts that end an answer */

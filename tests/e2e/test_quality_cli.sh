@@ -1,0 +1,82 @@
+#!/bin/bash
+# test_quality_cli.sh FOUNDRY SOURCE_DIR - how good a model is, through the real binary: `foundry eval` on a run, on its GGUF files and from
+# standard input; the figures that training itself reports; every mistake a sentence on stderr, the right exit code, nothing on stdout.
+set -u
+. "$(dirname "$0")/lib.sh"
+tiny_world
+run train tiny.yaml --run.dir good --train.dtype f32 --train.eval_documents 0 --train.steps 30 >train.txt 2>&1 || { cat train.txt; exit 1; }
+run data synth --lang mix --bytes 20K --seed 7 -o held.txt 2>/dev/null
+timeless() { sed 's/, "seconds": .*//; s/"model": "[^"]*", //' "$1"; }
+# near NAME A B: equal to six digits
+near() { awk -v a="$2" -v b="$3" 'BEGIN { d = a - b; exit !(a != "" && b != "" && d * d <= 1e-12 * (a * a + 1e-12)) }' && ok "$1" || not_ok "$1" "$3" "$2"; }
+
+# ---- perplexity ------------------------------------------------------------------------------------------------------------------
+run eval perplexity good --data shards --ctx 64 --json >a.json 2>err.txt || not_ok "perplexity of shards" "exit 0" "$(cat err.txt)"
+json "perplexity --json" a.json
+near "the loss that training reports" "$(number nll a.json)" "$(grep -o '"val_loss": [^,}]*' good/metrics.jsonl | tail -n 1 | sed 's/.*: //')"
+near "and its bits per byte" "$(number bits_per_byte a.json)" "$(grep -o '"val_bpb": [^,}]*' good/metrics.jsonl | tail -n 1 | sed 's/.*: //')"
+run eval perplexity good --data held.txt --threads 1 --json >one.json 2>err.txt || not_ok "perplexity of a text" "exit 0" "$(cat err.txt)"
+run eval perplexity good --data held.txt --threads 2 --json >two.json 2>/dev/null
+equal "the same on 1 and 2 threads" "$(timeless one.json)" "$(timeless two.json)"
+run eval perplexity good --data - --json <held.txt >two.json 2>/dev/null
+equal "the same from standard input" "$(timeless one.json)" "$(timeless two.json)"
+run eval perplexity good --data held.txt --stride 5 --json >two.json 2>/dev/null
+equal "every token once, whatever the stride" "$(number tokens one.json) $(number bytes one.json)" "$(number tokens two.json) $(number bytes two.json)"
+[ "$(number windows two.json)" -gt "$(number windows one.json)" ] && ok "shorter strides, more windows" || not_ok "shorter strides, more windows" "more" "$(cat two.json)"
+run model export good --dtype f32 -o good.gguf >/dev/null 2>&1
+run model export good --dtype q4_0 -o small.gguf >/dev/null 2>&1
+run eval perplexity good good.gguf small.gguf --data held.txt --json >three.json 2>err.txt || not_ok "three models" "exit 0" "$(cat err.txt)"
+equal "a line for each of three models" 3 "$(wc -l <three.json)"
+sed -n 2p three.json >two.json
+equal "the same from a GGUF file" "$(timeless one.json)" "$(timeless two.json)"
+run eval perplexity good small.gguf --data held.txt >out.txt 2>err.txt
+says "a table for people" "small.gguf" out.txt
+says "progress on stderr" "score" err.txt
+
+# ---- kl ----------------------------------------------------------------------------------------------------------------------------
+run eval kl good.gguf --base good --data held.txt --json >kl.json 2>err.txt || not_ok "kl" "exit 0" "$(cat err.txt)"
+json "kl --json" kl.json
+equal "no distance to itself" "0 0 1 1" "$(number kl kl.json) $(number kl_max kl.json) $(number top1 kl.json) $(number ratio kl.json)"
+run eval kl small.gguf --base good --data held.txt --threads 1 --json >one.json 2>err.txt
+run eval kl small.gguf --base good --data held.txt --threads 2 --json >two.json 2>err.txt
+equal "kl: the same on 1 and 2 threads" "$(timeless one.json)" "$(timeless two.json)"
+awk -v k="$(number kl one.json)" 'BEGIN { exit !(k > 1e-6 && k < 0.1) }' && ok "q4_0 is near, not there" || not_ok "q4_0 is near, not there" "1e-6 to 0.1" "$(cat one.json)"
+near "kl reports the model's perplexity" "$(number perplexity one.json)" "$(sed -n 3p three.json >p.json; number perplexity p.json)"
+run eval kl good --weights q8_0 --base good --data held.txt >out.txt 2>err.txt
+says "kl for people" "same first choice" out.txt
+
+# ---- what is refused ---------------------------------------------------------------------------------------------------------------
+# refused NAME CODE "WORDS|WORDS" ARGUMENTS...
+refused() {
+    local name=$1 code=$2 words=$3 got word
+    shift 3
+    run "$@" >said.out 2>said.txt
+    got=$?
+    local IFS='|'
+    for word in $words; do grep -qF -- "$word" said.txt || { not_ok "$name" "words \"$word\"" "$(cat said.txt)"; return; }; done
+    unset IFS
+    if [ "$got" != "$code" ]; then not_ok "$name" "exit $code" "exit $got: $(cat said.txt)"
+    elif [ -s said.out ]; then not_ok "$name" "nothing on stdout" "$(cat said.out)"
+    elif [ -e new.gguf ]; then not_ok "$name" "nothing written" "$(ls -d new.gguf)"; rm -rf new.gguf
+    else ok "$name"; fi
+}
+run tokenizer train s.txt --vocab-size 500 -o tok500 >/dev/null 2>&1
+run train tiny.yaml --run.dir other --data.train s.txt --data.tokenizer tok500 --train.steps 1 --train.warmup_steps 0 >train.txt 2>&1
+run tokenizer train held.txt --vocab-size 400 -o tokheld >/dev/null 2>&1
+run train tiny.yaml --run.dir alike --data.train s.txt --data.tokenizer tokheld --train.steps 1 --train.warmup_steps 0 >train.txt 2>&1
+: >empty.txt
+head -c 3000 good.gguf >cut.gguf
+for use in "eval perplexity good" "eval kl good --base good"; do
+    refused "$use: no data" 2 '--data TEXT' $use
+    refused "$use: no such text" 1 'nowhere.txt' $use --data nowhere.txt
+    refused "$use: an empty text" 1 'no token that can be scored' $use --data empty.txt
+    refused "$use: a window larger than the context" 2 'a window of 65 tokens|64' $use --data held.txt --ctx 65
+    refused "$use: a stride larger than the window" 2 'windows 33 tokens apart|1 to 32' $use --data held.txt --ctx 32 --stride 33
+done
+refused "perplexity: no model" 2 'eval perplexity' eval perplexity --data held.txt
+refused "perplexity: a model cut off" 1 'cut.gguf' eval perplexity cut.gguf --data held.txt
+refused "perplexity: shards of another tokenizer" 1 'another tokenizer' eval perplexity other --data shards
+refused "kl: no base" 2 '--base BASE' eval kl good --data held.txt
+refused "kl: a vocabulary of another size" 1 'vocabular' eval kl other --base good --data held.txt
+refused "kl: other tokens" 1 'the vocabularies differ' eval kl alike --base good --data held.txt
+finish

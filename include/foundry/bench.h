@@ -43,6 +43,8 @@ const char *const *lf_bench_suites(void);
  * after (NULL or not) receive the placement around it: figures of two placements are not one measurement. */
 int lf_bench_run(lf_device *device, const char *suite, const lf_bench_options *options, bool (*line)(const lf_bench_line *line, void *user),
                  void *user, lf_bench_probe *before, lf_bench_probe *after, lf_error *err);
+/* GB/s that the device's threads read from memory, the best of `seconds`: over 512 MiB, or less where they are not free. */
+int lf_bench_read_rate(double *gb_per_second, lf_device *device, double seconds, lf_error *err);
 /* ---- a model that answers: prompts and steps through the engine of infer.h ------------------------------------------------------------
  */
 enum { LF_BENCH_LIST = 16 };

@@ -19,6 +19,8 @@ extern "C" {
 typedef struct lf_generate_stats {
     int prompt_tokens;
     int64_t tokens;         /* drawn, end tokens not counted            */
+    double decode_bytes;    /* that the steps after the first token read: weights once a step, keys and values (of a sliding window: none)
+                               of every text */
     double prefill_seconds; /* from the call to the first token         */
     double decode_seconds;  /* from there to the last                   */
     lf_finish finish;       /* of the last answer; LF_FINISH_NONE: the callback wanted no more */

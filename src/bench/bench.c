@@ -155,6 +155,18 @@ static int bench_machine(lf_bench *b, lf_error *err)
     return 0;
 }
 
+int lf_bench_read_rate(double *gb_per_second, lf_device *device, double seconds, lf_error *err)
+{
+    size_t bytes = LF_MAX((size_t)LF_MIN((uint64_t)512 << 20, lf__memory_available() / 4), (size_t)1 << 20) & ~(size_t)4095;
+    lf_arena arena;
+    if (lf__arena_init(&arena, "read rate", bytes, err)) return -1;
+    uint8_t *data = lf__arena_push(&arena, bytes);
+    memset(data, 1, bytes);
+    *gb_per_second = lf__read_rate(device, data, bytes, seconds);
+    lf__arena_release(&arena);
+    return 0;
+}
+
 /* ---- workloads: whole steps, timed by a plan ------------------------------------------------------------------------------------ */
 /* The workloads that the project's figures are about are presets, on random tokens. */
 static const struct workload {

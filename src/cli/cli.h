@@ -63,6 +63,7 @@ char *cli_human_time(char out[32], double s);  /* "3m 20s"            */
 /* "1 story", "12,345 stories", "12,345 个故事": zh with its blank. */
 char *cli_human_things(char out[64], double n, const char *one, const char *many, const char *zh);
 void cli_json_string(FILE *f, const char *text); /* quoted and escaped; invalid UTF-8 becomes U+FFFD */
+void cli_json_bytes(FILE *f, const char *text, size_t n);
 
 /* "error: sentence" and "hint: ..." on stderr; returns the exit code of the error. */
 int cli_fail(const lf_error *err);

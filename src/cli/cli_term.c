@@ -191,11 +191,14 @@ char *cli_human_time(char out[32], double s)
     return out;
 }
 
-void cli_json_string(FILE *f, const char *text)
+void cli_json_bytes(FILE *f, const char *text, size_t n)
 {
     fputc('"', f);
-    for (int32_t c; *text;) {
-        int n = decode(text, &c);
+    for (size_t at = 0, left; (left = n - at) > 0;) {
+        char four[5] = "";
+        int32_t c;
+        memcpy(four, text + at, left < 4 ? left : 4);
+        int length = decode(four, &c);
         if (c < 0)
             fputs("\xEF\xBF\xBD", f);
         else if (c == '"' || c == '\\')
@@ -207,11 +210,13 @@ void cli_json_string(FILE *f, const char *text)
         else if (c < 0x20 || c == 0x7F)
             fprintf(f, "\\u%04x", (unsigned)c);
         else
-            fwrite(text, 1, (size_t)n, f);
-        text += n;
+            fwrite(four, 1, (size_t)length, f);
+        at += (size_t)length;
     }
     fputc('"', f);
 }
+
+void cli_json_string(FILE *f, const char *text) { cli_json_bytes(f, text, strlen(text)); }
 
 /* ---- errors and messages ------------------------------------------------------------------------------------------------------ */
 static void complain(const char *message, const char *hint)

@@ -1,18 +1,18 @@
 /* cmd_generate.c - `foundry generate`: a model talks. Text goes to stdout as it is made; the prompt (on a terminal) in a dim colour;
- * figures go to stderr. */
+ * figures go to stderr. Of several texts that are made side by side one is shown, the others wait for their turn. */
 #include "cli/cli.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROMPT_MAX = 64 << 20 };
+enum { PROMPT_MAX = 64 << 20, LOGPROBS_MAX = 1000 };
 
 static const char *prompt_text, *prompt_file, *which = "last", *weights = "auto";
-static int64_t count = 1;
+static int64_t count = 1, logprobs = -1, prompt_logprobs = -1; /* -1: not wanted */
+static cli_texts stops;
 static bool json, stats_wanted;
 
 /* clang-format off */
@@ -53,16 +53,26 @@ static const cli_flag flags[] = {
      .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},
     {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = "auto|f32|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k",
      .help = "what weights are kept as; auto: as the file has them", .help_zh = "权重以何种类型保存在内存中；auto：与文件相同"},
-    {.name = "--count", .type = CLI_INT, .value = &count, .lo = 1, .hi = 1000000, .meta = "N",
-     .help = "that many texts, with seeds S, S+1, ..., divided by " LF_END_TOKEN " lines",
-     .help_zh = "生成 N 篇，种子为 S、S+1……，以 " LF_END_TOKEN " 行分隔"},
+    {.name = "--n", .type = CLI_INT, .value = &count, .lo = 1, .hi = 1000000, .meta = "N",
+     .help = "that many texts side by side, with seeds S, S+1, ..., divided by " LF_END_TOKEN " lines",
+     .help_zh = "并排生成 N 篇，种子为 S、S+1……，以 " LF_END_TOKEN " 行分隔"},
+    {.name = "--stop", .type = CLI_TEXTS, .value = &stops, .meta = "TEXT",
+     .help = "ends the text, and is not part of it; may be repeated",
+     .help_zh = "遇到它即结束，且不输出它；可重复给出"},
+    {.name = "--logprobs", .type = CLI_INT, .value = &logprobs, .lo = 0, .hi = LOGPROBS_MAX, .meta = "K",
+     .help = "with each token the logarithm of its probability, and the K likeliest; before temperature and all other sampling",
+     .help_zh = "附上每个词元概率的对数，以及最可能的 K 个；取自温度等一切采样步骤之前"},
+    {.name = "--prompt-logprobs", .type = CLI_INT, .value = &prompt_logprobs, .lo = 0, .hi = LOGPROBS_MAX, .meta = "K",
+     .help = "the same of the prompt's tokens", .help_zh = "开头各词元的同样数据"},
     {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},
     {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
     {.name = "--json", .type = CLI_SWITCH, .value = &json,
      .help = "one JSON object per text: text, tokens, why it stopped, seconds",
      .help_zh = "每篇输出一个 JSON 对象：文本、词元数、停止原因、用时"},
     {.name = "--stats", .type = CLI_SWITCH, .value = &stats_wanted,
-     .help = "figures on stderr even where that is no terminal", .help_zh = "即使标准错误不是终端也输出统计"},
+     .help = "seconds and speeds on stderr, and what part of the machine's memory bandwidth was used (measured for half a second); with "
+             "--json one more object",
+     .help_zh = "在标准错误输出用时和速度，以及用到内存带宽的几成（实测半秒）；与 --json 同用时多输出一个对象"},
     {0}};
 /* clang-format on */
 
@@ -71,48 +81,41 @@ static const cli_spec spec = {
     .summary = "continue a text with a trained model",
     .summary_zh = "用训练好的模型续写文本",
     .example = "foundry generate runs/stories-3m --prompt \"Once upon a time\" --max-tokens 200 --temperature 0.8\n"
-               "echo \"To be, or not\" | foundry generate runs/shakespeare-char -",
+               "echo \"To be, or not\" | foundry generate runs/shakespeare-char -\n"
+               "foundry generate model.gguf --prompt \"Q: 2+2?\\nA:\" --stop \"Q:\" --n 4 --logprobs 3 --json",
     .usage = "foundry generate RUN|CHECKPOINT|MODEL_DIR|FILE.gguf [--prompt TEXT | --prompt-file FILE | -] [flags]",
     .notes = "A run means its newest whole checkpoint. The same seed gives the same text on any number of threads. Stages that "
-             "--sampler-order does not name do not run. Ctrl-C ends the text, a second one the program.",
+             "--sampler-order does not name do not run. A prompt that is longer than the model's context is an error, never cut. "
+             "Without a prompt the text begins as documents do in training. Ctrl-C ends the text, a second one the program.",
     .notes_zh = "给出运行目录时使用其最新的完整检查点。同一种子在任意线程数下生成相同文本。--sampler-order 未列出的步骤不执行。"
+                "开头超过模型上下文即报错，绝不截断。不给开头时，文本像训练中的文档那样开始。"
                 "Ctrl-C 结束当前文本，再按一次退出程序。",
     .flags = flags,
     .min_args = 1,
     .max_args = 2,
 };
 
-/* ---- the prompt ------------------------------------------------------------------------------------------------------------- */
-typedef struct text {
+/* ---- bytes that grow -------------------------------------------------------------------------------------------------------- */
+typedef struct bytes {
     char *data;
     size_t n, cap;
-} text;
+} bytes;
 
-static int text_add(text *t, const char *bytes, size_t n)
+static void *room_for(bytes *b, size_t n)
 {
-    if (t->n + n + 1 > t->cap) {
-        size_t cap = (t->n + n + 1) * 2;
-        char *more = realloc(t->data, cap);
-        if (!more) return -1;
-        t->data = more, t->cap = cap;
+    if (b->n + n > b->cap) {
+        size_t cap = (b->n + n) * 2;
+        char *more = realloc(b->data, cap);
+        if (!more) return NULL;
+        b->data = more, b->cap = cap;
     }
-    memcpy(t->data + t->n, bytes, n);
-    t->n += n;
-    t->data[t->n] = 0;
-    return 0;
+    b->n += n;
+    return b->data + b->n - n;
 }
 
-static int read_prompt(text *out, const char *path, lf_error *err)
-{
-    cli_bytes b;
-    if (cli_read(&b, path, PROMPT_MAX, err)) return -1;
-    if (b.n && b.data[b.n - 1] == '\n') b.data[--b.n] = 0;
-    *out = (text){b.data, b.n, b.n + 1};
-    return 0;
-}
-
+/* ---- the prompt ------------------------------------------------------------------------------------------------------------- */
 /* From exactly one of --prompt, --prompt-file and a second argument "-". */
-static int get_prompt(text *prompt, const cli_args *args, lf_error *err)
+static int get_prompt(cli_bytes *prompt, const cli_args *args, lf_error *err)
 {
     const char *file = prompt_file ? prompt_file : args->n > 1 ? args->v[1] : NULL;
     if (args->n > 1 && strcmp(args->v[1], "-") != 0) {
@@ -121,99 +124,268 @@ static int get_prompt(text *prompt, const cli_args *args, lf_error *err)
     }
     if ((prompt_text != NULL) + (prompt_file != NULL) + (args->n > 1) > 1)
         return lf_error_set(err, LF_E_ARGUMENT, "the prompt was given twice: one of --prompt, --prompt-file and - is enough");
-    if (file) return read_prompt(prompt, file, err);
-    if (prompt_text && text_add(prompt, prompt_text, strlen(prompt_text)))
-        return lf_error_set(err, LF_E_MEMORY, "no memory for the prompt");
+    if (!file) {
+        const char *text = prompt_text ? prompt_text : "";
+        *prompt = (cli_bytes){strdup(text), strlen(text)};
+        return prompt->data ? 0 : lf_error_set(err, LF_E_MEMORY, "no memory for the prompt");
+    }
+    if (cli_read(prompt, file, PROMPT_MAX, err)) return -1;
+    if (prompt->n && prompt->data[prompt->n - 1] == '\n') prompt->data[--prompt->n] = 0;
     return 0;
 }
 
+/* ---- how likely tokens were --------------------------------------------------------------------------------------------------- */
+/* One token: | chosen | k likeliest |, lf_logprob each; a list is such rows. The first token of a prompt has no probability: rows of zeros
+ * and token -1 behind it. */
+static bool add_logprobs(bytes *list, int k, const float *logits, int vocab, int32_t token)
+{
+    lf_logprob *row = room_for(list, (size_t)(k + 1) * sizeof *row);
+    if (!row) return false;
+    row[0] = (lf_logprob){token, 0};
+    for (int i = 1; i <= k; i++) row[i].token = -1;
+    if (logits) row[0].logprob = lf_logprobs(row + 1, k < vocab ? k : vocab, logits, vocab, token);
+    return true;
+}
+
+static void print_token(FILE *f, const lf_tokenizer *t, int32_t id)
+{
+    size_t n = 0;
+    bool special;
+    const char *text = lf_tokenizer_token(t, id, &n, &special); /* NULL: an id that has none */
+    cli_json_bytes(f, text ? text : "", n);
+}
+
+static void print_logprobs_json(const char *name, const bytes *list, int64_t k, const lf_tokenizer *t, bool of_prompt)
+{
+    const lf_logprob *row = (const lf_logprob *)(const void *)list->data, *end = row + list->n / sizeof *row;
+    printf(", \"%s\": [", name);
+    for (bool first = true; row < end; row += k + 1, first = false) {
+        printf(first ? "{\"token\": " : ", {\"token\": ");
+        print_token(stdout, t, row->token);
+        printf(", \"id\": %d, \"logprob\": ", row->token);
+        printf(first && of_prompt ? "null" : "%.6f", row->logprob);
+        printf(", \"top\": [");
+        for (int i = 1; i <= k && row[i].token >= 0; i++) {
+            printf(i > 1 ? ", {\"token\": " : "{\"token\": ");
+            print_token(stdout, t, row[i].token);
+            printf(", \"id\": %d, \"logprob\": %.6f}", row[i].token, row[i].logprob);
+        }
+        printf("]}");
+    }
+    printf("]");
+}
+
+/* id, log-probability and text of each token, then of the likeliest. */
+static void print_logprobs(const char *title, const bytes *list, int64_t k, const lf_tokenizer *t, bool of_prompt)
+{
+    const lf_logprob *row = (const lf_logprob *)(const void *)list->data, *end = row + list->n / sizeof *row;
+    printf("%s%s%s\n", cli_color(stdout, CLI_BOLD), title, cli_color(stdout, CLI_PLAIN));
+    for (bool first = true; row < end; row += k + 1, first = false) {
+        char *text = NULL;
+        size_t n;
+        FILE *f = open_memstream(&text, &n);
+        if (!f) return;
+        print_token(f, t, row->token);
+        fclose(f);
+        printf("%8d  ", row->token);
+        printf(first && of_prompt ? "       -  " : "%8.4f  ", row->logprob);
+        cli_pad(stdout, text, k && row[1].token >= 0 ? 16 : 0);
+        free(text);
+        for (int i = 1; i <= k && row[i].token >= 0; i++) {
+            printf("  ");
+            print_token(stdout, t, row[i].token);
+            printf(" %.4f", row[i].logprob);
+        }
+        printf("\n");
+    }
+}
+
 /* ---- talking ------------------------------------------------------------------------------------------------------------------ */
-typedef struct sink {
-    text kept;            /* --json: the whole answer */
-    bool broken, newline; /* stdout failed; the text ends with a newline */
-    int reason;           /* errno of that */
-} sink;
+typedef struct answer {
+    bytes text, logprobs;
+    int tokens;
+    double first, last; /* seconds of cli_now: of its tokens */
+    lf_finish finish;
+} answer;
 
-static int on_text(const char *bytes, size_t n, void *user)
+typedef struct talk {
+    const lf_tokenizer *tokenizer;
+    cli_bytes prompt;
+    int32_t *prompt_tokens; /* [n_prompt] */
+    int n_prompt, vocab;
+    int64_t seed;
+    double begun;
+    answer *answers; /* [count] */
+    int64_t shown;   /* the answer that is being shown; those before it are done with */
+    bytes prompt_logprobs;
+    bool broken, newline; /* stdout failed; what is on it ends with a newline */
+    bool interrupted;
+    int reason; /* errno of that */
+} talk;
+
+static void show(talk *t, const char *text, size_t n)
 {
-    sink *s = user;
-    s->newline = bytes[n - 1] == '\n';
-    if (json)
-        s->broken = text_add(&s->kept, bytes, n) != 0;
-    else
-        s->broken = fwrite(bytes, 1, n, stdout) != n || fflush(stdout) != 0;
-    if (s->broken) s->reason = errno;
-    return s->broken || cli_interrupted();
+    if (n) t->newline = text[n - 1] == '\n';
+    if (fwrite(text, 1, n, stdout) == n && fflush(stdout) == 0) return;
+    t->broken = true, t->reason = errno;
 }
 
-static const char *why(const lf_generate_stats *s)
-{
-    return s->finish == LF_FINISH_NONE ? "interrupted" : s->finish == LF_FINISH_LENGTH ? "max_tokens" : lf_finish_name(s->finish);
-}
+static double rate(double what, double seconds) { return seconds > 0 ? what / seconds : 0; }
 
-static double rate(int64_t tokens, double seconds) { return seconds > 0 ? (double)tokens / seconds : 0; }
-
-static void print_json(const text *prompt, const sink *s, int64_t seed, const lf_generate_stats *st)
+static void print_json(talk *t, const answer *a, int64_t seed)
 {
+    double prefill = a->first - t->begun, decode = a->last - a->first;
     fputs("{\"prompt\": ", stdout);
-    cli_json_string(stdout, prompt->data ? prompt->data : "");
+    cli_json_bytes(stdout, t->prompt.data, t->prompt.n);
     fputs(", \"text\": ", stdout);
-    cli_json_string(stdout, s->kept.data ? s->kept.data : "");
-    printf(", \"seed\": %" PRId64 ", \"prompt_tokens\": %d, \"tokens\": %" PRId64 ", \"stop\": \"%s\", \"prefill_seconds\": %.6f, "
-           "\"decode_seconds\": %.6f, \"prefill_tokens_per_second\": %.1f, \"decode_tokens_per_second\": %.1f}\n",
-           seed, st->prompt_tokens, st->tokens, why(st), st->prefill_seconds, st->decode_seconds,
-           rate(st->prompt_tokens, st->prefill_seconds), rate(st->tokens, st->decode_seconds));
-    fflush(stdout);
+    cli_json_bytes(stdout, a->text.data ? a->text.data : "", a->text.n);
+    printf(", \"seed\": %" PRId64 ", \"prompt_tokens\": %d, \"tokens\": %d, \"stop\": \"%s\", \"prefill_seconds\": %.6f, "
+           "\"decode_seconds\": %.6f, \"prefill_tokens_per_second\": %.1f, \"decode_tokens_per_second\": %.1f",
+           seed, t->n_prompt, a->tokens,
+           a->finish == LF_FINISH_NONE     ? "interrupted"
+           : a->finish == LF_FINISH_LENGTH ? "max_tokens"
+                                           : lf_finish_name(a->finish),
+           prefill, decode, rate(t->n_prompt, prefill), rate(a->tokens - 1, decode));
+    if (prompt_logprobs >= 0) print_logprobs_json("prompt_logprobs", &t->prompt_logprobs, prompt_logprobs, t->tokenizer, true);
+    if (logprobs >= 0) print_logprobs_json("logprobs", &a->logprobs, logprobs, t->tokenizer, false);
+    fputs("}\n", stdout);
+    show(t, "", 0);
 }
 
-static void print_stats(const lf_generate_stats *all, const lf_generate_stats *last, int64_t texts, int64_t bytes)
+/* The answer whose turn it is begins; what it has said already is said at once. */
+static void begin_answer(talk *t)
+{
+    const answer *a = &t->answers[t->shown];
+    if (json) return;
+    if (t->shown) printf(LF_END_TOKEN "\n");
+    if (cli_is_terminal(stdout) && t->prompt.n) printf("%s%s%s", cli_color(stdout, CLI_DIM), t->prompt.data, cli_color(stdout, CLI_PLAIN));
+    t->newline = false;
+    show(t, a->text.data ? a->text.data : "", a->text.n);
+}
+
+static void end_answer(talk *t)
+{
+    answer *a = &t->answers[t->shown];
+    if (json)
+        print_json(t, a, t->seed + t->shown);
+    else {
+        if (!t->newline) printf("\n");
+        if (prompt_logprobs >= 0 && !t->shown)
+            print_logprobs(cli_say("the prompt's tokens", "开头的词元"), &t->prompt_logprobs, prompt_logprobs, t->tokenizer, true);
+        if (logprobs >= 0) print_logprobs(cli_say("tokens", "词元"), &a->logprobs, logprobs, t->tokenizer, false);
+        show(t, "", 0);
+        t->newline = true;
+    }
+    free(a->text.data), free(a->logprobs.data);
+    a->text = a->logprobs = (bytes){0};
+    t->shown++;
+}
+
+static int on_token(void *user, const lf_answer *word)
+{
+    talk *t = user;
+    answer *a = &t->answers[word->branch];
+    a->finish = word->finish;
+    *(word->index ? &a->last : &a->first) = cli_now();
+    if (!word->index) a->last = a->first;
+    if (word->token >= 0 && word->finish != LF_FINISH_END) a->tokens++;
+    char *copy = room_for(&a->text, word->text_bytes);
+    bool failed = word->text_bytes && !copy;
+    if (copy && word->text_bytes) memcpy(copy, word->text, word->text_bytes);
+    if (logprobs >= 0 && word->token >= 0) failed |= !add_logprobs(&a->logprobs, (int)logprobs, word->logits, t->vocab, word->token);
+    if (failed) t->broken = true, t->reason = ENOMEM;
+    if (word->branch == t->shown && !json) show(t, word->text, word->text_bytes);
+    while (t->shown < count && t->answers[t->shown].finish) {
+        end_answer(t);
+        if (t->shown < count) begin_answer(t);
+    }
+    return t->broken || cli_interrupted() ? -1 : 0;
+}
+
+static void on_prompt(void *user, int at, const float *logits)
+{
+    talk *t = user;
+    if (!add_logprobs(&t->prompt_logprobs, (int)prompt_logprobs, logits, t->vocab, t->prompt_tokens[at]))
+        t->broken = true, t->reason = ENOMEM;
+}
+
+/* ---- figures ---------------------------------------------------------------------------------------------------------------- */
+static void print_line(const lf_generate_stats *s)
 {
     char a[64], b[32], c[64], d[32];
     fprintf(stderr, cli_say("%sprompt %s, %s tok/s; ", "%s开头 %s，%s 词元/秒；"), cli_color(stderr, CLI_DIM),
-            cli_human_things(a, all->prompt_tokens, "token", "tokens", " 个词元"),
-            cli_human_count(b, rate(all->prompt_tokens, all->prefill_seconds)));
-    if (texts > 1) fprintf(stderr, cli_say("%" PRId64 " texts of ", "%" PRId64 " 篇，共 "), texts);
-    fprintf(stderr, cli_say("%s, %s tok/s", "生成 %s，%s 词元/秒"), cli_human_things(c, (double)all->tokens, "token", "tokens", " 个词元"),
-            cli_human_count(d, rate(all->tokens, all->decode_seconds)));
-    double gb = rate(all->tokens, all->decode_seconds) * (double)bytes / 1e9;
-    if (stats_wanted) fprintf(stderr, cli_say("; weights read at %.1f GB/s", "；读取权重 %.1f GB/s"), gb);
-    if (texts == 1 && last->finish == LF_FINISH_CONTEXT) fputs(cli_say("; the context is full", "；上下文已满"), stderr);
-    if (last->finish == LF_FINISH_NONE) fputs(cli_say("; interrupted", "；已中断"), stderr);
+            cli_human_things(a, s->prompt_tokens, "token", "tokens", " 个词元"),
+            cli_human_count(b, rate(s->prompt_tokens, s->prefill_seconds)));
+    if (count > 1) fprintf(stderr, cli_say("%" PRId64 " texts of ", "%" PRId64 " 篇，共 "), count);
+    fprintf(stderr, cli_say("%s, %s tok/s", "生成 %s，%s 词元/秒"), cli_human_things(c, (double)s->tokens, "token", "tokens", " 个词元"),
+            cli_human_count(d, rate((double)s->tokens, s->decode_seconds)));
+    if (count == 1 && s->finish == LF_FINISH_CONTEXT) fputs(cli_say("; the context is full", "；上下文已满"), stderr);
+    if (s->finish == LF_FINISH_NONE) fputs(cli_say("; interrupted", "；已中断"), stderr);
     fprintf(stderr, "%s\n", cli_color(stderr, CLI_PLAIN));
 }
 
-static int speak(lf_model *model, const lf_tokenizer *tokenizer, const text *prompt, lf_sample_config sampling, lf_error *err)
+static int print_stats(const lf_generate_stats *s, double load, lf_device *device, lf_error *err)
 {
-    bool terminal = cli_is_terminal(stdout);
-    lf_generate_stats all = {0}, one = {.finish = LF_FINISH_END};
-    sink s = {.newline = true};
-    int64_t done = 0, seed = sampling.seed;
-    int rc = 0;
-    for (; done < count && !rc && one.finish != LF_FINISH_NONE; done++) {
-        if (done && !json) printf("%s" LF_END_TOKEN "\n", s.newline ? "" : "\n");
-        if (terminal && !json && prompt->n) {
-            printf("%s%s%s", cli_color(stdout, CLI_DIM), prompt->data, cli_color(stdout, CLI_PLAIN));
-            fflush(stdout);
-        }
-        s.kept.n = 0, s.newline = false;
-        if (s.kept.data) s.kept.data[0] = 0;
-        sampling.seed = seed + done;
-        rc = lf_generate(model, tokenizer, prompt->data ? prompt->data : "", prompt->n, &sampling, on_text, &s, &one, err);
-        if (rc) break;
-        if (json) print_json(prompt, &s, sampling.seed, &one);
-        all.prompt_tokens += one.prompt_tokens, all.prefill_seconds += one.prefill_seconds;
-        all.tokens += one.tokens, all.decode_seconds += one.decode_seconds;
+    double memory, gb = rate(s->decode_bytes, s->decode_seconds) / 1e9;
+    char a[64], b[32], c[64], d[32];
+    if (lf_bench_read_rate(&memory, device, 0.5, err)) return -1;
+    if (json) {
+        printf("{\"load_seconds\": %.6f, \"prompt_tokens\": %d, \"prefill_seconds\": %.6f, \"prefill_tokens_per_second\": %.1f, "
+               "\"texts\": %" PRId64 ", \"tokens\": %" PRId64 ", \"decode_seconds\": %.6f, \"decode_tokens_per_second\": %.1f, "
+               "\"decode_gb_per_second\": %.3f, \"memory_gb_per_second\": %.3f, \"share\": %.4f}\n",
+               load, s->prompt_tokens, s->prefill_seconds, rate(s->prompt_tokens, s->prefill_seconds), count, s->tokens, s->decode_seconds,
+               rate((double)s->tokens, s->decode_seconds), gb, memory, gb / memory);
+        return 0;
     }
-    if (!rc && !json && !s.newline) fputc('\n', stdout);
-    fflush(stdout);
-    if (!rc && s.broken) {
-        rc = lf_error_set(err, LF_E_IO, "cannot write the text: %s", strerror(s.reason));
+    fprintf(stderr, cli_say("load    %.3f s\n", "载入  %.3f 秒\n"), load);
+    fprintf(stderr, cli_say("prompt  %s in %.3f s, %s tok/s\n", "开头  %s，%.3f 秒，%s 词元/秒\n"),
+            cli_human_things(a, s->prompt_tokens, "token", "tokens", " 个词元"), s->prefill_seconds,
+            cli_human_count(b, rate(s->prompt_tokens, s->prefill_seconds)));
+    fprintf(stderr, cli_say("text    %s in %.3f s, %s tok/s\n", "生成  %s，%.3f 秒，%s 词元/秒\n"),
+            cli_human_things(c, (double)s->tokens, "token", "tokens", " 个词元"), s->decode_seconds,
+            cli_human_count(d, rate((double)s->tokens, s->decode_seconds)));
+    fprintf(stderr,
+            cli_say("memory  %.1f GB/s of weights, keys and values: %.0f%% of the %.1f GB/s that this machine reads\n",
+                    "内存  权重与键值 %.1f GB/s：本机读取上限的 %.0f%%（%.1f GB/s）\n"),
+            gb, 100 * gb / memory, memory);
+    return 0;
+}
+
+static int speak(talk *t, lf_model *model, const lf_sample_config *sampling, lf_generate_stats *stats, lf_error *err)
+{
+    lf_generate_args args = {.prompt = t->prompt.data,
+                             .prompt_bytes = t->prompt.n,
+                             .sampling = sampling,
+                             .answers = (int)count,
+                             .stops = stops.v,
+                             .n_stops = stops.n,
+                             .on_token = on_token,
+                             .on_prompt = prompt_logprobs >= 0 ? on_prompt : NULL,
+                             .user = t};
+    t->vocab = (int)lf_model_config_of(model)->vocab_size, t->seed = sampling->seed;
+    t->n_prompt = lf_prompt_tokens(&t->prompt_tokens, model, t->tokenizer, t->prompt.data, t->prompt.n, err);
+    if (t->n_prompt < 0) return -1;
+    if (!(t->answers = calloc((size_t)count, sizeof *t->answers)))
+        return lf_error_set(err, LF_E_MEMORY, "no memory for %" PRId64 " texts", count);
+    if (prompt_logprobs >= 0) add_logprobs(&t->prompt_logprobs, (int)prompt_logprobs, NULL, t->vocab, t->prompt_tokens[0]);
+    t->begun = cli_now();
+    begin_answer(t);
+    int rc = lf_generate_answers(model, t->tokenizer, &args, stats, err);
+    t->interrupted = t->shown < count;
+    if (!rc && !t->broken && t->interrupted) { /* what is there of it */
+        for (int64_t i = t->shown; i < count && t->answers[i].tokens && (json || i == t->shown); i++) end_answer(t);
+    }
+    if (!rc && t->broken) {
+        rc = lf_error_set(err, LF_E_IO, "cannot write the text: %s", strerror(t->reason));
         __fpurge(stdout), clearerr(stdout); /* said once is enough */
     }
-    if (!rc && (stats_wanted || cli_is_terminal(stderr))) print_stats(&all, &one, done, lf_model_bytes_per_token(model));
-    free(s.kept.data);
-    if (!rc && one.finish == LF_FINISH_NONE) return CLI_INTERRUPTED;
-    return rc ? cli_fail(err) : CLI_OK;
+    return rc;
+}
+
+static void talk_release(talk *t)
+{
+    for (int64_t i = 0; t->answers && i < count; i++) free(t->answers[i].text.data), free(t->answers[i].logprobs.data);
+    free(t->answers), free(t->prompt_logprobs.data), free(t->prompt_tokens), free(t->prompt.data);
 }
 
 int cmd_generate(int argc, char **argv)
@@ -225,23 +397,31 @@ int cmd_generate(int argc, char **argv)
     lf_device *device = NULL;
     lf_model *model = NULL;
     lf_tokenizer *tokenizer = NULL;
-    text prompt = {0};
+    lf_generate_stats stats = {0};
+    talk t = {0};
     char dir[LF_CONFIG_PATH_MAX];
-    int code = CLI_OK;
+    double begun = cli_now(), load = 0;
     lf_config_init(&config);
-    if (cli_config_apply(&config, &args, &err) || get_prompt(&prompt, &args, &err) ||
+    int rc =
+        cli_config_apply(&config, &args, &err) || get_prompt(&t.prompt, &args, &err) ||
         lf_checkpoint_find(dir, sizeof dir, args.v[0], which, &err) || !(tokenizer = lf_tokenizer_load(dir, &err)) ||
         !(device = lf_device_open(
               &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin}, &err)) ||
-        !(model = lf_model_open(device, dir, weights, &err))) {
-        code = cli_fail(&err);
-    } else {
+        !(model = lf_model_open(device, dir, weights, &err));
+    load = cli_now() - begun;
+    t.tokenizer = tokenizer;
+    if (!rc) {
         cli_catch_signals();
-        code = speak(model, tokenizer, &prompt, config.sampler, &err);
+        rc = speak(&t, model, &config.sampler, &stats, &err);
     }
+    if (!rc && stats_wanted)
+        rc = print_stats(&stats, load, device, &err);
+    else if (!rc && cli_is_terminal(stderr))
+        print_line(&stats);
+    int code = rc ? cli_fail(&err) : t.interrupted ? CLI_INTERRUPTED : CLI_OK;
+    talk_release(&t);
     lf_model_free(&model);
     lf_device_close(&device);
     lf_tokenizer_free(&tokenizer);
-    free(prompt.data);
     return code;
 }

@@ -62,7 +62,9 @@ enum { ROWS = 256, TOGETHER = 16 }; /* of one step; answers: texts do not depend
 typedef struct talk {
     const lf_generate_args *args;
     lf_generate_stats stats;
-    int first;    /* the answer that is branch 0 of this request */
+    int first; /* the answer that is branch 0 of this request */
+    int steps; /* of this request, after its first tokens     */
+    double position_bytes;
     bool unheard; /* nobody wants more                           */
     int stuck;    /* 1 + tokens of an answer behind which no token fits the grammar */
 } talk;
@@ -75,6 +77,8 @@ static int on_token(void *user, const lf_answer *a)
     t->stats.finish = a->finish;
     if (a->index == 0 && a->branch == 0) t->stats.prefill_seconds += a->prompt_seconds;
     if (a->token >= 0 && a->finish != LF_FINISH_END) t->stats.tokens++;
+    if (a->index > 0) t->stats.decode_bytes += t->position_bytes * (a->prompt_tokens + a->index);
+    t->steps = LF_MAX(t->steps, a->index);
     if (a->finish == LF_FINISH_GRAMMAR) t->stuck = 1 + a->index;
     int wish = t->unheard ? -1 : t->args->on_token ? t->args->on_token(t->args->user, &answer) : 0;
     t->unheard |= wish < 0;
@@ -88,7 +92,7 @@ static void on_prompt(void *user, int at, const float *logits)
 }
 
 /* Answers in groups that the engine has pages for. */
-static int run(talk *t, lf_engine *engine, lf_request *request, int context, lf_error *err)
+static int run(talk *t, const lf_model *model, lf_engine *engine, lf_request *request, int context, lf_error *err)
 {
     const lf_generate_args *a = t->args;
     lf_engine_state s = lf_engine_state_of(engine);
@@ -98,11 +102,13 @@ static int run(talk *t, lf_engine *engine, lf_request *request, int context, lf_
     lf_sample_config sampling = *a->sampling;
     request->sampling = &sampling;
     double begun = lf__now();
+    if (!model->config.sliding_window) t->position_bytes = (double)s.page_bytes / s.page_tokens;
     for (int left = answers; left > 0 && !t->unheard; left -= request->branches, t->first += request->branches) {
         request->branches = LF_MIN(together, left);
-        sampling.seed = a->sampling->seed + t->first;
+        sampling.seed = a->sampling->seed + t->first, t->steps = 0;
         request->on_prompt = a->on_prompt && t->first == 0 ? on_prompt : NULL;
         if (lf_engine_submit(engine, request, err) < 0 || lf_engine_run(engine, err)) return -1;
+        t->stats.decode_bytes += (double)t->steps * (double)lf_model_bytes_per_token(model);
         if (t->stuck) return lf_error_set(err, LF_E_MISMATCH, "%s: after %d tokens none fits the grammar", sampling.grammar, t->stuck - 1);
     }
     t->stats.decode_seconds = lf__now() - begun - t->stats.prefill_seconds;
@@ -138,7 +144,7 @@ int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf
                               .on_token = on_token,
                               .user = &t};
         engine = lf_engine_new(model, &o, err);
-        if (engine) status = run(&t, engine, &request, o.context, err);
+        if (engine) status = run(&t, model, engine, &request, o.context, err);
         t.stats.prompt_tokens = n;
     }
     lf_engine_free(&engine);

@@ -120,7 +120,7 @@ printf 'Once upon' >prompt.txt
 equal "--prompt-file, - and --prompt are one" "$(run generate runs/a --prompt 'Once upon' --max-tokens 9 2>err)$(run generate runs/a --prompt 'Once upon' --max-tokens 9 2>err)" \
     "$(run generate runs/a --prompt-file prompt.txt --max-tokens 9 2>err)$(run generate runs/a - --max-tokens 9 2>err <prompt.txt)"
 does "an earlier checkpoint" run generate runs/a --checkpoint step-10 --prompt Once --max-tokens 9
-equal "several texts are divided by <|endoftext|> lines" 2 "$(run generate runs/a --prompt Once --max-tokens 9 --count 3 2>err | grep -c '^<|endoftext|>$')"
+equal "several texts are divided by <|endoftext|> lines" 2 "$(run generate runs/a --prompt Once --max-tokens 9 --n 3 2>err | grep -c '^<|endoftext|>$')"
 does "no prompt: a new document" run generate runs/a --max-tokens 9
 does "a model folder without a run" run generate runs/a/checkpoints/step-000024 --prompt Once --max-tokens 9
 

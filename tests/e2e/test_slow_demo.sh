@@ -9,7 +9,7 @@ bpb=$(grep val_bpb demo/model/metrics.jsonl | tail -n 1 | sed 's/.*"val_bpb": *\
 floor=$(grep val_bpb demo/model/metrics.jsonl | tail -n 1 | sed 's/.*"val_floor_bpb": *\([0-9.]*\).*/\1/')
 equal "validation $bpb within 1.15 x the floor $floor" yes "$(awk -v v="$bpb" -v f="$floor" 'BEGIN { print (f > 0 && v > 0 && v <= 1.15 * f) ? "yes" : "no" }')"
 
-run generate demo/model --count 200 --max-tokens 300 >stories.txt 2>generate.txt || not_ok "200 stories are told" 0 $?
+run generate demo/model --n 200 --max-tokens 300 >stories.txt 2>generate.txt || not_ok "200 stories are told" 0 $?
 "$(dirname "$FOUNDRY")/check_stories" stories.txt --train demo/stories.txt --min-keep 0.95 --min-end 0.95 --max-loops 0 --min-new 0.9 >check.txt
 status=$?
 cat check.txt

@@ -26,6 +26,7 @@
     X(model, "models of the world, in and out: look, import, export, compare", "模型的进出：查看、导入、导出、比较")                       \
     X(eval, "how good a model is on a text: perplexity, distance from another", "模型在一段文本上有多好：困惑度、与另一模型的差距")        \
     X(bench, "how fast this machine is, and how much of it the kernels use", "这台机器有多快，内核用到了几成")                             \
+    X(learn, "write the parts of a language model yourself, checked as you go", "亲手写出语言模型的各个部件，边写边检查")                  \
     X(config, "write, show and check configurations", "写出、查看和检查配置")                                                              \
     X(help, "explain a command, or list all options", "解释一个命令，或列出全部选项")
 
@@ -39,6 +40,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 3 };
 /* The language of help and messages: --lang, else LC_ALL, LC_MESSAGES, LANG ("zh..." = Chinese). */
 bool cli_set_language(const char *name); /* "en" or "zh"; false for anything else */
 const char *cli_language(void);          /* "en" or "zh" */
+bool cli_language_given(void);           /* by --lang    */
 #if defined(__GNUC__)
 __attribute__((format_arg(1), format_arg(2))) /* both may be printf formats, both are checked */
 #endif

@@ -13,14 +13,16 @@
 #include <unistd.h>
 
 /* ---- language ------------------------------------------------------------------------------------------------------------- */
-static const char *language; /* NULL = not asked for: the environment decides */
+static const char *language, *given; /* given NULL = not asked for: the environment decides */
 
 bool cli_set_language(const char *name)
 {
     bool zh = strcmp(name, "zh") == 0, en = strcmp(name, "en") == 0;
-    if (zh || en) language = zh ? "zh" : "en";
+    if (zh || en) language = given = zh ? "zh" : "en";
     return zh || en;
 }
+
+bool cli_language_given(void) { return given != NULL; }
 
 const char *cli_language(void)
 {

@@ -1,8 +1,25 @@
 #!/bin/bash
-# The documents: English and Chinese are the same document twice (files, headings, code blocks, tables), links lead somewhere, every option and
-# command that is named exists, and the commands of docs/ run.
+# The documents: English and Chinese are the same document twice (files, headings, code blocks, tables), links lead somewhere, every option,
+# command, file and symbol that is named exists, and the commands of docs/ run. (Those of docs/en/guide: test_guide.sh.)
 . "$(dirname "$0")/lib.sh"
-run help options >options.txt
+run help options >options.txt 2>&1
+
+# commands FILE: its table of commands, their names
+commands() { sed -n '/^Commands/,/^$/s/^  \([a-z-]\{2,\}\)  .*/\1/p' "$1"; }
+# flags.txt: every flag of every command, and those of programs that are not ours
+run help >top.txt 2>&1
+{
+    cat top.txt options.txt
+    for command in $(commands top.txt); do
+        run help "$command" 2>&1 | tee sub.txt
+        for sub in $(commands sub.txt); do run help "$command" "$sub"; done
+    done
+} >help.txt 2>&1
+{
+    grep -oE -- '--[a-z][a-z0-9_.-]*[a-z0-9]' help.txt
+    grep -ohE -- '"--[a-z]+"' "$SOURCE"/tutorials/*.c | tr -d '"'
+    printf '%s\n' --build --test-dir --output-on-failure --target --help --cflags --libs # cmake, ctest, pkg-config
+} | sort -u >flags.txt
 
 # shape FILE: what both languages must share: levels of headings, code blocks as they are, columns of table rows
 shape() {
@@ -11,11 +28,25 @@ shape() {
          /^#+ / { print $1; next }
          /^\|/ { print "row", gsub(/\|/, "|") }' "$1"
 }
-# checked FILE: links and options
+# anchors FILE: what a link may put behind '#', as GitHub makes it of headings
+anchors() { awk '/^```/ { code = !code } !code && /^#+ /' "$1" | sed -E 's/^#+ +//; s/.*/\L&/; s/[^[:alnum:] _-]//g; s/ /-/g'; }
+# absent PATTERN FILE WHERE...: the words of FILE between backquotes that match, and that no file of WHERE has
+absent() {
+    local pattern=$1 file=$2 word
+    shift 2
+    for word in $(grep -oE "\`$pattern\`" "$file" | tr -d '`()' | sort -u); do grep -rqwF -- "$word" "$@" || echo -n " $word"; done
+}
+# checked FILE: links, options, flags, files and symbols
 checked() {
-    local file=$1 name=${1#"$SOURCE"/} link key bad=
-    for link in $(grep -oE '\]\([^)#]+' "$file" | sed 's/^](//' | grep -v '^https\{0,1\}:'); do
-        [ -e "$(dirname "$file")/$link" ] || bad="$bad $link"
+    local file=$1 name=${1#"$SOURCE"/} link key path bad=
+    for link in $(grep -oE '\]\([^) ]+\)' "$file" | sed 's/^](//; s/)$//' | grep -v '^https\{0,1\}:'); do
+        path=$(dirname "$file")/${link%%#*}
+        [ "${link#\#}" = "$link" ] || path=$file
+        if [ ! -e "$path" ]; then
+            bad="$bad $link"
+        elif [ "$link" != "${link#*#}" ] && ! anchors "$path" | grep -qxF -- "${link#*#}"; then
+            bad="$bad $link"
+        fi
     done
     equal "$name: every link leads somewhere" "" "$bad"
     bad=
@@ -23,6 +54,22 @@ checked() {
         grep -qE "(^|[^a-z_.])$key([^a-z_]|\$)" options.txt || bad="$bad $key"
     done
     equal "$name: every option exists" "" "$bad"
+    bad=
+    for key in $(grep -oE -- '(^|[^-a-zA-Z0-9_])--[a-z][a-z0-9-]*' "$file" | sed 's/^[^-]//' | sort -u); do
+        grep -qxE -- "$key(\..*)?" flags.txt || bad="$bad $key"
+    done
+    equal "$name: every flag exists" "" "$bad"
+    bad=
+    for path in $(grep -oE '`(bench|configs|docs|examples|include|research|src|tests|tools|tutorials)/[^` ]*`' "$file" | tr -d '`' | sort -u); do
+        compgen -G "$SOURCE/$path" >/dev/null || bad="$bad $path"
+    done
+    equal "$name: every file exists" "" "$bad"
+    bad=$(absent '(lf|LF)_[A-Za-z0-9_]+(\(\))?' "$file" "$SOURCE"/include "$SOURCE"/src "$SOURCE"/tutorials)
+    # [`symbol`](file): it is in that file
+    while read -r key path; do
+        grep -qwF -- "$key" "$(dirname "$file")/$path" || bad="$bad $key"
+    done < <(grep -oE '\[`[A-Za-z_][A-Za-z0-9_]*`\]\([^)#]+\.[ch]\)' "$file" | sed -E 's/\[`([^`]*)`\]\(([^)]*)\)/\1 \2/')
+    equal "$name: every symbol exists" "" "$bad"
 }
 # twins ENGLISH CHINESE
 twins() {
@@ -35,17 +82,28 @@ twins() {
     checked "$2"
 }
 
-for file in "$SOURCE"/docs/en/*.md; do
-    case $(basename "$file") in
-    lab-notes.md) checked "$file" ;; # for those who work on the library: English, like the code
-    *) twins "$file" "$SOURCE/docs/zh/$(basename "$file")" ;;
+while read -r file; do
+    case $file in
+    lab-notes.md) checked "$SOURCE/docs/en/$file" ;; # for those who work on the library: English, like the code
+    *) twins "$SOURCE/docs/en/$file" "$SOURCE/docs/zh/$file" ;;
     esac
-done
-for file in "$SOURCE"/docs/zh/*.md; do
-    [ -f "$SOURCE/docs/en/$(basename "$file")" ] || not_ok "docs/zh/$(basename "$file") has an English twin" yes no
-done
+done < <(cd "$SOURCE/docs/en" && find . -name '*.md' | sed 's/^\.\///' | sort)
+while read -r file; do
+    [ -f "$SOURCE/docs/en/$file" ] || not_ok "docs/zh/$file has an English twin" yes no
+done < <(cd "$SOURCE/docs/zh" && find . -name '*.md')
 twins "$SOURCE/tutorials/README.md" "$SOURCE/tutorials/README.zh-CN.md"
+checked "$SOURCE/README.md"
+checked "$SOURCE/README.zh-CN.md"
 checked "$SOURCE/examples/README.md"
+
+# A chapter of the guide: what it promises, in this order, with three exercises and three answers.
+for file in "$SOURCE"/docs/en/guide/*.md; do
+    name=${file##*/}
+    equal "$name: its parts" "## The idea ## Read ## Do ## Exercises ## Answers" "$(grep '^## ' "$file" | tr '\n' ' ' | sed 's/ $//')"
+    for part in Exercises Answers; do
+        equal "$name: three $part" 3 "$(awk -v part="## $part" '/^## / { on = $0 == part } on' "$file" | grep -c '^[1-9]\. ')"
+    done
+done
 
 # Every ```sh block of docs/ runs, with fewer steps, where shards/ is there.
 tiny_world

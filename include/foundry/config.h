@@ -113,6 +113,7 @@ typedef struct lf_sample_config { /* 0 and "" = off, but for temperature, top_p 
     char dry_sequence_breakers[LF_TEXT_MAX]; /* separated by '|'; \n and \t are known          */
     char logit_bias[LF_CONFIG_PATH_MAX];     /* "15=-2.5,7=ban"                                */
     char grammar[LF_CONFIG_PATH_MAX];        /* a GBNF file that the text must follow          */
+    char json_schema[LF_CONFIG_PATH_MAX];    /* a JSON Schema that it must conform to; not both */
     char order[LF_TEXT_MAX];                 /* stages of the sampler, comma-separated         */
     char prompts[LF_CONFIG_PATH_MAX];        /* samples during training: separated by '|'      */
 } lf_sample_config;

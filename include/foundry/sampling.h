@@ -17,11 +17,27 @@ extern "C" {
 /* ---- grammars ------------------------------------------------------------------------------------------------------------- */
 /* What a text may be, in GBNF, llama.cpp's notation: rules `name ::= ...` with "texts", [classes], ., groups, |, *, +, ?, {m}, {m,}, {m,n};
  * the text follows the rule root. Immutable, may be shared by threads. Limits: 1 MiB of text, 4,096 rules, 262,144 instructions, groups 64
- * deep, 2,000 repetitions. LF_E_FORMAT "NAME:LINE:COLUMN: ..." for what is no grammar, for rules that are missing and for rules that
+ * deep, 65,536 repetitions. LF_E_FORMAT "NAME:LINE:COLUMN: ..." for what is no grammar, for rules that are missing and for rules that
  * begin with themselves. Free with lf_grammar_free. */
 typedef struct lf_grammar lf_grammar;
 lf_grammar *lf_grammar_parse(const char *text, size_t n, const char *name, lf_error *err);
 lf_grammar *lf_grammar_load(const char *path, lf_error *err);
+/* What a text may be, as a JSON Schema (2020-12; name: of the file, for errors). Texts of the grammar conform to the schema:
+ * - type (also a list), enum, const, $ref to #/... of the same file (schemas may contain themselves), anyOf; oneOf is read as anyOf;
+ *   allOf of objects is joined to one object.
+ * - properties, in the order in which they are written; required; additionalProperties (behind the others; where it is absent, there are
+ *   others only if no properties are listed); items, prefixItems (behind them nothing unless items says what), minItems, maxItems.
+ * - one of minLength/maxLength, pattern, and format date, time, date-time, uuid. pattern is a regular expression of ECMA-262 with
+ *   . [] | () (?:) * + ? {m,n} \d \w \s \D \W \S \n \t \r \f \v \xHH \uHHHH, and ^ $ at the ends of the whole or of its alternatives.
+ * - minimum, maximum, exclusiveMinimum, exclusiveMaximum; numbers have up to 18 digits before and behind the point.
+ * - title, description, default, examples, $schema, $id (at the root), $comment, $defs, deprecated, readOnly, writeOnly, discriminator say
+ *   nothing about a text. Every other keyword is an error (LF_E_UNSUPPORTED) that names it and its place ("#/properties/a").
+ * Where no type is named, the keywords tell. Between two marks stands at most one blank, or a line's end with up to 20 of indentation.
+ * Limits: 1 MiB, 64 levels, 3,000 schemas, 1,000 properties of an object, lengths of 65,536, and those of a grammar. */
+lf_grammar *lf_grammar_from_json_schema(const char *text, size_t n, const char *name, lf_error *err);
+lf_grammar *lf_grammar_load_json_schema(const char *path, lf_error *err);
+/* What sampling->grammar or sampling->json_schema says a text must follow; NULL where they say nothing. 0 or -1. */
+int lf_grammar_of_sampling(lf_grammar **g, const lf_sample_config *sampling, lf_error *err);
 void lf_grammar_free(lf_grammar **g);
 /* 2: text is whole; 1: it can be gone on with; 0: neither; -1: out of memory. */
 int lf_grammar_match(const lf_grammar *g, const char *text, size_t n, lf_error *err);

@@ -47,6 +47,7 @@ static const cli_flag flags[] = {
     {.name = "--mirostat-eta", .type = CLI_OPTION, .choices = "sampler.mirostat_eta", .meta = "X"},
     {.name = "--logit-bias", .type = CLI_OPTION, .choices = "sampler.logit_bias", .meta = "ID=X,..."},
     {.name = "--grammar", .type = CLI_OPTION, .choices = "sampler.grammar", .meta = "FILE"},
+    {.name = "--json-schema", .type = CLI_OPTION, .choices = "sampler.json_schema", .meta = "FILE"},
     {.name = "--seed", .letter = 's', .type = CLI_OPTION, .choices = "sampler.seed", .meta = "N"},
     {.name = "--sampler-order", .type = CLI_OPTION, .choices = "sampler.order", .meta = "STAGES"},
     {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &which, .meta = "last|best|step-N",

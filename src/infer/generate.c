@@ -109,7 +109,8 @@ static int run(talk *t, const lf_model *model, lf_engine *engine, lf_request *re
         request->on_prompt = a->on_prompt && t->first == 0 ? on_prompt : NULL;
         if (lf_engine_submit(engine, request, err) < 0 || lf_engine_run(engine, err)) return -1;
         t->stats.decode_bytes += (double)t->steps * (double)lf_model_bytes_per_token(model);
-        if (t->stuck) return lf_error_set(err, LF_E_MISMATCH, "%s: after %d tokens none fits the grammar", sampling.grammar, t->stuck - 1);
+        const char *form = sampling.grammar[0] ? sampling.grammar : sampling.json_schema;
+        if (t->stuck) return lf_error_set(err, LF_E_MISMATCH, "%s: after %d tokens none fits the grammar", form, t->stuck - 1);
     }
     t->stats.decode_seconds = lf__now() - begun - t->stats.prefill_seconds;
     return 0;
@@ -127,7 +128,7 @@ int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf
     if (sampling->max_tokens < 0)
         return lf_error_set(err, LF_E_ARGUMENT, "sampler.max_tokens: expected a number of at least 0, got %lld",
                             (long long)sampling->max_tokens);
-    if (sampling->grammar[0] && !(grammar = lf_grammar_load(sampling->grammar, err))) return -1;
+    if (lf_grammar_of_sampling(&grammar, sampling, err)) return -1;
     if ((n = lf_prompt_tokens(&tokens, model, tokenizer, args->prompt, args->prompt_bytes, err)) > 0) {
         lf_engine_options o = {.max_sequences = LF_MAX(LF_MIN(args->answers, TOGETHER), 1)};
         o.max_rows = LF_MAX(LF_MIN(n, ROWS), o.max_sequences);

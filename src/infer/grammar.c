@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1 << 20, CODE_MAX = 1 << 18, RULES_MAX = 4096, REPEAT_MAX = 2000, NEST_MAX = 64, RANGES_MAX = 1024 };
+enum { TEXT_MAX = 1 << 20, CODE_MAX = 1 << 18, RULES_MAX = 4096, REPEAT_MAX = 65536, NEST_MAX = 64, RANGES_MAX = 1024 };
 
 typedef struct parser {
     lf_grammar *g;

@@ -275,6 +275,8 @@ const lf_option lf__config_options[] = {
         "added to the scores of tokens: 15=-2.5,7=ban", "加到指定词元得分上的值：15=-2.5,7=ban"),
     PATH("sampler.grammar", sampler.grammar, "", 'r',
         "a file with a grammar (GBNF) that the text must follow", "文本必须遵守的文法文件（GBNF）"),
+    PATH("sampler.json_schema", sampler.json_schema, "", 'r',
+        "a file with a JSON Schema that the text must conform to, as JSON", "文本（JSON）必须符合的 JSON Schema 文件"),
     INT("sampler.seed", sampler.seed, "1", 0, 9.3e18, 'r',
         "the same seed tells the same story", "相同的种子得到相同的文字"),
     INT("sampler.max_tokens", sampler.max_tokens, "200", 1, 1000000000, 'r',

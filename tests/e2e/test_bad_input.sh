@@ -57,6 +57,8 @@ run tokenizer train s.txt --vocab-size 300 -o tok300 >/dev/null 2>&1
 printf 'abc abc\n' >abc.txt
 printf 'abc abd\n' >abd.txt
 printf 'root ::= "a" x\n' >bad.gbnf
+printf '{"properties": {"a": {"multipleOf": 2}}}' >bad.schema
+printf '{"$ref": "#"}' >loop.schema
 run tokenizer train abc.txt --mode char -o tokchar >/dev/null 2>&1 || exit 1
 run data prepare s.txt --tokenizer tok300 -o shards300 >/dev/null 2>&1
 run train tiny.yaml --data.train shards300 --run.dir good300 --train.steps 2 --train.warmup_steps 0 >/dev/null 2>&1
@@ -167,6 +169,10 @@ bad "generate --logit-bias without a bias" 2 'sampler.logit_bias: expected ID=BI
 bad "generate --logit-bias of no token" 2 'sampler.logit_bias: token: expected' generate good --logit-bias 999999=1
 bad "a grammar without a rule" 1 'bad.gbnf:1:14: rule x is not defined' generate good --grammar bad.gbnf
 bad "a grammar that is not there" 1 '"nope.gbnf"' generate good --grammar nope.gbnf
+bad "a schema with a keyword that we do not know" 1 'bad.schema: #/properties/a: the keyword "multipleOf"|hint: supported are type' generate good --json-schema bad.schema
+bad "a schema without an end" 1 'loop.schema: #: |refers to itself' generate good --json-schema loop.schema
+bad "a schema that is not JSON" 1 's.txt:1:' generate good --json-schema s.txt
+bad "a schema and a grammar" 2 'follows one of them' generate good --json-schema loop.schema --grammar bad.gbnf
 bad "generate --seed -3" 2 'seed' generate good --seed -3
 bad "a model larger than memory" 1 'memory' train --model.hidden_size 65536 --model.num_attention_heads 1024 --model.intermediate_size 1048576 --model.num_hidden_layers 1024
 bad "corpus too small for one batch" 1 'shards|1000000000|hint: use more text' train --train.batch_tokens 1000000000 --train.seq_len 50

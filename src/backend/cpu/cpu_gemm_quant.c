@@ -1,9 +1,8 @@
 /* cpu_gemm_quant.c - C = init + A B with B in a quantized type: from the blocks of a file to panels, and the loops around the kernels.
  *
- *   up to LF_QROWS rows               more (or a rung without kernels for few)
- *     each row of A to bytes            for each K block, each chunk of rows of A: to bytes, in L2
- *     for each panel: one tile,           for each panel, a piece of it at a time: opened to bytes
- *     read as it is packed                  for each strip of rows: one tile
+ *   for each K block (all of K where few rows are left of it), each chunk of rows of A: to bytes, in L2
+ *     for each panel, where the rung cannot read it as it is packed: opened to bytes, a piece at a time
+ *       for each strip of rows: one tile
  *
  * An element of C is one chain over the blocks of K ascending, whatever the way, the shape or the number of workers; between K blocks C
  * waits in memory. Workers own parts of C. */
@@ -145,8 +144,9 @@ void lf__cpu_pack_blocks(lf_device *dev, const lf_panels *dst, const void *src, 
 
 /* ---- gemm
  * ---------------------------------------------------------------------------------------------------------------------------------- */
-/* Of K, in blocks: what is turned to bytes, and of a panel opened, at a time (2,048 k; 88 KiB opened, in L2); with up to LF_HALF rows less
- * of it is opened, in L1 (5 % faster with 8 rows; with 512, where C would wait in memory more often, 10 % slower). */
+/* Of K, in blocks: what is turned to bytes at a time where not all of K has room, and of a panel opened (2,048 k; 88 KiB opened, in L2);
+ * with up to LF_HALF rows less of it is opened, in L1 (5 % faster with 8 rows; with 512, where C would wait in memory more often, 10 %
+ * slower). */
 enum { BYTE_BLOCKS = 64, FEW_BLOCKS = 16 };
 
 typedef struct gemm_job {
@@ -209,23 +209,24 @@ static void gemm_worker(void *arg, int tid, int n_threads)
 {
     const gemm_job *job = arg;
     const lf_gemm *g = job->g;
-    lf_gemm_part all = lf__gemm_part(g, LF_QMR, tid, n_threads);
+    bool packed = job->dev->kernels.qrows; /* panels are read as they are */
+    int mr = packed ? LF_QROWS : LF_QMR;
+    lf_gemm_part all = lf__gemm_part(g, mr, tid, n_threads);
     int rows = all.r1 - all.r0, blocks = g->b->k / LF_QBLOCK;
     if (rows <= 0 || all.p0 >= all.p1) return;
 
     void *memory = job->dev->pack + (size_t)tid * job->dev->pack_floats;
     gemm_block w = {.kern = &job->dev->kernels, .g = g, .part = all, .a = memory};
-    int chunk = rows, step = blocks, bytes = blocks; /* few rows: all of K at once */
-    w.strip = rows;
-    if (!w.kern->qrows || rows > LF_QROWS || rows * blocks > LF_QPACK_ACTS) {
+    int room = LF_QPACK_ACTS, bytes = blocks;
+    if (!packed) {
         w.open = memory, w.a = (lf_qact *)(void *)(w.open + BYTE_BLOCKS);
-        bytes = LF_MIN(blocks, BYTE_BLOCKS), step = rows <= LF_HALF ? FEW_BLOCKS : bytes;
-        int room = (int)((LF_QPACK_ACTS * sizeof *w.a - BYTE_BLOCKS * sizeof *w.open) / sizeof *w.a) / bytes;
-        int chunks = (rows + room - 1) / room;
-        chunk = (rows + chunks - 1) / chunks;
-        int strips = (chunk + LF_QMR - 1) / LF_QMR;
-        w.strip = (chunk + strips - 1) / strips;
+        room = (int)((LF_QPACK_ACTS * sizeof *w.a - BYTE_BLOCKS * sizeof *w.open) / sizeof *w.a);
     }
+    if (!packed || rows * blocks > room) bytes = LF_MIN(blocks, BYTE_BLOCKS);
+    int step = !packed && rows <= LF_HALF ? FEW_BLOCKS : bytes;
+    int chunks = (rows * bytes + room - 1) / room, chunk = (rows + chunks - 1) / chunks;
+    int strips = (chunk + mr - 1) / mr;
+    w.strip = (chunk + strips - 1) / strips;
     for (w.block0 = 0; w.block0 < blocks; w.block0 += bytes) {
         w.blocks = LF_MIN(bytes, blocks - w.block0);
         for (int r = all.r0; r < all.r1; r += chunk) {

@@ -120,7 +120,7 @@ typedef struct lf_kernels {
     void (*qact)(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, int zero, int subs);
     void (*qopen)(lf_dtype type, lf_qopen *out, const void *packed, int blocks); /* whole units                  */
     void (*qtile)(lf_dtype type, const lf_qtile *t);                             /* t->b opened, 1 <= mr <= LF_QMR */
-    void (*qrows)(lf_dtype type, const lf_qtile *t); /* t->b as packed, 1 <= mr <= LF_QROWS; NULL: panels are always opened */
+    void (*qrows)(lf_dtype type, const lf_qtile *t); /* t->b as packed, 1 <= mr <= LF_QROWS; NULL: panels are opened first */
 
     float (*dot_loop)(int64_t n);                  /* n * 16 * 24 products of pairs in registers; what bf16 can do at most */
     float (*read_loop)(const float *x, int64_t n); /* their sum, in some order: as fast as they can be read */
@@ -227,7 +227,7 @@ static inline uint32_t lf__drop_threshold(float rate) { return (uint32_t)((doubl
 static inline float lf__drop_keep(float rate) { return (float)(4294967296.0 / (4294967296.0 - lf__drop_threshold(rate))); }
 
 /* cpu_gemm_quant.c: panels of quantized weights. */
-#define LF_QPACK_ACTS 8192 /* of A per worker, with an opened K block of a panel: in L2 */
+#define LF_QPACK_ACTS 8192 /* of A per worker, with the opened K block of a panel: in L2 */
 void lf__cpu_pack_blocks(lf_device *dev, const lf_panels *dst, const void *src, int row0, int rows);
 void lf__cpu_gemm_quant(lf_device *dev, const lf_gemm *g);
 

@@ -13,7 +13,7 @@
 
 #include "backend/backend.h"
 
-enum { LF_QBLOCK = 32 /* k of a block */, LF_QROWS = 4 /* rows a packed panel is read for */, LF_QMR = 6 /* rows over an opened one */ };
+enum { LF_QBLOCK = 32 /* k of a block */, LF_QROWS = 8 /* rows of a tile over a packed panel */, LF_QMR = 6 /* over an opened one */ };
 
 /* A panel of 32 columns is a row of units. A unit is a head of scales (of 256 k, where the type has them) and its blocks. Each field holds
  * half 0, then half 1: 16 columns each.
@@ -65,7 +65,7 @@ typedef struct lf_qact {
     int32_t start[2]; /* -zero times the sum of q: of all, or of the first 16 and of the others apart */
 } lf_qact;
 
-/* A block of a panel, opened: w as bytes in lines as of Q8_0, scales and minima as floats. What tiles of many rows read. */
+/* A block of a panel, opened: w as bytes in lines as of Q8_0, scales and minima as floats. What tiles of rungs without qrows read. */
 typedef struct lf_qopen {
     uint8_t w[8][2][64];        /* by line, then half                             */
     float scale[2][2][LF_HALF]; /* by 16 k (the first alone with one), then half  */
@@ -75,7 +75,7 @@ typedef struct lf_qopen {
 /* C[mr, 32] = init + A B over `blocks` blocks; the halves of C as in lf_tile (kernels.h). */
 typedef struct lf_qtile {
     const lf_qact *a; /* strip [blocks][mr]                   */
-    const void *b;    /* the panel as packed, or lf_qopen [blocks] */
+    const void *b;    /* the panel as packed from a whole unit on, or lf_qopen [blocks] */
     float *c[2];
     const float *init[2];
     ptrdiff_t ldc, ldinit;

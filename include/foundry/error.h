@@ -39,6 +39,7 @@ typedef struct lf_error {
     lf_code code;       /* LF_OK until something fails */
     char message[1024]; /* a sentence: what, where (file:line:key, tensor, offset), expected, actual */
     char hint[512];     /* what to do, preferably a command; "" when there is nothing to say */
+    char hint_zh[512];  /* the same in Chinese; "" where the hint is a command and nothing else */
 } lf_error;
 
 #if defined(__GNUC__)

@@ -27,6 +27,17 @@ static inline size_t lf__round_up(size_t n, size_t multiple) { return (n + multi
 /* ---- error.c ------------------------------------------------------------------------------------------------------------ */
 /* Hands an inner failure on with its hint; an error that is already set is kept. Returns -1. */
 int lf__error_pass(lf_error *err, const lf_error *cause);
+/* A hint that is already a text, in both languages. Returns -1. */
+int lf__error_hints(lf_error *err, const char *en, const char *zh);
+
+/* ---- hints.c ------------------------------------------------------------------------------------------------------------ */
+/* The Chinese of a hint's format, taking the same arguments; NULL: none, a command is the same in every language. */
+#if defined(__GNUC__)
+__attribute__((format_arg(1)))
+#endif
+const char *
+lf__hint_zh(const char *format);
+const char *lf__hint_row(size_t row, const char **zh); /* the table, row by row; NULL behind the last */
 
 /* ---- arena.c: memory with a named lifetime ------------------------------------------------------------------------------
  * A bump allocator over one reservation. Pushes are 64-byte aligned. Rewinding gives everything after a mark back.

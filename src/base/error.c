@@ -29,7 +29,7 @@ int lf_error_set(lf_error *err, lf_code code, const char *format, ...)
     va_list args;
     va_start(args, format);
     err->code = code;
-    err->hint[0] = '\0';
+    err->hint[0] = err->hint_zh[0] = '\0';
     set_text(err->message, sizeof err->message, format, args);
     va_end(args);
     return -1;
@@ -42,6 +42,19 @@ int lf_error_hint(lf_error *err, const char *format, ...)
     va_start(args, format);
     set_text(err->hint, sizeof err->hint, format, args);
     va_end(args);
+    const char *zh = lf__hint_zh(format);
+    if (!zh) return -1;
+    va_start(args, format);
+    set_text(err->hint_zh, sizeof err->hint_zh, zh, args);
+    va_end(args);
+    return -1;
+}
+
+int lf__error_hints(lf_error *err, const char *en, const char *zh)
+{
+    if (!err || err->code == LF_OK || err->hint[0]) return -1;
+    lf_error_hint(err, "%s", en);
+    snprintf(err->hint_zh, sizeof err->hint_zh, "%s", zh);
     return -1;
 }
 
@@ -49,7 +62,7 @@ void lf_error_reset(lf_error *err)
 {
     if (!err) return;
     err->code = LF_OK;
-    err->message[0] = err->hint[0] = '\0';
+    err->message[0] = err->hint[0] = err->hint_zh[0] = '\0';
 }
 
 int lf__error_pass(lf_error *err, const lf_error *cause)

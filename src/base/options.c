@@ -95,7 +95,11 @@ int lf__option_set(const lf_option *table, void *target, const char *key, const 
     /* A wrong value typed by the user is a usage error, one that stands in a file is a configuration that cannot be. */
     bool typed = strcmp(where, "command line") == 0 || strncmp(where, "environment", 11) == 0;
     lf_error_set(err, local.code == LF_E_ARGUMENT && !typed ? LF_E_CONFIG : local.code, "%s", local.message);
-    return local.hint[0] ? lf_error_hint(err, "%s", local.hint) : lf_error_hint(err, "%s: %s", key, row->help);
+    if (local.hint[0]) return lf__error_hints(err, local.hint, local.hint_zh);
+    char en[512], zh[512];
+    snprintf(en, sizeof en, "%s: %s", key, row->help);
+    snprintf(zh, sizeof zh, "%s：%s", key, row->help_zh);
+    return lf__error_hints(err, en, zh);
 }
 
 char *lf__option_range(char out[128], const lf_option *row, bool zh)

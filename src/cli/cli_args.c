@@ -79,7 +79,9 @@ static int in_words_typed(const cli_args *args, int i, lf_error *err)
     lf_error_reset(err);
     lf_error_set(err, raw.code, "foundry %s: %.*s: %s", args->spec->name, n, flag, raw.message + skip);
     bool keyed = strncmp(raw.hint, key, strlen(key)) == 0;
-    if (*raw.hint) lf_error_hint(err, "%.*s%s", keyed ? n : 0, flag, raw.hint + (keyed ? strlen(key) : 0));
+    size_t cut = keyed ? strlen(key) : 0;
+    if (*raw.hint) lf_error_hint(err, "%.*s%s", keyed ? n : 0, flag, raw.hint + cut);
+    if (*raw.hint_zh) snprintf(err->hint_zh, sizeof err->hint_zh, "%.*s%.400s", keyed ? n : 0, flag, raw.hint_zh + cut);
     return -1;
 }
 

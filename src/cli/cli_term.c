@@ -232,7 +232,7 @@ static void complain(const char *message, const char *hint)
 
 int cli_fail(const lf_error *err)
 {
-    complain(err->message[0] ? err->message : "failed without a reason", err->hint);
+    complain(err->message[0] ? err->message : "failed without a reason", *err->hint_zh ? cli_say(err->hint, err->hint_zh) : err->hint);
     return err->code == LF_OK ? CLI_FAILED : lf_code_exit(err->code);
 }
 

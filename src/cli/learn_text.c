@@ -83,7 +83,7 @@ int learn_find(const char *name, lf_error *err)
     const char *near = cli_nearest(name, names, n);
     lf_error_set(err, LF_E_ARGUMENT, cli_say("there is no exercise \"%s\"", "没有练习 \"%s\""), name);
     if (near)
-        lf_error_hint(err, cli_say("did you mean %s?", "是不是想用 %s？"), near);
+        lf_error_hint(err, "did you mean %s?", near);
     else
         lf_error_hint(err, "foundry learn list");
     return -1;

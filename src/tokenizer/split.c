@@ -303,6 +303,9 @@ const lf_split_rule *lf__split_find(const char *name, lf_error *err)
     }
     const char *near = lf__nearest(name, names);
     lf_error_set(err, LF_E_ARGUMENT, "split rule \"%s\" is not known", name);
-    lf_error_hint(err, near ? "did you mean \"%s\"?" : "known rules: %s", near ? near : known);
+    if (near)
+        lf_error_hint(err, "did you mean \"%s\"?", near);
+    else
+        lf_error_hint(err, "known rules: %s", known);
     return NULL;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "foundry/error.h"
+#include "foundry/tokenizer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,6 +29,13 @@ typedef struct lf_chat_template lf_chat_template;
 lf_chat_template *lf_chat_template_open(const char *path, const char *name, lf_error *err);
 /* The same from memory, without special tokens; name is for errors. */
 lf_chat_template *lf_chat_template_parse(const char *source, size_t n, const char *name, lf_error *err);
+/* Makes the special tokens of the model at path known to a template that was parsed from memory. 0 or -1. */
+int lf_chat_template_use_model(lf_chat_template *t, const char *path, lf_error *err);
+/* For models that have none: "User: ...", "Assistant: ...", each on a line of its own, the system message before them, behind the token
+ * that documents begin with. */
+#define LF_CHAT_PLAIN                                                                                                                      \
+    "{{ bos_token or eos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content | trim }}\n\n{% else %}"                   \
+    "{{ m.role | capitalize }}: {{ m.content | trim }}\n{% endif %}{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
 void lf_chat_template_free(lf_chat_template **t);
 /* Its source, newlines being \n (borrowed, *n bytes). */
 const char *lf_chat_template_source(const lf_chat_template *t, size_t *n);
@@ -78,6 +86,35 @@ typedef struct lf_chat_text {
  */
 int lf_chat_render(lf_chat_text *out, const lf_chat_template *t, const lf_chat_request *request, lf_error *err);
 void lf_chat_text_release(lf_chat_text *out);
+
+/* ---- to a model and back ------------------------------------------------------------------------------------------------------- */
+/* A rendered text as tokens: special tokens of the template are tokens, those in a user's bytes are text. Nothing is put around them: the
+ * template has written what belongs there. Returns how many; free(*tokens). -1: a character that the tokenizer does not have. */
+int lf_chat_tokens(int32_t **tokens, const lf_chat_text *text, const lf_tokenizer *tokenizer, lf_error *err);
+/* What a template writes behind an answer, found by rendering a small conversation: a special token, or, where it writes none, a text that
+ * can serve as a stop. token -1 and stop "": neither, or the template does not take such a conversation. */
+typedef struct lf_chat_turn_end {
+    int32_t token;
+    char stop[64];
+} lf_chat_turn_end;
+lf_chat_turn_end lf_chat_find_turn_end(const lf_chat_template *t, const lf_tokenizer *tokenizer);
+
+/* ---- a conversation that grows ------------------------------------------------------------------------------------------------- */
+/* A list of messages as lf_chat_request takes them. What a file has besides roles and texts (tool calls, pictures) is kept. */
+typedef struct lf_conversation lf_conversation;
+lf_conversation *lf_conversation_new(lf_error *err);
+/* From a JSON file of at most 64 MiB: LF_E_FORMAT, with the file and the message, for what is no list of messages with roles. */
+lf_conversation *lf_conversation_load(const char *path, lf_error *err);
+int lf_conversation_save(const lf_conversation *c, const char *path, lf_error *err); /* atomically */
+void lf_conversation_free(lf_conversation **c);
+int lf_conversation_length(const lf_conversation *c);
+const char *lf_conversation_role(const lf_conversation *c, int i);
+const char *lf_conversation_text(const lf_conversation *c, int i, size_t *n); /* NULL: its content is no text */
+/* Puts a message before message `at` (the length: behind all). -1: text that is not UTF-8. */
+int lf_conversation_insert(lf_conversation *c, int at, const char *role, const char *text, size_t n, lf_error *err);
+void lf_conversation_remove(lf_conversation *c, int first, int n);
+/* As JSON: free() it. NULL: out of memory. */
+char *lf_conversation_json(const lf_conversation *c, size_t *n, lf_error *err);
 
 #ifdef __cplusplus
 }

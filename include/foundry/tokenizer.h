@@ -78,6 +78,13 @@ size_t lf_tokenizer_bound(const lf_tokenizer *t, size_t n);
  * puts around a text (bos, eos) is not among them: lf_tokenizer_around. Linear time, thread-safe. */
 int64_t lf_tokenizer_encode(const lf_tokenizer *t, int32_t *ids, size_t cap, const char *text, size_t n, bool parse_specials,
                             lf_error *err);
+/* The same for a text that several have written: special tokens are found, but for those that touch plain[0..n_plain), ranges of bytes in
+ * ascending order whose writer is not to be believed. */
+typedef struct lf_span {
+    size_t begin, end;
+} lf_span;
+int64_t lf_tokenizer_encode_mixed(const lf_tokenizer *t, int32_t *ids, size_t cap, const char *text, size_t n, const lf_span *plain,
+                                  size_t n_plain, lf_error *err);
 /* Ids that the tokenizer's post-processor puts before and after a text; each may be none. They live as long as the tokenizer. */
 void lf_tokenizer_around(const lf_tokenizer *t, const int32_t **before, size_t *n_before, const int32_t **after, size_t *n_after);
 /* Bytes of ids into out (room for cap); returns the length that all ids need (written only up to cap), or -1 for an id out of range.

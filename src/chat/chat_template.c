@@ -103,20 +103,28 @@ static int parse_named(j_template *t, const char *dir, json_t *config, const cha
     return rc ? rc : parse_config(t, dir, config, name, err);
 }
 
+/* A folder's special tokens into t. Returns its tokenizer_config.json, NULL where there is none. */
+static json_t *read_folder(lf_chat_template *t, const char *dir, bool *failed, lf_error *err)
+{
+    json_t *config = load_if_there(dir, "tokenizer_config.json", failed, err);
+    json_t *map = *failed ? NULL : load_if_there(dir, "special_tokens_map.json", failed, err);
+    *failed = *failed || read_specials(t, config, err) || read_specials(t, map, err);
+    json_decref(map);
+    return config;
+}
+
 /* The template of a folder into t. 1, 0 = it has none, -1. */
 static int open_folder(lf_chat_template *t, const char *dir, const char *name, lf_error *err)
 {
     bool failed = false;
-    json_t *config = load_if_there(dir, "tokenizer_config.json", &failed, err);
-    json_t *map = failed ? NULL : load_if_there(dir, "special_tokens_map.json", &failed, err);
-    int rc = failed || read_specials(t, config, err) || read_specials(t, map, err) ? -1 : 0;
+    json_t *config = read_folder(t, dir, &failed, err);
+    int rc = failed ? -1 : 0;
     if (rc == 0) rc = parse_named(&t->plain, dir, config, name ? name : "default", err);
     if (rc >= 0 && !name) {
         int tools = parse_named(&t->with_tools, dir, config, "tool_use", err);
         rc = tools < 0 ? -1 : rc | tools;
     }
     json_decref(config);
-    json_decref(map);
     return rc;
 }
 
@@ -133,22 +141,29 @@ static int parse_gguf(j_template *t, const lf_gguf *g, const char *path, const c
     return !text ? 0 : lf__j_parse(t, text, n, where, err) ? -1 : 1;
 }
 
-/* The same of a GGUF file: special tokens are ids there. */
-static int open_gguf(lf_chat_template *t, const char *path, const char *name, lf_error *err)
+/* The special tokens of a GGUF file: they are ids there. */
+static int read_gguf(lf_chat_template *t, const lf_gguf *g, lf_error *err)
 {
-    lf_gguf g;
     lf_gguf_value tokens = {0}, token;
     lf_gguf_cursor at = {0};
     int64_t ids[SPECIALS];
-    if (lf__gguf_open(&g, path, err)) return -1;
-    int rc = lf__gguf_get_array(&g, "tokenizer.ggml.tokens", LF_GGUF_TEXT, &tokens, err);
+    int rc = lf__gguf_get_array(g, "tokenizer.ggml.tokens", LF_GGUF_TEXT, &tokens, err);
     for (size_t i = 0; i < SPECIALS && !rc; i++) {
         ids[i] = -1;
-        rc = lf__gguf_get_int(&g, special_names[i].gguf_key, 0, INT32_MAX, &ids[i], err);
+        rc = lf__gguf_get_int(g, special_names[i].gguf_key, 0, INT32_MAX, &ids[i], err);
     }
     for (int64_t id = 0; !rc && tokens.data && lf__gguf_next(&tokens, &at, &token); id++)
         for (size_t i = 0; i < SPECIALS && !rc; i++)
             if (ids[i] == id) rc = add_special(t, i, (const char *)token.data, (size_t)token.count, err);
+    return rc;
+}
+
+/* The template of a GGUF file into t. The same results. */
+static int open_gguf(lf_chat_template *t, const char *path, const char *name, lf_error *err)
+{
+    lf_gguf g;
+    if (lf__gguf_open(&g, path, err)) return -1;
+    int rc = read_gguf(t, &g, err);
     if (!rc) rc = parse_gguf(&t->plain, &g, path, name ? name : "default", err);
     if (rc >= 0 && !name) {
         int tools = parse_gguf(&t->with_tools, &g, path, "tool_use", err);
@@ -182,6 +197,20 @@ lf_chat_template *lf_chat_template_parse(const char *source, size_t n, const cha
     lf_chat_template *t = lf__calloc(1, sizeof *t, err);
     if (t && lf__j_parse(&t->plain, source, n, name, err)) lf_chat_template_free(&t);
     return t;
+}
+
+int lf_chat_template_use_model(lf_chat_template *t, const char *path, lf_error *err)
+{
+    bool failed = false;
+    lf_gguf g;
+    if (lf__path_is_dir(path)) {
+        json_decref(read_folder(t, path, &failed, err));
+        return failed ? -1 : 0;
+    }
+    if (lf__gguf_open(&g, path, err)) return -1;
+    int rc = read_gguf(t, &g, err);
+    lf__gguf_close(&g);
+    return rc;
 }
 
 void lf_chat_template_free(lf_chat_template **t)

@@ -22,6 +22,7 @@
     X(runs, "past runs side by side: list, show, compare, draw", "历次训练并排看：列出、查看、比较、画曲线")                               \
     X(verify, "train a golden run: is every loss what it should be?", "跑一次标准训练：每个损失都对吗？")                                  \
     X(generate, "continue a text with a trained model", "用训练好的模型续写文本")                                                          \
+    X(chat, "talk with a model", "与模型对话")                                                                                             \
     X(chat_template, "conversations through a model's template: render, show", "用模型的模板处理对话：渲染、查看")                         \
     X(model, "models of the world, in and out: look, import, export, compare", "模型的进出：查看、导入、导出、比较")                       \
     X(eval, "how good a model is on a text: perplexity, distance from another", "模型在一段文本上有多好：困惑度、与另一模型的差距")        \
@@ -95,6 +96,9 @@ void cli_live_clear(void);
 /* SIGINT and SIGTERM set a mark instead of killing; a second one ends the process at once. */
 void cli_catch_signals(void);
 bool cli_interrupted(void);
+/* For a program that goes on: SIGINT sets the mark, however often, until it is forgotten. */
+void cli_catch_interrupts(void);
+void cli_forget_interrupt(void);
 double cli_now(void); /* monotonic seconds */
 
 /* ---- files (cli_read.c) ----------------------------------------------------------------------------------------------------- */
@@ -104,6 +108,17 @@ typedef struct cli_bytes {
 } cli_bytes;
 /* All of a file, or of standard input for "-"; LF_E_LIMIT above max bytes. */
 int cli_read(cli_bytes *out, const char *path, size_t max, lf_error *err);
+
+/* ---- lines that somebody types (cli_line.c) ------------------------------------------------------------------------------- */
+typedef struct cli_lines cli_lines;
+/* Standard input by lines. On a terminal they are edited with the keys of a shell where libedit was found by the build, and kept in the
+ * history file (NULL: nowhere), whose folder is made. NULL: out of memory. */
+cli_lines *cli_lines_open(const char *history);
+/* The next line without its newline; the caller frees it. prompt is shown on a terminal. NULL at the end of the input, and with
+ * cli_interrupted() when Ctrl-C gave it up. A NUL byte becomes 0xFF, which is no text either. */
+char *cli_lines_read(cli_lines *l, const char *prompt);
+void cli_lines_close(cli_lines **l);
+bool cli_lines_edited(const cli_lines *l); /* by libedit */
 
 /* ---- flags as data (cli_args.c) -------------------------------------------------------------------------------------------- */
 typedef enum cli_type {

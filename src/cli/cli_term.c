@@ -394,4 +394,19 @@ void cli_catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    signals_seen = 1;
+}
+
+void cli_catch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+}
+
+void cli_forget_interrupt(void) { signals_seen = 0; }
+
 bool cli_interrupted(void) { return signals_seen != 0; }

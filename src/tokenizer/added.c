@@ -95,8 +95,15 @@ static bool stands_alone(const char *text, size_t from, size_t begin, size_t end
     return !in_word(before(text, from, begin, &at)) && !in_word(after);
 }
 
-int32_t lf__added_next(const lf_tokenizer *t, bool normalized, bool parse_specials, const char *text, size_t from, size_t n, size_t *begin,
-                       size_t *end)
+bool lf__specials_plain(const lf_specials *s, size_t begin, size_t end)
+{
+    for (size_t i = 0; i < s->n_plain; i++)
+        if (s->plain[i].begin < end && begin < s->plain[i].end) return true;
+    return false;
+}
+
+int32_t lf__added_next(const lf_tokenizer *t, bool normalized, const lf_specials *specials, const char *text, size_t from, size_t n,
+                       size_t *begin, size_t *end)
 {
     const bool *first = t->added_first[normalized];
     size_t lo = normalized ? t->n_raw : 0, hi = normalized ? t->n_added : t->n_raw;
@@ -108,8 +115,12 @@ int32_t lf__added_next(const lf_tokenizer *t, bool normalized, bool parse_specia
             continue;
         }
         *begin = at, *end = at + x->n;
+        if (x->special && specials->parse && lf__specials_plain(specials, *begin, *end)) {
+            at++; /* it covers nothing: the next one may begin inside it */
+            continue;
+        }
         at = *end;
-        if ((x->special && !parse_specials) || (x->single_word && !stands_alone(text, from, *begin, *end, n))) continue;
+        if ((x->special && !specials->parse) || (x->single_word && !stands_alone(text, from, *begin, *end, n))) continue;
         int32_t cp;
         for (size_t p; x->lstrip && *begin > from && lf__is_space(before(text, from, *begin, &p));) *begin = p;
         while (x->rstrip && *end < n) {

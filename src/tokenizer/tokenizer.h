@@ -294,10 +294,17 @@ lf_tokenizer *lf__tokenizer_get_gguf(const lf_gguf *g, lf_error *err);
 
 /* ---- added.c, steps.c: the stages' own seal and work --------------------------------------------------------------------------------- */
 int lf__added_seal(lf_tokenizer *t, lf_error *err);
+/* Which special tokens are looked for: none, or all but those that touch a range of `plain` (of the caller's whole text). */
+typedef struct lf_specials {
+    bool parse;
+    const lf_span *plain;
+    size_t n_plain;
+} lf_specials;
 /* The first added token in text[from..n): its id, and where it begins and ends (white space that it takes included); -1: none.
  * normalized: among those of the normalized text. */
-int32_t lf__added_next(const lf_tokenizer *t, bool normalized, bool parse_specials, const char *text, size_t from, size_t n, size_t *begin,
-                       size_t *end);
+int32_t lf__added_next(const lf_tokenizer *t, bool normalized, const lf_specials *specials, const char *text, size_t from, size_t n,
+                       size_t *begin, size_t *end);
+bool lf__specials_plain(const lf_specials *specials, size_t begin, size_t end); /* does a range of `plain` touch [begin, end)? */
 /* *text through the `map` of all steps. Afterwards it is in `a` or `b`, or what it was when nothing has changed it. */
 int lf__steps_map(const lf_steps *steps, lf_buf *a, lf_buf *b, const char **text, size_t *n, lf_error *err);
 /* *a, one piece on entry, through the `cut` of all steps, with *b as the other room. */

@@ -8,7 +8,7 @@
 
 typedef struct stages {
     lf_encoding e;
-    bool parse_specials;
+    lf_specials specials;
     lf_buf a, b;        /* the normalizer's: one has the segment */
     lf_pieces words[2]; /* the pre-tokenizer's */
 } stages;
@@ -40,22 +40,25 @@ static int encode_segment(stages *s, const char *text, size_t n, bool begins)
     const lf_tokenizer *t = s->e.t;
     if (n == 0) return 0;
     const char *raw = text;
+    size_t raw_n = n;
     if (lf__steps_map(&t->normalizer, &s->a, &s->b, &text, &n, s->e.err)) return -1;
     s->e.generation += text != raw;
-    size_t from = 0, begin, end;
-    for (int32_t id; (id = lf__added_next(t, true, s->parse_specials, text, from, n, &begin, &end)) >= 0; from = end)
+    size_t from = 0, begin, end, offset = (size_t)(raw - s->e.text);
+    /* Offsets of normalized text are not those of the ranges: one that touches the segment speaks for all of it. */
+    lf_specials specials = {.parse = s->specials.parse && !lf__specials_plain(&s->specials, offset, offset + raw_n)};
+    for (int32_t id; (id = lf__added_next(t, true, &specials, text, from, n, &begin, &end)) >= 0; from = end)
         if (encode_words(s, text + from, begin - from, begins && from == 0) || lf__put(&s->e, &id, 1)) return -1;
     return encode_words(s, text + from, n - from, begins && from == 0);
 }
 
-int64_t lf_tokenizer_encode(const lf_tokenizer *t, int32_t *ids, size_t cap, const char *text, size_t n, bool parse_specials, lf_error *err)
+static int64_t encode(const lf_tokenizer *t, int32_t *ids, size_t cap, const char *text, size_t n, lf_specials specials, lf_error *err)
 {
-    stages s = {.e = {.t = t, .text = text, .ids = ids, .cap = cap, .total = n, .err = err}, .parse_specials = parse_specials};
+    stages s = {.e = {.t = t, .text = text, .ids = ids, .cap = cap, .total = n, .err = err}, .specials = specials};
     lf_buf *bufs[] = {&s.a, &s.b, &s.words[0].text, &s.words[1].text};
     int failed = 0;
     for (size_t i = 0; i < LF_COUNT(bufs); i++) lf__buf_init(bufs[i], SIZE_MAX / 2);
     size_t from = 0, begin, end;
-    for (int32_t id; !failed && (id = lf__added_next(t, false, parse_specials, text, from, n, &begin, &end)) >= 0; from = end)
+    for (int32_t id; !failed && (id = lf__added_next(t, false, &s.specials, text, from, n, &begin, &end)) >= 0; from = end)
         failed = encode_segment(&s, text + from, begin - from, from == 0) || lf__put(&s.e, &id, 1);
     failed = failed || encode_segment(&s, text + from, n - from, from == 0);
     if (t->model->done) t->model->done(&s.e);
@@ -63,4 +66,15 @@ int64_t lf_tokenizer_encode(const lf_tokenizer *t, int32_t *ids, size_t cap, con
     lf__buf_release(&s.b);
     for (int i = 0; i < 2; i++) lf__pieces_release(&s.words[i]);
     return failed ? -1 : (int64_t)s.e.count;
+}
+
+int64_t lf_tokenizer_encode(const lf_tokenizer *t, int32_t *ids, size_t cap, const char *text, size_t n, bool parse_specials, lf_error *err)
+{
+    return encode(t, ids, cap, text, n, (lf_specials){.parse = parse_specials}, err);
+}
+
+int64_t lf_tokenizer_encode_mixed(const lf_tokenizer *t, int32_t *ids, size_t cap, const char *text, size_t n, const lf_span *plain,
+                                  size_t n_plain, lf_error *err)
+{
+    return encode(t, ids, cap, text, n, (lf_specials){true, plain, n_plain}, err);
 }

@@ -1,0 +1,212 @@
+/* chat_commands.c - the commands of `foundry chat`: one row and one function each. What they say goes to stderr: stdout has answers only.
+ */
+#include "cli/cli_chat.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the conversation ------------------------------------------------------------------------------------------------------- */
+static bool has_role(const chat *c, int i, const char *role)
+{
+    return i >= 0 && i < lf_conversation_length(c->talk) && strcmp(lf_conversation_role(c->talk, i), role) == 0;
+}
+
+static int system_message(chat *c, const char *rest, lf_error *err)
+{
+    size_t n;
+    bool is_there = has_role(c, 0, "system");
+    if (!*rest) {
+        const char *text = is_there ? lf_conversation_text(c->talk, 0, &n) : NULL;
+        chat_note("%s", text ? text : cli_say("(no system message)", "（没有系统消息）"));
+        return 0;
+    }
+    if (strcmp(rest, "-") != 0 && lf_conversation_insert(c->talk, 0, "system", rest, strlen(rest), err)) return -1;
+    if (is_there) lf_conversation_remove(c->talk, strcmp(rest, "-") != 0, 1);
+    return 0;
+}
+
+static int save(chat *c, const char *rest, lf_error *err)
+{
+    if (!*rest) return lf_error_set(err, LF_E_ARGUMENT, "/save FILE");
+    if (lf_conversation_save(c->talk, rest, err)) return -1;
+    chat_note(cli_say("(%d messages in %s)", "（%d 条消息已写入 %s）"), lf_conversation_length(c->talk), rest);
+    return 0;
+}
+
+static int load(chat *c, const char *rest, lf_error *err)
+{
+    if (!*rest) return lf_error_set(err, LF_E_ARGUMENT, "/load FILE");
+    lf_conversation *talk = lf_conversation_load(rest, err);
+    if (!talk) return -1;
+    lf_conversation_free(&c->talk);
+    c->talk = talk;
+    chat_note(cli_say("(%d messages from %s)", "（%d 条消息，读自 %s）"), lf_conversation_length(c->talk), rest);
+    return 0;
+}
+
+static int regenerate(chat *c, const char *rest, lf_error *err)
+{
+    (void)rest;
+    size_t n = 0;
+    int last = lf_conversation_length(c->talk) - 1, status;
+    const char *text = has_role(c, last, "assistant") ? lf_conversation_text(c->talk, last, &n) : NULL;
+    char *old = text ? strndup(text, n) : NULL;
+    if (text && !old) return lf_error_set(err, LF_E_MEMORY, "no memory for the answer that there is");
+    if (old) lf_conversation_remove(c->talk, last--, 1);
+    if (last < 0 || !has_role(c, last, "user"))
+        status = lf_error_set(err, LF_E_ARGUMENT, "%s", cli_say("there is nothing to answer yet", "还没有可以回答的消息"));
+    else
+        status = chat_answer(c, err);
+    if (status && old) lf_conversation_insert(c->talk, last + 1, "assistant", old, n, err);
+    free(old);
+    return status;
+}
+
+/* An exchange: a message of the user with all that follows it up to the next one. */
+static int forget(chat *c, const char *rest, lf_error *err)
+{
+    char *end;
+    long exchanges = *rest ? strtol(rest, &end, 10) : -1;
+    if (*rest && (*end || exchanges < 1))
+        return lf_error_set(err, LF_E_ARGUMENT,
+                            cli_say("/forget [N]: expected a number of exchanges, got \"%s\"", "/forget [N]：应为轮数，得到 \"%s\""), rest);
+    int first = has_role(c, 0, "system"), n = 0, length = lf_conversation_length(c->talk);
+    for (; first + n < length; n++)
+        if (has_role(c, first + n, "user") && exchanges-- == 0) break;
+    lf_conversation_remove(c->talk, first, n);
+    chat_note(cli_say("(%d messages forgotten, %d left)", "（忘掉 %d 条消息，还剩 %d 条）"), n, length - n);
+    return 0;
+}
+
+/* ---- settings and figures ----------------------------------------------------------------------------------------------------- */
+enum { SAMPLER = sizeof "sampler." - 1 };
+
+static int params(chat *c, const char *rest, lf_error *err)
+{
+    lf_option_info info;
+    char value[LF_CONFIG_PATH_MAX], word[64];
+    const char *names[64];
+    int n = 0;
+    size_t length = strcspn(rest, " =");
+    snprintf(word, sizeof word, "%.*s", (int)(length < 60 ? length : 60), rest);
+    const char *text = rest + length + strspn(rest + length, " =");
+    for (size_t row = 0; lf_config_option(row, &info); row++) {
+        const char *name = info.key + SAMPLER;
+        if (strncmp(info.key, "sampler.", SAMPLER) != 0 || strcmp(name, "prompts") == 0) continue;
+        if (n < 64) names[n++] = name;
+        if (!length) fprintf(stderr, "  %-22s %s\n", name, lf_config_value(&c->config, row, value, sizeof value));
+        if (strcmp(name, word) != 0) continue;
+        if (*text) return lf_config_set(&c->config, info.key, text, "/params", err);
+        fprintf(stderr, "  %s %s  (%s)\n    ", name, lf_config_value(&c->config, row, value, sizeof value),
+                cli_say(info.range, info.range_zh));
+        cli_wrap(stderr, cli_say(info.help, info.help_zh), 4, 4);
+        return 0;
+    }
+    if (!length) return 0;
+    const char *near = cli_nearest(word, names, n);
+    lf_error_set(err, LF_E_ARGUMENT, cli_say("there is no parameter \"%s\"", "没有参数 \"%s\""), word);
+    return near ? lf_error_hint(err, cli_say("did you mean %s?", "是不是想用 %s？"), near) : lf_error_hint(err, "/params");
+}
+
+static int tokens(chat *c, const char *rest, lf_error *err)
+{
+    (void)rest;
+    int32_t *ids;
+    char a[64], b[32];
+    int n = chat_encode(c, &ids, err);
+    if (n < 0) return -1;
+    free(ids);
+    chat_note(cli_say("(%d messages, %s; the context holds %s)", "（%d 条消息，%s；上下文可容 %s 个）"), lf_conversation_length(c->talk),
+              cli_human_things(a, n, "token", "tokens", " 个词元"), cli_human_count(b, c->context));
+    return 0;
+}
+
+static int stats(chat *c, const char *rest, lf_error *err)
+{
+    (void)rest, (void)err;
+    char a[32], b[32];
+    lf_engine_state s = lf_engine_state_of(c->engine);
+    int read = c->last.prompt_tokens - c->last.cached_tokens;
+    fprintf(stderr,
+            cli_say("last answer  %d tokens before it, %d of them found again, %d read in %.3f s: %s tok/s\n",
+                    "上次回答  之前 %d 个词元，其中 %d 个已在缓存，读入 %d 个用 %.3f 秒：%s 词元/秒\n"),
+            c->last.prompt_tokens, c->last.cached_tokens, read, c->last.prompt_seconds,
+            cli_human_count(a, c->last.prompt_seconds > 0 ? read / c->last.prompt_seconds : 0));
+    fprintf(stderr, cli_say("             %d tokens in %.3f s: %s tok/s\n", "          生成 %d 个词元用 %.3f 秒：%s 词元/秒\n"),
+            c->last.tokens, c->last.seconds, cli_human_count(b, c->last.seconds > 0 ? c->last.tokens / c->last.seconds : 0));
+    fprintf(stderr,
+            cli_say("in all       %" PRId64 " answers, %" PRId64 " tokens through the model, %" PRId64 " found again\n",
+                    "总计      %" PRId64 " 次回答，%" PRId64 " 个词元经过模型，%" PRId64 " 个取自缓存\n"),
+            c->answers, s.rows, s.cached);
+    fprintf(stderr, cli_say("memory       %s of keys and values at most\n", "内存      键值缓存最多 %s\n"),
+            cli_human_bytes(a, (double)s.pages * (double)s.page_bytes));
+    return 0;
+}
+
+static int quit(chat *c, const char *rest, lf_error *err)
+{
+    (void)rest, (void)err;
+    c->leave = true;
+    return 0;
+}
+
+/* ---- the table ------------------------------------------------------------------------------------------------------------------ */
+static int help(chat *c, const char *rest, lf_error *err);
+
+static const struct {
+    const char *name, *args;
+    int (*run)(chat *c, const char *rest, lf_error *err);
+    const char *help, *help_zh;
+} commands[] = {
+    {"help", "", help, "this list", "显示本列表"},
+    {"system", "[TEXT|-]", system_message, "show, set or (-) remove the system message", "查看、设置或（-）删除系统消息"},
+    {"regen", "", regenerate, "answer the last message anew", "重新回答上一条消息"},
+    {"forget", "[N]", forget, "drop the N oldest exchanges, or all", "忘掉最早的 N 轮，或全部"},
+    {"save", "FILE", save, "write the conversation as JSON, as `foundry chat-template render` takes it",
+     "把对话写成 JSON，即 `foundry chat-template render` 的输入"},
+    {"load", "FILE", load, "go on with a conversation from such a file", "从这样的文件继续对话"},
+    {"params", "[NAME [VALUE]]", params, "show or set how tokens are drawn: /params temperature 0.3",
+     "查看或设置采样参数：/params temperature 0.3"},
+    {"tokens", "", tokens, "how long the conversation is, and what the context holds", "对话的长度，与上下文的容量"},
+    {"stats", "", stats, "how fast the last answer was, and what was found again", "上次回答的速度，以及缓存命中"},
+    {"quit", "", quit, "leave, as Ctrl-D does", "退出，同 Ctrl-D"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static int help(chat *c, const char *rest, lf_error *err)
+{
+    (void)c, (void)rest, (void)err;
+    for (int i = 0; i < COMMANDS; i++) {
+        char label[64];
+        snprintf(label, sizeof label, "/%s %s", commands[i].name, commands[i].args);
+        fprintf(stderr, "  %s", cli_color(stderr, CLI_CYAN));
+        cli_pad(stderr, label, 24);
+        fputs(cli_color(stderr, CLI_PLAIN), stderr);
+        cli_wrap(stderr, cli_say(commands[i].help, commands[i].help_zh), 26, 26);
+    }
+    fputs("  ", stderr);
+    cli_wrap(
+        stderr,
+        cli_say(
+            "A line that ends with \\ goes on in the next one; \"\"\" begins and ends a message of several lines; // begins a message that "
+            "begins with a slash. Ctrl-C stops an answer.",
+            "行末的 \\ 表示下一行继续；\"\"\" 开始和结束多行消息；以 // 开头可发送以斜杠开头的消息。Ctrl-C 停止回答。"),
+        2, 2);
+    return 0;
+}
+
+int chat_command(chat *c, const char *line, lf_error *err)
+{
+    const char *names[COMMANDS];
+    char word[64];
+    size_t n = strcspn(line, " \t\n");
+    for (int i = 0; i < COMMANDS; i++) {
+        names[i] = commands[i].name;
+        if (strlen(names[i]) == n && strncmp(names[i], line, n) == 0) return commands[i].run(c, line + n + strspn(line + n, " \t\n"), err);
+    }
+    snprintf(word, sizeof word, "%.*s", (int)(n < 60 ? n : 60), line);
+    const char *near = cli_nearest(word, names, COMMANDS);
+    lf_error_set(err, LF_E_ARGUMENT, cli_say("there is no command /%s", "没有命令 /%s"), word);
+    return near ? lf_error_hint(err, cli_say("did you mean /%s?", "是不是想用 /%s？"), near) : lf_error_hint(err, "/help");
+}

@@ -32,6 +32,9 @@ typedef struct lf_engine_options {
     int context;       /* tokens of one text, prompt and answer; 0: the model's max_position_embeddings */
     int max_sequences; /* that run at a time; 0: 64 */
     int max_rows;      /* tokens of one step, answers and prompts together; 0: 256. More is faster for long prompts, and takes memory */
+    /* What keys and values are kept as: "f32", "bf16" (half the memory; products with them are of bfloat16 where the CPU multiplies it),
+     * "q8_0" (a little over a quarter), or "auto" and NULL: bf16, but f32 where all weights are kept as f32. */
+    const char *kv_type;
 } lf_engine_options;
 
 /* Borrows model, which nobody else may use until lf_engine_free. options may be NULL. NULL (LF_E_MEMORY, LF_E_LIMIT) when kv_bytes does not
@@ -105,6 +108,7 @@ typedef struct lf_engine_state {
     int pages, pages_held; /* of keys and values: all, those that somebody reads */
     int page_tokens;       /* positions of a page */
     int64_t page_bytes;
+    const char *kv_type;               /* as ggml spells it: "F32", "BF16", "Q8_0" */
     int64_t steps, rows;               /* so far: steps, tokens that went through the model */
     int64_t cached;                    /* tokens that were found again                      */
     double model_seconds, all_seconds; /* in the model, and in lf_engine_step altogether */

@@ -53,23 +53,52 @@ static inline size_t lf__panels_bytes(const lf_panels *p)
 
 /* ---- key/value blocks ----------------------------------------------------------------------------------------------------
  * Keys and values live in blocks of LF_KV_BLOCK positions at absolute positions b*LF_KV_BLOCK, whether they are a cache or
- * the scratch of one training step: attention knows one format.
+ * the scratch of one training step: attention knows one format, in three types.
  *
  *   one block of one kv head:   K: [LF_KV_BLOCK/32 panels][head_dim][32 positions]     (K transposed: scores = q . K is a GEMM)
  *                               V: [ceil(head_dim/32) panels][LF_KV_BLOCK positions][32]  (o = p . V is a GEMM)
+ *
+ *   LF_F32   as drawn
+ *   LF_BF16  two lines share one of lf_pair, as in panels of bfloat16: K [pairs(head_dim)][32], V [LF_KV_BLOCK/2][32]
+ *   LF_Q8_0  the same lines of pairs of bytes, behind the scales of their panel as half floats. 32 neighbours of a key or value have
+ *            one scale, their largest / 127: K panel | scale [ceil(head_dim/32)][32 positions] | byte [pairs(head_dim)][32][2] |
+ *                                            V panel | scale [LF_KV_BLOCK]                     | byte [LF_KV_BLOCK/2][32][2]   |
  * Unwritten positions are zero. */
 #define LF_KV_BLOCK 64
-static inline size_t lf__kv_k_floats(int head_dim) { return (size_t)LF_KV_BLOCK * (size_t)head_dim; }
-static inline size_t lf__kv_v_floats(int head_dim) { return (size_t)LF_KV_BLOCK * lf__round_up((size_t)head_dim, LF_PANEL); }
-static inline size_t lf__kv_head_floats(int head_dim) { return lf__kv_k_floats(head_dim) + lf__kv_v_floats(head_dim); }
+static inline int lf__kv_scales(int head_dim) { return (head_dim + LF_PANEL - 1) / LF_PANEL; } /* of one key */
+static inline size_t lf__kv_k_bytes(lf_dtype type, int head_dim)
+{
+    size_t lines = (size_t)(type == LF_F32 ? head_dim : 2 * lf__pairs(head_dim)), element = type == LF_F32 ? 4 : type == LF_BF16 ? 2 : 1;
+    return LF_KV_BLOCK * (lines * element + (type == LF_Q8_0 ? 2 * (size_t)lf__kv_scales(head_dim) : 0));
+}
+static inline size_t lf__kv_v_bytes(lf_dtype type, int head_dim)
+{
+    size_t line = type == LF_F32 ? 4 * LF_PANEL : type == LF_BF16 ? 2 * LF_PANEL : 2 + LF_PANEL;
+    return LF_KV_BLOCK * line * (size_t)lf__kv_scales(head_dim);
+}
+static inline size_t lf__kv_head_bytes(lf_dtype type, int head_dim)
+{
+    return lf__kv_k_bytes(type, head_dim) + lf__kv_v_bytes(type, head_dim);
+}
 
-/* The cache of one sequence. blocks[b] points at [n_layers][n_kv_heads][lf__kv_head_floats] floats. */
+/* The cache of one sequence. blocks[b] points at [n_layers][n_kv_heads][lf__kv_head_bytes]. */
 typedef struct lf_kv {
+    lf_dtype type;
     int n_layers, n_kv_heads, head_dim;
-    int capacity;   /* positions that fit (a multiple of LF_KV_BLOCK) */
-    int length;     /* positions written; the caller adds a batch's rows after it */
-    float **blocks; /* [capacity / LF_KV_BLOCK] */
+    int capacity;  /* positions that fit (a multiple of LF_KV_BLOCK) */
+    int length;    /* positions written; the caller adds a batch's rows after it */
+    void **blocks; /* [capacity / LF_KV_BLOCK] */
 } lf_kv;
+
+/* Rows of keys and values on their way into blocks; blocks are addressed as in lf_attention. */
+typedef struct lf_kv_rows {
+    const float *k, *v; /* [n, n_kv_heads * head_dim] rows ld apart */
+    ptrdiff_t ld;
+    lf_dtype type;
+    int n_kv_heads, head_dim, n_seqs;
+    const int32_t *seq_start, *positions, *seq_block;
+    void *const *blocks;
+} lf_kv_rows;
 
 /* ---- activations: one row per function ----------------------------------------------------------------------------------- */
 typedef enum lf_act { LF_ACT_SILU, LF_ACT_GELU /* by tanh */, LF_ACT_RELU, LF_ACT_RELU2 /* squared */ } lf_act;
@@ -116,11 +145,13 @@ typedef struct lf_attention {
     lf_dropout drop;          /* rate 0: none; row 0 of it is row 0   */
     const int32_t *seq_start; /* [n_seqs + 1] */
     const int32_t *positions; /* [n]          */
-    float *const *kv_blocks;  /* per sequence, all blocks in order; block pointers already at the layer:
-                                 kv_blocks[seq_block[s] + b] -> [n_kv_heads][lf__kv_head_floats]            */
+    lf_dtype kv_type;
+    void *const *kv_blocks;   /* per sequence, all blocks in order; block pointers already at the layer:
+                                 kv_blocks[seq_block[s] + b] -> [n_kv_heads][lf__kv_head_bytes]             */
     const int32_t *seq_block; /* [n_seqs + 1] first block of each sequence in kv_blocks */
+    int longest;              /* positions that a sequence may have at most: sizes scratch */
     /* LF_BF16: operands of all products are rounded to bfloat16, sums and softmax stay float. Then whole sequences (positions from 0)
-     * without blocks: keys and values are the rows below. */
+     * without blocks: keys and values are the rows below. LF_F32: keys and values are read from blocks, whatever their type. */
     lf_dtype products;
     const float *k, *v; /* [n, n_kv_heads * head_dim] rows ldq apart */
     /* With bfloat16 products: q, k, v and o rounded, in place of the floats. o16 is what the forward writes and the backward reads. */
@@ -226,9 +257,8 @@ typedef struct lf_backend_ops {
     /* Pairs (i, i + rotary/2) of the first `rotary` elements of every head turn in place by +angle (inverse: -angle). */
     void (*rope)(lf_device *dev, const lf_rotation *args);
 
-    /* Writes rows of k and v (ldkv apart) into their blocks; same block addressing as lf_attention. New blocks are zeroed by the caller. */
-    void (*kv_write)(lf_device *dev, const float *k, const float *v, ptrdiff_t ldkv, int n_kv_heads, int head_dim, int n_seqs,
-                     const int32_t *seq_start, const int32_t *positions, float *const *kv_blocks, const int32_t *seq_block);
+    /* Writes rows of keys and values into their blocks; new blocks are zeroed by the caller. */
+    void (*kv_write)(lf_device *dev, const lf_kv_rows *args);
     void (*attention_forward)(lf_device *dev, const lf_attention *args, void *scratch);
     void (*attention_backward)(lf_device *dev, const lf_attention_grad *args, void *scratch);
     size_t (*attention_forward_scratch)(lf_device *dev, const lf_attention *args); /* bytes */

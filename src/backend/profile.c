@@ -119,14 +119,24 @@ static double rows_of(const lf_attention *a) { return a->seq_start[a->n_seqs] - 
 
 static void count_attention(lf_device *dev, const lf_attention *a, double flops, double bytes)
 {
-    bool bf16 = a->products == LF_BF16;
+    bool bf16 = a->products == LF_BF16 || (a->kv_type != LF_F32 && dev->bf16);
     count(dev, bf16 ? 0 : flops, bytes);
     if (bf16) dev->profile->pending.flops_bf16 += flops;
 }
 
+/* Blocks of the cache that some row sees, each once. */
+static double block_bytes(const lf_attention *a)
+{
+    double blocks = 0;
+    for (int s = 0; s < a->n_seqs; s++)
+        if (a->seq_start[s] < a->seq_start[s + 1]) blocks += a->positions[a->seq_start[s + 1] - 1] / LF_KV_BLOCK + 1;
+    return blocks * a->n_kv_heads * (double)lf__kv_head_bytes(a->kv_type, a->head_dim);
+}
+
 static void attention_forward(lf_device *dev, const lf_attention *a, void *scratch)
 {
-    count_attention(dev, a, 4 * visible(a) * a->head_dim, 8 * rows_of(a) * (a->n_heads + a->n_kv_heads) * a->head_dim);
+    double keys = a->products == LF_BF16 ? 8 * rows_of(a) * a->n_kv_heads * a->head_dim : block_bytes(a);
+    count_attention(dev, a, 4 * visible(a) * a->head_dim, 8 * rows_of(a) * a->n_heads * a->head_dim + keys);
     INNER(dev)->attention_forward(dev, a, scratch);
 }
 

@@ -110,15 +110,15 @@ static void attend_back(lf_device *dev, void *arg)
 static bool attention_lines(lf_bench *b, size_t d, int t, int heads, int kv_heads, int head_dim)
 {
     int q = heads * head_dim, kv = kv_heads * head_dim, cols = q + 2 * kv, n_blocks = (t + LF_KV_BLOCK - 1) / LF_KV_BLOCK;
-    size_t n = (size_t)t, block = lf__kv_head_floats(head_dim) * (size_t)kv_heads;
+    size_t n = (size_t)t, block = lf__kv_head_bytes(LF_F32, head_dim) * (size_t)kv_heads;
     lf__arena_rewind(&b->arena, 0);
     float *x = lf__bench_floats(b, n * (size_t)cols), *dx = lf__bench_floats(b, n * (size_t)cols), *o = lf__bench_floats(b, n * (size_t)q),
           *d_o = lf__bench_floats(b, n * (size_t)q), *lse = lf__bench_floats(b, n * (size_t)heads);
-    float *blocks = lf__arena_push(&b->arena, (size_t)n_blocks * block * sizeof *blocks);
-    float **list = lf__arena_push(&b->arena, (size_t)n_blocks * sizeof *list);
+    char *blocks = lf__arena_push(&b->arena, (size_t)n_blocks * block);
+    void **list = lf__arena_push(&b->arena, (size_t)n_blocks * sizeof *list);
     int32_t *positions = lf__arena_push(&b->arena, n * sizeof *positions), ends[2] = {0, t}, first[2] = {0, n_blocks};
     if (!positions) return true; /* what does not fit is not timed */
-    memset(blocks, 0, (size_t)n_blocks * block * sizeof *blocks);
+    memset(blocks, 0, (size_t)n_blocks * block);
     for (int i = 0; i < t; i++) positions[i] = i;
     for (int i = 0; i < n_blocks; i++) list[i] = blocks + (size_t)i * block;
     lf_attention forward = {.o = o,
@@ -135,6 +135,7 @@ static bool attention_lines(lf_bench *b, size_t d, int t, int heads, int kv_head
                             .positions = positions,
                             .kv_blocks = list,
                             .seq_block = first,
+                            .longest = t,
                             .products = dtypes[d].type,
                             .k = x + q,
                             .v = x + q + kv};
@@ -150,7 +151,16 @@ static bool attention_lines(lf_bench *b, size_t d, int t, int heads, int kv_head
     const lf_backend_ops *ops = b->device->ops;
     size_t scratch = LF_MAX(ops->attention_forward_scratch(b->device, &forward), ops->attention_backward_scratch(b->device, &forward));
     if (!(call.scratch = lf__arena_push(&b->arena, scratch))) return true;
-    ops->kv_write(b->device, x + q, x + q + kv, cols, kv_heads, head_dim, 1, ends, positions, list, first);
+    ops->kv_write(b->device, &(lf_kv_rows){.k = x + q,
+                                           .v = x + q + kv,
+                                           .ld = cols,
+                                           .n_kv_heads = kv_heads,
+                                           .head_dim = head_dim,
+                                           .n_seqs = 1,
+                                           .seq_start = ends,
+                                           .positions = positions,
+                                           .seq_block = first,
+                                           .blocks = list});
     bool more = true;
     for (int back = 0; back < 2 && more; back++) {
         char name[96];

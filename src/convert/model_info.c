@@ -80,7 +80,11 @@ static void examine(lf_model_info *info, const char *path, lf_config *config)
         info->config = plan->config;
         snprintf(info->type, sizeof info->type, "%s", plan->family->type);
         info->parameters = lf_model_parameters(plan);
-        info->kv_values = 2.0 * (double)(plan->config.num_hidden_layers * plan->config.num_key_value_heads * plan->config.head_dim);
+        for (size_t i = 0; i < LF_COUNT(info->kv_bytes); i++) {
+            static const lf_dtype types[] = {LF_F32, LF_BF16, LF_Q8_0};
+            double heads = (double)(plan->config.num_hidden_layers * plan->config.num_key_value_heads);
+            info->kv_bytes[i] = heads * (double)lf__kv_head_bytes(types[i], (int)plan->config.head_dim) / LF_KV_BLOCK;
+        }
         say_unverified(info, plan->family);
         if (lf__source_open(&s, plan, path, &err) == 0) {
             for (int i = 0; i < plan->n_params && !err.code; i++)

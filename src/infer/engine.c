@@ -52,6 +52,7 @@ typedef struct sequence {
 struct lf_engine {
     lf_model *model;
     lf_kv_pool *pool;
+    lf_kv shape; /* of all caches: no pages, no length */
     lf_model_ctx work;
     int context, max_sequences, max_rows, max_outs; /* max_outs: rows of a step with logits */
     int promised;                                   /* pages, to all who run */
@@ -77,17 +78,17 @@ const char *lf_finish_name(lf_finish finish)
 /* ---- making and ending an engine ----------------------------------------------------------------------------------------- */
 static int choose_pages(const lf_engine *e, const lf_engine_options *o, int *n_pages, lf_error *err)
 {
-    const lf_model_config *c = &e->model->config;
-    size_t page = lf__kv_page_bytes((int)c->num_hidden_layers, (int)c->num_key_value_heads, (int)c->head_dim);
+    size_t page = lf__kv_page_bytes(&e->shape);
     int64_t least = pages_for(e->context), n = (int64_t)((uint64_t)o->kv_bytes / page);
     if (o->kv_bytes <= 0) n = LF_MAX(least, LF_MIN(e->max_sequences * least, (int64_t)(lf__memory_available() / 2 / page)));
     if (n < least) {
         char have[32], want[32], all[32];
         lf_error_set(err, LF_E_LIMIT,
-                     "%s for keys and values hold %lld tokens of this model (%s per %d tokens); one text of %d tokens needs %s",
+                     "%s for keys and values hold %lld tokens of this model (%s per %d tokens in %s); one text of %d tokens needs %s",
                      lf__human_bytes(have, (double)o->kv_bytes), (long long)n * LF_KV_BLOCK, lf__human_bytes(want, (double)page),
-                     LF_KV_BLOCK, e->context, lf__human_bytes(all, (double)least * (double)page));
-        return lf_error_hint(err, "allow more memory, or a context of at most %lld tokens", (long long)n * LF_KV_BLOCK);
+                     LF_KV_BLOCK, lf__dtype(e->shape.type)->name, e->context, lf__human_bytes(all, (double)least * (double)page));
+        return lf_error_hint(err, "allow more memory, or a context of at most %lld tokens%s", (long long)n * LF_KV_BLOCK,
+                             e->shape.type == LF_Q8_0 ? "" : ", or keep them as q8_0");
     }
     *n_pages = (int)LF_MIN(n, INT32_MAX / LF_KV_BLOCK);
     return 0;
@@ -96,11 +97,9 @@ static int choose_pages(const lf_engine *e, const lf_engine_options *o, int *n_p
 /* Working memory for the largest step there can be: every sequence has a row, one of them the rest. */
 static int init_work(lf_engine *e, lf_error *err)
 {
-    lf_kv empty = {.n_layers = (int)e->model->config.num_hidden_layers,
-                   .n_kv_heads = (int)e->model->config.num_key_value_heads,
-                   .head_dim = (int)e->model->config.head_dim,
-                   .capacity = pages_for(e->context) * LF_KV_BLOCK,
-                   .blocks = lf__calloc((size_t)pages_for(e->max_rows), sizeof(float *), err)}; /* looked at, not into */
+    lf_kv empty = e->shape;
+    empty.capacity = pages_for(e->context) * LF_KV_BLOCK;
+    empty.blocks = lf__calloc((size_t)pages_for(e->max_rows), sizeof *empty.blocks, err); /* looked at, not into */
     if (!empty.blocks) return -1;
     for (int s = 0; s < e->max_sequences; s++) e->kv[s] = &empty, e->seq_start[s] = s;
     for (int i = 0; i < e->max_outs; i++) e->out_rows[i] = i;
@@ -144,9 +143,10 @@ lf_engine *lf_engine_new(lf_model *model, const lf_engine_options *options, lf_e
     e->kv = lf__calloc(seqs, sizeof(lf_kv *), err);
     e->found = lf__calloc((size_t)pages_for(e->context), sizeof *e->found, err);
     int pages = 0;
-    if (!e->running || !e->tokens || !e->kv || !e->found || choose_pages(e, o, &pages, err)) goto fail;
+    if (!e->running || !e->tokens || !e->kv || !e->found || lf__kv_of(&e->shape, model, o->kv_type, err)) goto fail;
+    if (choose_pages(e, o, &pages, err)) goto fail;
     e->positions = e->tokens + rows, e->out_rows = e->positions + rows, e->seq_start = e->out_rows + outs;
-    if (!(e->pool = lf__kv_pool_new((int)c->num_hidden_layers, (int)c->num_key_value_heads, (int)c->head_dim, pages, err))) goto fail;
+    if (!(e->pool = lf__kv_pool_new(&e->shape, pages, err))) goto fail;
     if (init_work(e, err)) goto fail;
     return e;
 fail:
@@ -199,8 +199,7 @@ void lf_engine_free(lf_engine **engine)
     *engine = NULL;
 }
 
-/* ---- requests
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------------------------------------------------ */
 /* Positions that a branch may come to hold: the last token drawn is never fed. */
 static int positions_of(const lf_engine *e, const job *j)
 {
@@ -313,9 +312,8 @@ bool lf_engine_cancel(lf_engine *e, int64_t request)
     return false;
 }
 
-/* ---- letting in
- * -------------------------------------------------------------------------------------------------------------------------- */
-static sequence *sequence_new(job *j, int branch, int positions, lf_error *err)
+/* ---- letting in ---------------------------------------------------------------------------------------------------------------------- */
+static sequence *sequence_new(const lf_engine *e, job *j, int branch, int positions, lf_error *err)
 {
     sequence *s = lf__calloc(1, sizeof *s, err);
     if (!s) return NULL;
@@ -323,7 +321,7 @@ static sequence *sequence_new(job *j, int branch, int positions, lf_error *err)
     s->job = j, s->branch = branch;
     s->tokens = lf__calloc((size_t)positions + 1, sizeof *s->tokens, err);
     s->pages = lf__calloc(pages, sizeof *s->pages, err);
-    s->kv.blocks = lf__calloc(pages, sizeof(float *), err);
+    s->kv = e->shape, s->kv.blocks = lf__calloc(pages, sizeof *s->kv.blocks, err);
     s->sampler = sampler_of(j, branch, err);
     if (s->tokens && s->pages && s->kv.blocks && s->sampler && !lf__text_stream_init(&s->text, j->stops, err)) return s;
     sequence_discard(s);
@@ -354,7 +352,7 @@ static int let_in(lf_engine *e, lf_error *err)
     int found = j->r.on_prompt ? 0 : lf__kv_pool_match(e->pool, e->found, j->r.tokens, (j->r.n_tokens - 1) / LF_KV_BLOCK);
     int promised = pages_for(positions) - found;
     bool room = e->promised + promised + forks <= lf__kv_pool_available(e->pool);
-    sequence *s = room ? sequence_new(j, 0, positions, err) : NULL;
+    sequence *s = room ? sequence_new(e, j, 0, positions, err) : NULL;
     if (!s) {
         for (int i = found - 1; i >= 0; i--) lf__kv_pool_release(e->pool, e->found[i]);
         return room ? -1 : 0;
@@ -379,7 +377,7 @@ static int fork_branches(lf_engine *e, sequence *trunk, lf_error *err)
     int positions = positions_of(e, j), shared = j->r.n_tokens / LF_KV_BLOCK;
     e->promised -= j->forks_promised, j->forks_promised = 0;
     for (int b = 1; b < j->r.branches; b++) {
-        sequence *s = sequence_new(j, b, positions, err);
+        sequence *s = sequence_new(e, j, b, positions, err);
         if (!s) return -1;
         for (int i = 0; i < shared; i++) {
             lf__kv_pool_hold(e->pool, trunk->pages[i]);
@@ -396,8 +394,7 @@ static int fork_branches(lf_engine *e, sequence *trunk, lf_error *err)
     return 0;
 }
 
-/* ---- a step
- * ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- a step -------------------------------------------------------------------------------------------------------------------------- */
 /* What was cancelled or is out of time ends before the step, waiting or running. */
 static lf_finish overdue(const job *j, double now)
 {
@@ -581,11 +578,11 @@ int lf_engine_run(lf_engine *e, lf_error *err)
 
 lf_engine_state lf_engine_state_of(const lf_engine *e)
 {
-    const lf_model_config *c = &e->model->config;
     lf_engine_state s = e->state;
     s.running = e->n_running;
     s.pages = lf__kv_pool_pages(e->pool), s.pages_held = s.pages - lf__kv_pool_available(e->pool);
     s.page_tokens = LF_KV_BLOCK;
-    s.page_bytes = (int64_t)lf__kv_page_bytes((int)c->num_hidden_layers, (int)c->num_key_value_heads, (int)c->head_dim);
+    s.page_bytes = (int64_t)lf__kv_page_bytes(&e->shape);
+    s.kv_type = lf__dtype(e->shape.type)->name;
     return s;
 }

@@ -130,7 +130,7 @@ int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf
                             (long long)sampling->max_tokens);
     if (lf_grammar_of_sampling(&grammar, sampling, err)) return -1;
     if ((n = lf_prompt_tokens(&tokens, model, tokenizer, args->prompt, args->prompt_bytes, err)) > 0) {
-        lf_engine_options o = {.max_sequences = LF_MAX(LF_MIN(args->answers, TOGETHER), 1)};
+        lf_engine_options o = {.max_sequences = LF_MAX(LF_MIN(args->answers, TOGETHER), 1), .kv_type = sampling->kv_type};
         o.max_rows = LF_MAX(LF_MIN(n, ROWS), o.max_sequences);
         o.context = (int)LF_MIN(longest, n + LF_MIN(sampling->max_tokens, longest));
         lf_request request = {.tokens = tokens,

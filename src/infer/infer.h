@@ -5,18 +5,22 @@
 
 #include "backend/backend.h"
 #include "foundry/config.h"
+#include "foundry/model.h"
 #include "foundry/tokenizer.h"
 
 /* ---- kv_pool.c: pages of many sequences, shared where they begin alike ---------------------------------------------------- */
 typedef struct lf_kv_pool lf_kv_pool;
-/* Of one page: LF_KV_BLOCK positions of all layers; SIZE_MAX when that is no number. */
-size_t lf__kv_page_bytes(int n_layers, int n_kv_heads, int head_dim);
+/* What `name` (auto, f32, bf16, q8_0) means for a model: auto is bf16 unless all its products are of floats. The cache of a sequence of it
+ * without pages; -1: no such type. */
+int lf__kv_of(lf_kv *kv, const lf_model *model, const char *name, lf_error *err);
+/* Of one page: LF_KV_BLOCK positions of all layers of such a cache; SIZE_MAX when that is no number. */
+size_t lf__kv_page_bytes(const lf_kv *kv);
 /* Pages become real when they are first taken. NULL: no memory. */
-lf_kv_pool *lf__kv_pool_new(int n_layers, int n_kv_heads, int head_dim, int n_pages, lf_error *err);
+lf_kv_pool *lf__kv_pool_new(const lf_kv *kv, int n_pages, lf_error *err);
 void lf__kv_pool_free(lf_kv_pool **pool);
 int lf__kv_pool_pages(const lf_kv_pool *pool);
-int lf__kv_pool_available(const lf_kv_pool *pool);         /* pages that can be taken: free, or in the tree with nobody holding them */
-float *lf__kv_pool_data(const lf_kv_pool *pool, int page); /* what lf_kv.blocks points at */
+int lf__kv_pool_available(const lf_kv_pool *pool);        /* pages that can be taken: free, or in the tree with nobody holding them */
+void *lf__kv_pool_data(const lf_kv_pool *pool, int page); /* what lf_kv.blocks points at */
 /* A page of zeros with one holder, or -1: all are held. */
 int lf__kv_pool_take(lf_kv_pool *pool);
 int lf__kv_pool_copy(lf_kv_pool *pool, int page);  /* the same with the contents of another */

@@ -10,13 +10,15 @@
  * Whoever holds a page holds those before it; so pages without a holder can always be taken, leaves first. */
 #include "infer/infer.h"
 
+#include "model/model.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 enum { NONE = -1 };
 
 typedef struct kv_page {
-    float *data;     /* [n_layers][n_kv_heads][lf__kv_head_floats]           */
+    void *data;      /* [n_layers][n_kv_heads][lf__kv_head_bytes]            */
     int refs;        /* holders                                              */
     bool in_tree;    /* the rest counts only then, but for `next`            */
     int parent;      /* the page before, NONE at the beginning of a text     */
@@ -37,21 +39,40 @@ struct lf_kv_pool {
     size_t page_bytes;
 };
 
-size_t lf__kv_page_bytes(int n_layers, int n_kv_heads, int head_dim)
+int lf__kv_of(lf_kv *kv, const lf_model *m, const char *name, lf_error *err)
+{
+    static const lf_dtype known[] = {LF_F32, LF_BF16, LF_Q8_0};
+    const lf_model_config *c = &m->config;
+    bool rounded = false;
+    for (int i = 0; i < m->n_all; i++)
+        for (const lf_panels *p = &m->all[i]->forward; p && p->data; p = p->next) rounded |= p->type != LF_F32;
+    int wanted = rounded ? LF_BF16 : LF_F32, found = -1;
+    if (name && name[0] && strcmp(name, "auto") != 0) wanted = lf__dtype_find(name);
+    for (size_t i = 0; i < LF_COUNT(known); i++)
+        if (wanted == (int)known[i]) found = wanted;
+    if (found < 0) return lf_error_set(err, LF_E_ARGUMENT, "keys and values: expected auto, f32, bf16 or q8_0, got \"%.32s\"", name);
+    *kv = (lf_kv){.type = (lf_dtype)found,
+                  .n_layers = (int)c->num_hidden_layers,
+                  .n_kv_heads = (int)c->num_key_value_heads,
+                  .head_dim = (int)c->head_dim};
+    return 0;
+}
+
+size_t lf__kv_page_bytes(const lf_kv *kv)
 {
     size_t heads, bytes;
-    bool fits = lf__mul_size(&heads, (size_t)n_layers, (size_t)n_kv_heads) &&
-                lf__mul_size(&bytes, heads, lf__kv_head_floats(head_dim) * sizeof(float)) && bytes <= SIZE_MAX - LF_ALIGN;
+    bool fits = lf__mul_size(&heads, (size_t)kv->n_layers, (size_t)kv->n_kv_heads) &&
+                lf__mul_size(&bytes, heads, lf__kv_head_bytes(kv->type, kv->head_dim)) && bytes <= SIZE_MAX - LF_ALIGN;
     return fits ? lf__round_up(bytes, LF_ALIGN) : SIZE_MAX;
 }
 
-lf_kv_pool *lf__kv_pool_new(int n_layers, int n_kv_heads, int head_dim, int n_pages, lf_error *err)
+lf_kv_pool *lf__kv_pool_new(const lf_kv *kv, int n_pages, lf_error *err)
 {
     lf_kv_pool *p = lf__calloc(1, sizeof *p, err);
     if (!p) return NULL;
     uint32_t chains = 64;
     while (chains < (uint32_t)n_pages) chains *= 2;
-    p->n = n_pages, p->mask = chains - 1, p->page_bytes = lf__kv_page_bytes(n_layers, n_kv_heads, head_dim);
+    p->n = n_pages, p->mask = chains - 1, p->page_bytes = lf__kv_page_bytes(kv);
     size_t bytes;
     if (p->page_bytes == SIZE_MAX || !lf__mul_size(&bytes, p->page_bytes, (size_t)n_pages)) {
         lf_error_set(err, LF_E_LIMIT, "%d pages of keys and values, %zu bytes each, do not fit in memory", n_pages, p->page_bytes);
@@ -82,7 +103,7 @@ void lf__kv_pool_free(lf_kv_pool **pool)
     *pool = NULL;
 }
 
-float *lf__kv_pool_data(const lf_kv_pool *p, int page) { return p->pages[page].data; }
+void *lf__kv_pool_data(const lf_kv_pool *p, int page) { return p->pages[page].data; }
 int lf__kv_pool_available(const lf_kv_pool *p) { return p->n - p->held; }
 int lf__kv_pool_pages(const lf_kv_pool *p) { return p->n; }
 

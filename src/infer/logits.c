@@ -28,14 +28,14 @@ int lf_model_logits(lf_model *m, float *logits, const int32_t *tokens, int n, in
     if (check_tokens(m, tokens, n, chunk, err)) return -1;
     if (chunk == 0 || chunk > n) chunk = n;
     int n_pages = (n + LF_KV_BLOCK - 1) / LF_KV_BLOCK;
-    lf_kv room = {.capacity = n_pages * LF_KV_BLOCK};
+    lf_kv room = {0};
     lf_kv_pool *pool = NULL;
     lf_model_ctx ctx = {0};
     int32_t *ints = lf__calloc((size_t)chunk * 2, sizeof *ints, err), start[2] = {0, chunk};
     int status = -1;
-    room.n_layers = (int)c->num_hidden_layers, room.n_kv_heads = (int)c->num_key_value_heads, room.head_dim = (int)c->head_dim;
-    room.blocks = lf__calloc((size_t)n_pages, sizeof(float *), err);
-    if (!ints || !room.blocks || !(pool = lf__kv_pool_new(room.n_layers, room.n_kv_heads, room.head_dim, n_pages, err))) goto done;
+    if (lf__kv_of(&room, m, "auto", err)) goto done;
+    room.capacity = n_pages * LF_KV_BLOCK, room.blocks = lf__calloc((size_t)n_pages, sizeof *room.blocks, err);
+    if (!ints || !room.blocks || !(pool = lf__kv_pool_new(&room, n_pages, err))) goto done;
     for (int i = 0; i < n_pages; i++) room.blocks[i] = lf__kv_pool_data(pool, lf__kv_pool_take(pool));
     int32_t *positions = ints, *rows = ints + chunk;
     for (int i = 0; i < chunk; i++) positions[i] = n - chunk + i, rows[i] = i;

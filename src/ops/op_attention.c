@@ -18,7 +18,7 @@
 /* A run of sequences [first, last) whose blocks fit the room of one call, and where those blocks are. */
 typedef struct group {
     int first, last;
-    float **blocks;     /* all blocks of the group, at this layer         */
+    void **blocks;      /* all blocks of the group, at this layer         */
     int32_t *seq_block; /* [last - first + 1] first block of each sequence */
 } group;
 
@@ -26,15 +26,22 @@ typedef struct group {
  * happen to cut it. Short sequences do not fill their last blocks: they are worked off in two or more groups. */
 static int max_blocks(int n_tokens) { return (n_tokens + LF_KV_BLOCK - 1) / LF_KV_BLOCK; }
 
-/* Products of bfloat16 where sequences are whole: rows go in as they are, nothing is written into blocks. With a cache, where a row must
- * not depend on how its prompt was cut, products stay float. */
+/* Products of bfloat16 where sequences are whole: rows go in as they are, nothing is written into blocks. With a cache, whose blocks a row
+ * reads however its prompt was cut, their type says what products are of. */
 static lf_dtype products_of(const lf_ctx *ctx) { return ctx->batch->kv ? LF_F32 : ctx->products; }
 
+/* Of the blocks that this call reads. */
+static lf_dtype type_of(const lf_ctx *ctx) { return ctx->batch->kv ? ctx->batch->kv[0]->type : LF_F32; }
+static size_t block_bytes(const lf_ctx *ctx, const lf_attend *a)
+{
+    return lf__kv_head_bytes(type_of(ctx), a->head_dim) * (size_t)a->n_kv_heads;
+}
+
 /* The group that begins at sequence `first`: lists its blocks and writes the batch's keys and values into them. */
-static group prepare_group(lf_ctx *ctx, const lf_attend *a, float *own, int first)
+static group prepare_group(lf_ctx *ctx, const lf_attend *a, char *own, int first)
 {
     const lf_batch *batch = ctx->batch;
-    size_t block = lf__kv_head_floats(a->head_dim) * (size_t)a->n_kv_heads;
+    size_t block = block_bytes(ctx, a);
     int limit = max_blocks(batch->n_tokens);
     group g = {.first = first, .last = first};
     if (products_of(ctx) == LF_BF16) {
@@ -58,21 +65,38 @@ static group prepare_group(lf_ctx *ctx, const lf_attend *a, float *own, int firs
     if (lf__failed(ctx)) return g;
     for (int s = first; s < g.last; s++)
         for (int b = g.seq_block[s - first]; b < g.seq_block[s - first + 1]; b++)
-            g.blocks[b] = own ? own + (size_t)b * block : batch->kv[s]->blocks[b - g.seq_block[s - first]] + (size_t)a->layer * block;
+            g.blocks[b] =
+                own ? own + (size_t)b * block : (char *)batch->kv[s]->blocks[b - g.seq_block[s - first]] + (size_t)a->layer * block;
     if (ctx->dry) return g;
-    if (own) memset(own, 0, (size_t)n_blocks * block * sizeof *own);
-    const float *k = a->qkv->data + a->n_heads * a->head_dim, *v = k + a->n_kv_heads * a->head_dim;
-    ctx->device->ops->kv_write(ctx->device, k, v, a->qkv->cols, a->n_kv_heads, a->head_dim, g.last - first, batch->seq_start + first,
-                               batch->positions, g.blocks, g.seq_block);
+    if (own) memset(own, 0, (size_t)n_blocks * block);
+    lf_kv_rows rows = {.k = a->qkv->data + a->n_heads * a->head_dim,
+                       .v = a->qkv->data + (a->n_heads + a->n_kv_heads) * a->head_dim,
+                       .ld = a->qkv->cols,
+                       .type = type_of(ctx),
+                       .n_kv_heads = a->n_kv_heads,
+                       .head_dim = a->head_dim,
+                       .n_seqs = g.last - first,
+                       .seq_start = batch->seq_start + first,
+                       .positions = batch->positions,
+                       .seq_block = g.seq_block,
+                       .blocks = g.blocks};
+    ctx->device->ops->kv_write(ctx->device, &rows);
     return g;
 }
 
 /* Room for the blocks of a group; NULL when the batch brings a cache, or when there are none. */
-static float *own_blocks(lf_ctx *ctx, const lf_attend *a)
+static char *own_blocks(lf_ctx *ctx, const lf_attend *a)
 {
     if (ctx->batch->kv || products_of(ctx) == LF_BF16) return NULL;
-    size_t block = lf__kv_head_floats(a->head_dim) * (size_t)a->n_kv_heads;
-    return lf__ctx_push(ctx, ctx->scratch, (size_t)max_blocks(ctx->batch->n_tokens) * block * sizeof(float));
+    return lf__ctx_push(ctx, ctx->scratch, (size_t)max_blocks(ctx->batch->n_tokens) * block_bytes(ctx, a));
+}
+
+/* Positions that a sequence of the batch may have at most. */
+static int longest_of(const lf_batch *batch)
+{
+    int longest = 0;
+    for (int s = 0; batch->kv && s < batch->n_seqs; s++) longest = LF_MAX(longest, batch->kv[s]->capacity);
+    return batch->kv ? longest : batch->n_tokens;
 }
 
 /* Rows that lie rounded are read as they lie, forward too: it sees what its backward will see, the same softmax. */
@@ -105,8 +129,10 @@ static lf_attention describe(const lf_ctx *ctx, const lf_attend *a, group g)
                           .k16 = half ? a->qkv->half + q : NULL,
                           .v16 = half ? a->qkv->half + q + kv : NULL,
                           .o16 = half ? a->y->half : NULL,
+                          .kv_type = type_of(ctx),
                           .kv_blocks = g.blocks,
-                          .seq_block = g.seq_block};
+                          .seq_block = g.seq_block,
+                          .longest = longest_of(ctx->batch)};
 }
 
 static void attention_backward(lf_ctx *ctx, void *args)
@@ -121,7 +147,7 @@ static void attention_backward(lf_ctx *ctx, void *args)
     lf_attend all = *saved, *a = &all;
     all.qkv = &rows, all.y = &out;
     if (lf__failed(ctx)) return;
-    float *own = own_blocks(ctx, a);
+    char *own = own_blocks(ctx, a);
     int q = a->n_heads * a->head_dim, kv = a->n_kv_heads * a->head_dim;
     for (int s = 0; s < ctx->batch->n_seqs && !lf__failed(ctx);) {
         group part = prepare_group(ctx, a, own, s);
@@ -156,7 +182,7 @@ lf_tensor *op_attention(lf_ctx *ctx, lf_attend a)
     if (ctx->tape) a.lse = lf__ctx_push(ctx, ctx->step, (size_t)n * (size_t)a.n_heads * sizeof(float));
     if (lf__failed(ctx)) return a.qkv;
     size_t mark = lf__arena_mark(ctx->scratch);
-    float *own = own_blocks(ctx, &a);
+    char *own = own_blocks(ctx, &a);
     for (int s = 0; s < ctx->batch->n_seqs && !lf__failed(ctx);) {
         group part = prepare_group(ctx, &a, own, s);
         if (lf__failed(ctx)) return a.qkv;

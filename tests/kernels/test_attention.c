@@ -17,14 +17,34 @@ typedef struct att_batch {
     int n, ld, n_blocks;
     int32_t seq_start[5], seq_block[5], positions[2048];
     float *qkv, *d_o, *start; /* [n, ld], [n, heads * dim], [n, ld] what dqkv begins with */
-    float *blocks[64];
+    void *blocks[64];
     float *rest;
 } att_batch;
 
-static lf_dtype products; /* of the cases that follow */
+static lf_dtype products, kv_type; /* of the cases that follow */
 
-static size_t block_floats(const att_shape *s) { return (size_t)s->kv_heads * lf__kv_head_floats(s->dim); }
+static size_t block_bytes(const att_shape *s) { return (size_t)s->kv_heads * lf__kv_head_bytes(kv_type, s->dim); }
+/* Room for the blocks of any type. */
+static size_t block_floats(const att_shape *s) { return (size_t)s->kv_heads * lf__kv_head_bytes(LF_F32, s->dim + 1) / sizeof(float); }
 
+/* x as a cache of this type has it: 32 neighbours of a head share a scale. */
+static void as_stored(float *x, int d)
+{
+    for (int i = 0; i < d; i += 32) {
+        float row[32] = {0};
+        unsigned char bytes[34];
+        int n = LF_MIN(32, d - i);
+        memcpy(row, x + i, sizeof(float) * n);
+        if (kv_type == LF_Q8_0) {
+            lf__dtype(LF_Q8_0)->from_float(bytes, row, 32, NULL);
+            lf__dtype(LF_Q8_0)->to_float(row, bytes, 32);
+        }
+        for (int j = 0; j < n && kv_type == LF_BF16; j++) lf__dtype(LF_BF16)->to_float(&row[j], &(lf_bf16){lf__f32_to_bf16(row[j])}, 1);
+        memcpy(x + i, row, sizeof(float) * n);
+    }
+}
+
+/* Keys and values are such as the cache can hold: then rounding them is not what is measured. */
 static void make_batch(const att_shape *s, float *work, att_batch *b)
 {
     *b = (att_batch){.ld = (s->heads + 2 * s->kv_heads) * s->dim};
@@ -34,10 +54,12 @@ static void make_batch(const att_shape *s, float *work, att_batch *b)
         b->seq_start[i + 1] = b->n, b->seq_block[i + 1] = b->n_blocks;
     }
     b->qkv = fill(work, (size_t)b->n * b->ld, 1, 1.5f);
+    for (int i = 0; i < b->n; i++)
+        for (int h = s->heads; h < s->heads + 2 * s->kv_heads; h++) as_stored(b->qkv + (size_t)i * b->ld + h * s->dim, s->dim);
     b->d_o = fill(b->qkv + (size_t)b->n * b->ld, (size_t)b->n * s->heads * s->dim, 2, 1.0f);
     b->start = fill(b->d_o + (size_t)b->n * s->heads * s->dim, (size_t)b->n * b->ld, 3, 1.0f);
     b->rest = align64(b->start + (size_t)b->n * b->ld);
-    for (int i = 0; i < b->n_blocks; i++, b->rest += block_floats(s)) memset(b->blocks[i] = b->rest, 0, block_floats(s) * sizeof(float));
+    for (int i = 0; i < b->n_blocks; i++, b->rest += block_floats(s)) memset(b->blocks[i] = b->rest, 0, block_bytes(s));
 }
 
 static lf_attention attention_args(const att_shape *s, att_batch *b, float *o, float *lse)
@@ -62,15 +84,25 @@ static lf_attention attention_args(const att_shape *s, att_batch *b, float *o, f
                           .products = products,
                           .k = b->qkv + s->heads * s->dim,
                           .v = b->qkv + (s->heads + s->kv_heads) * s->dim,
+                          .kv_type = kv_type,
                           .kv_blocks = b->blocks,
-                          .seq_block = b->seq_block};
+                          .seq_block = b->seq_block,
+                          .longest = 2048};
 }
 
 static void write_kv(lf_device *dev, const att_shape *s, att_batch *b)
 {
-    const float *k = b->qkv + s->heads * s->dim;
-    dev->ops->kv_write(dev, k, k + s->kv_heads * s->dim, b->ld, s->kv_heads, s->dim, s->n_seqs, b->seq_start, b->positions, b->blocks,
-                       b->seq_block);
+    dev->ops->kv_write(dev, &(lf_kv_rows){.k = b->qkv + s->heads * s->dim,
+                                          .v = b->qkv + (s->heads + s->kv_heads) * s->dim,
+                                          .ld = b->ld,
+                                          .type = kv_type,
+                                          .n_kv_heads = s->kv_heads,
+                                          .head_dim = s->dim,
+                                          .n_seqs = s->n_seqs,
+                                          .seq_start = b->seq_start,
+                                          .positions = b->positions,
+                                          .seq_block = b->seq_block,
+                                          .blocks = b->blocks});
 }
 
 static float *new_scratch(lf_device *dev, const lf_attention *a)
@@ -82,7 +114,7 @@ static float *new_scratch(lf_device *dev, const lf_attention *a)
     return p;
 }
 
-/* out: o, lse, dqkv */
+/* out: o, lse, and with blocks of floats dqkv */
 static void att_run(lf_device *dev, const void *params, float *work, float *out)
 {
     const att_shape *s = params;
@@ -93,6 +125,10 @@ static void att_run(lf_device *dev, const void *params, float *work, float *out)
     lf_attention a = attention_args(s, &b, out, lse);
     float *scratch = new_scratch(dev, &a);
     dev->ops->attention_forward(dev, &a, scratch);
+    if (kv_type != LF_F32) {
+        free(scratch);
+        return;
+    }
     memcpy(d, b.start, (size_t)b.n * b.ld * sizeof *d);
     int k = s->heads * s->dim, v = k + s->kv_heads * s->dim;
     lf_attention_grad g = {.forward = a,
@@ -118,7 +154,7 @@ static void att_oracle(const void *params, float *work, double *out)
     const float *slopes = attention_args(s, &b, NULL, NULL).slopes;
     int d = s->dim, group = s->heads / s->kv_heads;
     double *lse = out + (size_t)b.n * s->heads * d, *grad = lse + (size_t)b.n * s->heads, scale = (double)(1.0f / sqrtf((float)d));
-    for (int i = 0; i < b.n * b.ld && s->accumulate; i++) grad[i] = b.start[i];
+    for (int i = 0; i < b.n * b.ld && s->accumulate && kv_type == LF_F32; i++) grad[i] = b.start[i];
     for (int i = 0; i < b.n; i++) {
         int first = LF_MAX(i - b.positions[i], s->window ? i - s->window + 1 : 0);
         for (int h = 0; h < s->heads; h++) {
@@ -138,7 +174,7 @@ static void att_oracle(const void *params, float *work, double *out)
             for (int j = first; j <= i; j++)
                 for (int c = 0; c < d; c++) o[c] += stays[j] * (p[j] / sum) * b.qkv[(size_t)j * b.ld + vc + c];
             for (int c = 0; c < d; c++) delta += o[c] * d_o[c];
-            for (int j = first; j <= i; j++) {
+            for (int j = first; j <= i && kv_type == LF_F32; j++) {
                 double dp = 0.0, pj = p[j] / sum;
                 for (int c = 0; c < d; c++) dp += (double)d_o[c] * b.qkv[(size_t)j * b.ld + vc + c];
                 double ds = pj * (stays[j] * dp - delta) * scale * cap_slope[j];
@@ -194,12 +230,78 @@ static void definition_bf16(void **state)
     products = LF_F32, rungs_differ = false;
 }
 
+/* A cache of other types: products of floats, or where the rung has them of bfloat16 pairs, which rounds q and P. */
+static void definition_kv(void **state)
+{
+    (void)state;
+    static const lf_dtype types[] = {LF_BF16, LF_Q8_0};
+    bf16_tolerance = 1.5e-2;
+    for (size_t i = 0; i < LF_COUNT(kinds) * LF_COUNT(types); i++) {
+        const att_shape *s = &kinds[i / LF_COUNT(types)];
+        if (s->drop > 0) continue; /* training has floats */
+        kv_type = types[i % LF_COUNT(types)];
+        int n = s->length[0] + s->length[1] + s->length[2] + s->length[3], ld = (s->heads + 2 * s->kv_heads) * s->dim;
+        size_t work = (size_t)n * (2 * ld + s->heads * s->dim) + (size_t)(n / LF_KV_BLOCK + 4) * block_floats(s) + 64;
+        kernel_case c = {"attention, cached", att_run, att_oracle, s, work, (size_t)n * (s->heads * s->dim + s->heads), 2e-5, 0};
+        check(&c);
+    }
+    kv_type = LF_F32, bf16_tolerance = 0;
+}
+
+/* Rows into blocks and out of them, on every rung: each element is what its type makes of it, a column of keys and a row of values. */
+static void formats(void **state)
+{
+    (void)state;
+    static const lf_dtype types[] = {LF_F32, LF_BF16, LF_Q8_0};
+    static const int dims[] = {2, 7, 20, 32, 64, 80};
+    enum { N = 3 * LF_KV_BLOCK / 2 };
+    static float qkv[N * 240], room[LF_KV_BLOCK * 128];
+    for (size_t i = 0; i < LF_COUNT(types) * LF_COUNT(dims); i++) {
+        att_shape s = {1, 1, dims[i / LF_COUNT(types)], 1, {N}, false, 0, 0, false, 0};
+        int d = s.dim;
+        kv_type = types[i % LF_COUNT(types)];
+        att_batch b = {.n = N, .ld = 3 * d, .n_blocks = 2, .seq_start = {0, N}, .seq_block = {0, 2}, .qkv = qkv};
+        for (int j = 0; j < N; j++) b.positions[j] = j;
+        fill(qkv, N * 240, 4, 3.0f);
+        for (const char *const *isa = lf_isa_list(); *isa; isa++) {
+            if (!lf_isa_supported(*isa)) continue;
+            lf_device *dev = open_device(*isa, 2);
+            for (int j = 0; j < 2; j++) b.blocks[j] = calloc(1, block_bytes(&s));
+            write_kv(dev, &s, &b);
+            bool pairs = lf__kv_pairs(dev->kernels, kv_type);
+            for (int what = 0; what < 2; what++) { /* keys, values */
+                for (int position = 0; position < 2 * LF_KV_BLOCK; position++) {
+                    int at = position % LF_KV_BLOCK;
+                    lf_kv_panels p = (what ? lf__kv_values : lf__kv_keys)(dev->kernels, kv_type, b.blocks[position / LF_KV_BLOCK], d, room);
+                    float row[80] = {0};
+                    if (position < N) memcpy(row, qkv + (size_t)position * b.ld + (1 + what) * d, sizeof(float) * d);
+                    as_stored(row, d);
+                    for (int c = 0; c < d; c++) {
+                        int column = what ? c : at, line = what ? at : c;
+                        const char *panel = (const char *)p.data + column / LF_PANEL * p.panel;
+                        float x = ((const float *)panel)[line * LF_PANEL + column % LF_PANEL], y = row[c];
+                        if (pairs) {
+                            lf_pair pair = ((const lf_pair *)panel)[line / 2 * LF_PANEL + column % LF_PANEL];
+                            assert_int_equal(line % 2 ? pair >> 16 : pair & 0xffff, lf__f32_to_bf16(y));
+                        } else if (x != y)
+                            fail_msg("%s, %s, d %d, position %d, element %d: %a, expected %a", *isa, lf__dtype(kv_type)->name, d, position,
+                                     c, x, y);
+                    }
+                }
+            }
+            for (int j = 0; j < 2; j++) free(b.blocks[j]);
+            lf_device_close(&dev);
+        }
+    }
+    kv_type = LF_F32;
+}
+
 /* Feeds the sequences in steps of at most `step` rows, each step one ragged batch over the same blocks; all orders give the same rows. */
 static void feed(lf_device *dev, const att_shape *s, att_batch *b, int step, bool together, float *o, float *lse)
 {
     int longest = 0;
     for (int i = 0; i < s->n_seqs; i++) longest = LF_MAX(longest, s->length[i]);
-    for (int i = 0; i < b->n_blocks; i++) memset(b->blocks[i], 0, block_floats(s) * sizeof(float));
+    for (int i = 0; i < b->n_blocks; i++) memset(b->blocks[i], 0, block_bytes(s));
     float *part_o = malloc(sizeof(float) * (size_t)b->n * s->heads * s->dim), *part_lse = malloc(sizeof(float) * (size_t)b->n * s->heads);
     att_batch *part = malloc(sizeof *part);
     float *rows = malloc(sizeof(float) * (size_t)b->n * b->ld);
@@ -236,14 +338,16 @@ static void feed(lf_device *dev, const att_shape *s, att_batch *b, int step, boo
 static void chunks(void **state)
 {
     (void)state;
-    static const att_shape shapes[] = {{4, 2, 32, 3, {150, 64, 5}, false, 0, 0, false, 0},
-                                       {6, 1, 20, 2, {130, 77}, false, 0, 0, false, 0},
-                                       {2, 2, 64, 1, {129}, false, 0, 0, false, 0},
-                                       {4, 2, 32, 2, {250, 70}, false, 30, 0, false, 0},
-                                       {4, 2, 16, 2, {200, 65}, false, 100, 3.0f, true, 0}};
+    static const att_shape shapes[] = {
+        {4, 2, 32, 3, {150, 64, 5}, false, 0, 0, false, 0},  {6, 1, 20, 2, {130, 77}, false, 0, 0, false, 0},
+        {2, 2, 64, 1, {129}, false, 0, 0, false, 0},         {4, 2, 32, 2, {250, 70}, false, 30, 0, false, 0},
+        {4, 2, 16, 2, {200, 65}, false, 100, 3.0f, true, 0}, {3, 1, 33, 2, {520, 9}, false, 0, 0, false, 0},
+        {4, 2, 16, 1, {530}, false, 270, 0, false, 0}};
     static const int steps[] = {1000, 7, 1, 64, 50};
-    for (size_t i = 0; i < LF_COUNT(shapes); i++) {
-        const att_shape *s = &shapes[i];
+    static const lf_dtype types[] = {LF_F32, LF_BF16, LF_Q8_0};
+    for (size_t i = 0; i < LF_COUNT(shapes) * LF_COUNT(types); i++) {
+        const att_shape *s = &shapes[i / LF_COUNT(types)];
+        kv_type = types[i % LF_COUNT(types)];
         int n = s->length[0] + s->length[1] + s->length[2];
         float *work = malloc(sizeof(float) * ((size_t)n * 400 + 12 * block_floats(s) + 64) * 2), *o = malloc(sizeof(float) * n * 520 * 2);
         float *lse = o + n * 512, *o2 = lse + n * 8, *lse2 = o2 + n * 512;
@@ -262,6 +366,7 @@ static void chunks(void **state)
         }
         free(work), free(o);
     }
+    kv_type = LF_F32;
 }
 
 /* A NaN in one sequence stays in it. */
@@ -351,11 +456,59 @@ static void speed(void **state)
     free(work), free(out);
 }
 
+/* One row of each sequence against a long cache, as decoding has it: the share of the rate at which the same threads read memory. */
+static void decode_speed(void **state)
+{
+    (void)state;
+    SKIP_SPEED();
+    enum { DEPTH = 8192, SEQS = 8, BLOCKS = DEPTH / LF_KV_BLOCK, ROOM = 512 << 20 }; /* as float */
+    static const lf_dtype types[] = {LF_F32, LF_BF16, LF_Q8_0};
+    static const int shapes[][3] = {{32, 4, 64}, {8, 8, 128}};
+    char *memory = aligned_alloc(64, ROOM);
+    static float q[SEQS * 32 * 128 * 2];
+    for (size_t i = 0; i < LF_COUNT(shapes) * LF_COUNT(types); i++) {
+        int heads = shapes[i / 3][0], kv_heads = shapes[i / 3][1], d = shapes[i / 3][2];
+        lf_dtype type = types[i % 3];
+        size_t block = kv_heads * lf__kv_head_bytes(type, d), all = SEQS * BLOCKS * block;
+        static void *blocks[SEQS * BLOCKS];
+        int32_t start[SEQS + 1], positions[SEQS], seq_block[SEQS + 1];
+        memset(memory, 0, all);
+        for (int b = 0; b < SEQS * BLOCKS; b++) blocks[b] = memory + b * block;
+        for (int s = 0; s <= SEQS; s++) start[s] = s, seq_block[s] = s * BLOCKS;
+        for (int s = 0; s < SEQS; s++) positions[s] = DEPTH - 1;
+        for (int threads = 1; threads <= 2; threads++) {
+            lf_device *dev = open_device("auto", threads);
+            att_bench bench = {.g.forward = {.o = q + SEQS * 32 * 128,
+                                             .q = q,
+                                             .ldq = heads * d,
+                                             .ldo = heads * d,
+                                             .n_heads = heads,
+                                             .n_kv_heads = kv_heads,
+                                             .head_dim = d,
+                                             .scale = 0.1f,
+                                             .seq_start = start,
+                                             .positions = positions,
+                                             .kv_type = type,
+                                             .kv_blocks = blocks,
+                                             .seq_block = seq_block,
+                                             .n_seqs = SEQS,
+                                             .longest = DEPTH}};
+            bench.scratch = new_scratch(dev, &bench.g.forward);
+            double rate = all / best_time(dev, bench_forward, &bench) / 1e9, read = lf__read_rate(dev, memory, all, 0.05);
+            print_message("decode at %d, %d/%d heads of %3d, %-4s %s %dT  %5.1f GB/s, %3.0f %% of reading at %.1f\n", DEPTH, heads,
+                          kv_heads, d, lf__dtype(type)->name, dev->isa, threads, rate, 100 * rate / read, read);
+            free(bench.scratch);
+            lf_device_close(&dev);
+        }
+    }
+    free(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(definition),     cmocka_unit_test(definition_bf16), cmocka_unit_test(chunks),
-        cmocka_unit_test(nan_stays_home), cmocka_unit_test(speed),
+        cmocka_unit_test(definition), cmocka_unit_test(definition_bf16), cmocka_unit_test(definition_kv), cmocka_unit_test(formats),
+        cmocka_unit_test(chunks),     cmocka_unit_test(nan_stays_home),  cmocka_unit_test(speed),         cmocka_unit_test(decode_speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 
 enum { VOCAB = 300, CONTEXT = 320, MOST = 40 };
 
-static lf_model *make_model(lf_device **device, int threads, int window)
+static lf_model *make_model_of(lf_device **device, int threads, int window, int width, int ffn)
 {
     lf_error err = {0};
     *device = lf_device_open(&(lf_device_options){.threads = threads, .pin = "off"}, &err);
@@ -21,12 +21,22 @@ static lf_model *make_model(lf_device **device, int threads, int window)
     lf_config c;
     lf_config_init(&c);
     strcpy(c.model.model_type, "llama");
-    c.model.vocab_size = VOCAB, c.model.hidden_size = 48, c.model.intermediate_size = 80, c.model.num_hidden_layers = 2;
+    c.model.vocab_size = VOCAB, c.model.hidden_size = width, c.model.intermediate_size = ffn, c.model.num_hidden_layers = 2;
     c.model.num_attention_heads = 4, c.model.num_key_value_heads = 2, c.model.max_position_embeddings = CONTEXT;
-    c.model.tie_word_embeddings = true, c.model.initializer_range = 0.3, c.model.sliding_window = window;
+    c.model.tie_word_embeddings = true, c.model.initializer_range = 14.4 / width, c.model.sliding_window = window;
     lf_model *m = lf_model_new(*device, &c.model, 7, &err);
     if (!m) fail_msg("%s", err.message);
     return m;
+}
+
+static lf_model *make_model(lf_device **device, int threads, int window) { return make_model_of(device, threads, window, 48, 80); }
+static lf_model *make_wide_model(lf_device **device) { return make_model_of(device, 1, 0, 256, 256); } /* k-quants have blocks of 256 */
+
+/* The error says this, and is forgotten. */
+static void said(lf_error *err, const char *words)
+{
+    if (!strstr(err->message, words)) fail_msg("\"%s\" does not say \"%s\"", err->message, words);
+    *err = (lf_error){0};
 }
 
 /* A prompt, and what came of it. */
@@ -86,18 +96,19 @@ static void same(const talk *a, const talk *b, const char *what, int i)
                  (unsigned long long)a->logits, b->n, lf_finish_name(b->finish), (unsigned long long)b->logits);
 }
 
-/* Each text in an engine of its own, and its logits once more without any engine. */
-static void alone(lf_model *m, talk *t, int n)
+/* Each text in an engine of its own, and where nobody chose the type of keys and values its logits once more without any engine. */
+static void alone(lf_model *m, talk *t, int n, const char *kv_type)
 {
     lf_error err = {0};
     for (int i = 0; i < n; i++) {
         invent(&t[i], i);
-        lf_engine *e = lf_engine_new(m, NULL, &err);
+        lf_engine *e = lf_engine_new(m, &(lf_engine_options){.kv_type = kv_type}, &err);
         assert_non_null(e);
         assert_int_equal(ask(e, &t[i], 1, &err), 1);
         assert_int_equal(lf_engine_run(e, &err), 0);
         assert_int_equal(lf_engine_state_of(e).pages_held, 0);
         lf_engine_free(&e);
+        if (kv_type) continue;
         int rows = t[i].n - (t[i].finish != LF_FINISH_END); /* what was fed */
         float *z = malloc(sizeof *z * (size_t)rows * VOCAB);
         uint64_t hash = 0;
@@ -127,7 +138,7 @@ static void crowd(lf_model *m, const talk *expected, int n, lf_engine_options o,
     }
     for (int i = 0; i < n; i++) same(&t[i], &expected[i], what, i);
     assert_int_equal(lf_engine_state_of(e).pages_held, 0);
-    assert_true(o.max_sequences == 1 || lf_engine_state_of(e).cached > 0);
+    assert_true(n < 5 || o.max_sequences == 1 || lf_engine_state_of(e).cached > 0);
     lf_engine_free(&e);
     free(t);
 }
@@ -140,7 +151,7 @@ static void together(void **state)
         for (int threads = 1; threads <= 2; threads++) {
             lf_device *device;
             lf_model *m = make_model(&device, threads, window);
-            if (threads == 1) alone(m, expected, MOST);
+            if (threads == 1) alone(m, expected, MOST, NULL);
             lf_engine *probe = lf_engine_new(m, NULL, NULL);
             int64_t page = lf_engine_state_of(probe).page_bytes;
             lf_engine_free(&probe);
@@ -157,16 +168,14 @@ static void together(void **state)
     }
 }
 
-static void branches(void **state)
+/* Branches of one request, after the last page they share was copied, against requests of their own. */
+static void fork_at(lf_model *m, const char *kv_type, int from, int to)
 {
-    (void)state;
     enum { N = 4 };
-    lf_device *device;
     lf_error err = {0};
-    lf_model *m = make_model(&device, 2, 0);
-    for (int length = 60; length <= 130; length += 1 + (length == 62) + 60 * (length == 65)) {
+    for (int length = from; length <= to; length += 1 + (length == 62) + 60 * (length == 65)) {
         talk one[N], all[N];
-        lf_engine *e = lf_engine_new(m, NULL, &err);
+        lf_engine *e = lf_engine_new(m, &(lf_engine_options){.kv_type = kv_type}, &err);
         for (int pass = 0; pass < 2; pass++) {
             talk *t = pass ? all : one;
             for (int b = 0; b < N; b++) {
@@ -182,6 +191,80 @@ static void branches(void **state)
         for (int b = 0; b < N; b++) same(&all[b], &one[b], "branches", b);
         lf_engine_free(&e);
     }
+}
+
+static void branches(void **state)
+{
+    (void)state;
+    lf_device *device;
+    lf_model *m = make_model(&device, 2, 0);
+    fork_at(m, NULL, 60, 130);
+    lf_model_free(&m);
+    lf_device_close(&device);
+}
+
+/* Every type of weights with every type of keys and values keeps the contract. */
+static void types(void **state)
+{
+    (void)state;
+    enum { N = 18 };
+    static const char *const weights[] = {"f32", "bf16", "q8_0", "q4_0", "iq4_nl", "q4_k", "q5_k", "q6_k"};
+    static const char *const kv_types[] = {"f32", "bf16", "q8_0"};
+    char dir[] = "/tmp/engine.XXXXXX";
+    lf_error err = {0};
+    lf_device *device;
+    assert_non_null(mkdtemp(dir));
+    lf_model *m = make_wide_model(&device);
+    assert_int_equal(lf_model_save(m, dir, &err), 0);
+    lf_model_free(&m);
+    lf_device_close(&device);
+    for (size_t i = 0; i < LF_COUNT(weights) * LF_COUNT(kv_types); i++) {
+        const char *kv = kv_types[i % LF_COUNT(kv_types)];
+        talk *expected = calloc(N, sizeof *expected);
+        for (int threads = 1; threads <= 2; threads++) {
+            char what[64];
+            snprintf(what, sizeof what, "weights %s, keys and values %s, %d threads", weights[i / LF_COUNT(kv_types)], kv, threads);
+            device = lf_device_open(&(lf_device_options){.threads = threads, .pin = "off"}, &err);
+            if (!(m = lf_model_open(device, dir, weights[i / LF_COUNT(kv_types)], &err))) fail_msg("%s", err.message);
+            if (threads == 1) alone(m, expected, N, kv);
+            crowd(m, expected, N, (lf_engine_options){.kv_type = kv, .max_rows = threads == 1 ? 0 : 64}, what);
+            if (threads == 1) crowd(m, expected, N, (lf_engine_options){.kv_type = kv, .max_rows = 7}, what);
+            if (threads == 2) crowd(m, expected, N / 6, (lf_engine_options){.kv_type = kv, .max_rows = 1}, what);
+            fork_at(m, kv, 67, 67);
+            lf_model_free(&m);
+            lf_device_close(&device);
+        }
+        free(expected);
+    }
+    assert_int_equal(lf__remove_tree(dir, &err), 0);
+}
+
+/* Auto follows the weights; what the memory holds is said in the tokens of the type. */
+static void kv_types(void **state)
+{
+    (void)state;
+    lf_device *device;
+    lf_error err = {0};
+    lf_model *m = make_model(&device, 1, 0);
+    static const char *const names[] = {NULL, "auto", "f32", "bf16", "q8_0"}, *const are[] = {"F32", "F32", "F32", "BF16", "Q8_0"};
+    int64_t bytes[LF_COUNT(names)];
+    for (size_t i = 0; i < LF_COUNT(names); i++) {
+        lf_engine *e = lf_engine_new(m, &(lf_engine_options){.kv_type = names[i]}, &err);
+        assert_string_equal(lf_engine_state_of(e).kv_type, are[i]);
+        bytes[i] = lf_engine_state_of(e).page_bytes;
+        lf_engine_free(&e);
+    }
+    assert_true(bytes[0] == bytes[2] && bytes[3] * 2 == bytes[2] && bytes[4] < bytes[3] * 6 / 10);
+    lf_engine_options o = {.kv_bytes = bytes[4] * 5, .kv_type = "q8_0"}; /* 320 tokens to the byte */
+    lf_engine *e = lf_engine_new(m, &o, &err);
+    assert_int_equal(lf_engine_state_of(e).pages, 5);
+    lf_engine_free(&e);
+    o.kv_type = "bf16";
+    assert_null(lf_engine_new(m, &o, &err));
+    said(&err, "tokens in BF16");
+    o.kv_type = "q7_0";
+    assert_null(lf_engine_new(m, &o, &err));
+    said(&err, "expected auto, f32, bf16 or q8_0, got \"q7_0\"");
     lf_model_free(&m);
     lf_device_close(&device);
 }
@@ -255,13 +338,6 @@ static void endings(void **state)
     lf_engine_free(&e);
     lf_model_free(&m);
     lf_device_close(&device);
-}
-
-/* The error says this, and is forgotten. */
-static void said(lf_error *err, const char *words)
-{
-    if (!strstr(err->message, words)) fail_msg("\"%s\" does not say \"%s\"", err->message, words);
-    *err = (lf_error){0};
 }
 
 typedef struct prompt_reader {
@@ -359,6 +435,7 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(together), cmocka_unit_test(branches), cmocka_unit_test(found_again),
-                                       cmocka_unit_test(endings),  cmocka_unit_test(prompts),  cmocka_unit_test(refusals)};
+                                       cmocka_unit_test(types),    cmocka_unit_test(kv_types), cmocka_unit_test(endings),
+                                       cmocka_unit_test(prompts),  cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

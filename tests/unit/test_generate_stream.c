@@ -161,12 +161,13 @@ static void test_kv_pool(void **state)
     lf_error err = {0};
     int32_t a[3 * LF_KV_BLOCK] = {1, 2, 3}, b[3 * LF_KV_BLOCK] = {1, 2, 3};
     b[LF_KV_BLOCK] = 9; /* they part in the second page */
-    lf_kv_pool *pool = lf__kv_pool_new(3, 2, 24, 5, &err);
+    lf_kv kv = {.type = LF_F32, .n_layers = 3, .n_kv_heads = 2, .head_dim = 24};
+    lf_kv_pool *pool = lf__kv_pool_new(&kv, 5, &err);
     assert_non_null(pool);
     int page[5], found[3];
     for (int i = 0; i < 3; i++) {
         page[i] = lf__kv_pool_take(pool);
-        lf__kv_pool_data(pool, page[i])[7] = 5.0f;
+        ((float *)lf__kv_pool_data(pool, page[i]))[7] = 5.0f;
         assert_int_equal(lf__kv_pool_publish(pool, page[i], i ? page[i - 1] : -1, a + i * LF_KV_BLOCK), page[i]);
     }
     assert_int_equal(lf__kv_pool_available(pool), 2);
@@ -182,11 +183,12 @@ static void test_kv_pool(void **state)
     assert_int_equal(lf__kv_pool_take(pool), page[3]);
     int taken = lf__kv_pool_take(pool);
     assert_int_equal(taken, page[2]); /* the leaf, though [1] is unused, too */
-    assert_true(lf__kv_pool_data(pool, taken)[7] == 0.0f);
+    assert_true(((float *)lf__kv_pool_data(pool, taken))[7] == 0.0f);
     assert_int_equal(lf__kv_pool_match(pool, found, a, 3), 2);
     lf__kv_pool_free(&pool);
     lf__kv_pool_free(&pool);
-    assert_null(lf__kv_pool_new(INT32_MAX, INT32_MAX, 64, 1 << 20, &err));
+    kv = (lf_kv){.type = LF_F32, .n_layers = INT32_MAX, .n_kv_heads = INT32_MAX, .head_dim = 64};
+    assert_null(lf__kv_pool_new(&kv, 1 << 20, &err));
 }
 
 int main(void)

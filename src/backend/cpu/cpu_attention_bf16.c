@@ -17,7 +17,7 @@
 
 enum {
     ROWS = 96,                  /* per tile: sums over rows are long enough to pay for loading and storing dK and dV */
-    KEYS = LF_SCORES,           /* per block                                                                         */
+    KEYS = 128,                 /* per block                                                                         */
     SD = KEYS + 16,             /* distance between rows of scores: no power of two                                  */
     PD = KEYS / 2 + LF_HALF,    /* the same in pairs                                                                 */
     STRIPS = KEYS / LF_MR16 + 1 /* of keys                                                                           */
@@ -127,12 +127,10 @@ static void pack_columns(const lf_kernels *k, lf_pair *dst, const float *x, ptrd
 }
 
 /* ---- products ------------------------------------------------------------------------------------------------------------------ */
-/* C[mr, n] = (from_c ? C : 0) + A B for one strip of rows. A: rows a_rs apart, or with a_rs == 0 a packed strip. B: panels `height` lines
- * apart. */
-static void strip_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c, const lf_pair *a, ptrdiff_t a_rs, const lf_pair *b,
-                       int height, int mr, int n, int kp)
+void lf__strip_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c, const lf_pair *a, ptrdiff_t a_rs, const lf_pair *b,
+                    int height, int mr, int n, int kp, ptrdiff_t ahead)
 {
-    lf_tile16 t = {.a = a, .a_rs = a_rs, .strip = a_rs == 0, .ldc = ldc, .ldinit = ldc, .kp = kp, .mr = mr};
+    lf_tile16 t = {.a = a, .a_rs = a_rs, .strip = a_rs == 0, .ldc = ldc, .ldinit = ldc, .kp = kp, .mr = mr, .ahead = ahead};
     for (int j = 0; j < n; j += LF_PANEL, b += (ptrdiff_t)height * LF_PANEL) {
         t.b = b;
         t.n[0] = LF_MIN(LF_HALF, n - j), t.n[1] = LF_MAX(0, LF_MIN(LF_HALF, n - j - LF_HALF));
@@ -194,14 +192,15 @@ static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_w
             if (keys == 0) continue;
             lf_pair *probs = w->p + i * PD;
             lf_score_rows x = {seq, kv_head, first + i, mr, begin, visible};
-            strip_gemm(k, s, SD, false, w->q + i * half, half, w->k_columns + begin / LF_PANEL * half * LF_PANEL, half, mr, wide, half);
+            lf__strip_gemm(k, s, SD, false, w->q + i * half, half, w->k_columns + begin / LF_PANEL * half * LF_PANEL, half, mr, wide, half,
+                           0);
             for (int r = 0; r < mr; r++) visible[r] = visible_keys(a, first + i + r, begin);
             if (lf__has_switches(a)) lf__shape_scores(k, a, s, NULL, SD, &x);
             k->softmax16(probs, PD, s, SD, visible, mr, wide, w->m + i, w->l + i, carry);
             if (a->drop.rate > 0) drop_pairs(k, a, probs, &x);
             for (int r = 0; r < mr; r++)
                 if (begin > start && carry[r] != 1.0f) k->scale(o + r * p, o + r * p, carry[r], d);
-            strip_gemm(k, o, p, begin > start, probs, PD, w->v_rows + begin / 2 * LF_PANEL, lf__pairs(n), mr, d, lf__pairs(keys));
+            lf__strip_gemm(k, o, p, begin > start, probs, PD, w->v_rows + begin / 2 * LF_PANEL, lf__pairs(n), mr, d, lf__pairs(keys), 0);
         }
     }
     for (int r = 0; r < rows; r++) {
@@ -235,7 +234,8 @@ static void add_over_rows(const lf_kernels *k, const lf_attention *a, float *sum
         int skip = LF_MAX(0, LF_MIN(rows, (begin + i) * group - first)) / 2, mr = strip_rows(keys, i);
         int end = a->window ? LF_MIN(rows, (begin + i + mr - 1 + a->window) * group - first) : rows, kp = lf__pairs(end) - skip;
         if (end > 0 && kp > 0)
-            strip_gemm(k, sums + (begin + i) * p, p, true, strips + skip * LF_MR16, 0, b + skip * LF_PANEL, ROWS / 2, mr, a->head_dim, kp);
+            lf__strip_gemm(k, sums + (begin + i) * p, p, true, strips + skip * LF_MR16, 0, b + skip * LF_PANEL, ROWS / 2, mr, a->head_dim,
+                           kp, 0);
     }
 }
 
@@ -270,8 +270,8 @@ static void backward_tile(const att_job *j, const att_work *w, int seq, int kv_h
         for (int i = 0; i < rows; i += LF_MR16) {
             int mr = strip_rows(rows, i), seen = padded(strip_keys(a, first + i, mr, begin), LF_PANEL);
             ptrdiff_t at = (ptrdiff_t)begin / LF_PANEL * half * LF_PANEL;
-            strip_gemm(k, w->s + i * SD, SD, false, w->q + i * half, half, w->k_columns + at, half, mr, seen, half);
-            strip_gemm(k, w->ds + i * SD, SD, false, w->d_o + i * half, half, w->v_columns + at, half, mr, seen, half);
+            lf__strip_gemm(k, w->s + i * SD, SD, false, w->q + i * half, half, w->k_columns + at, half, mr, seen, half, 0);
+            lf__strip_gemm(k, w->ds + i * SD, SD, false, w->d_o + i * half, half, w->v_columns + at, half, mr, seen, half, 0);
         }
         for (int r = 0; r < rows; r++) visible[r] = visible_keys(a, first + r, begin);
         if (lf__has_switches(a)) lf__shape_scores(k, a, w->s, w->cap, SD, &x);
@@ -291,8 +291,8 @@ static void backward_tile(const att_job *j, const att_work *w, int seq, int kv_h
             if (seen == 0 && begin == start) memset(w->o + i * p, 0, (size_t)(mr * p) * sizeof *w->o);
             if (seen == 0) continue;
             for (int r = i; r < i + mr; r++) k->pairs(w->p + r * PD, w->ds + r * SD, seen);
-            strip_gemm(k, w->o + i * p, p, begin > start, w->p + i * PD, PD, w->k_rows + begin / 2 * LF_PANEL, lf__pairs(n), mr, d,
-                       lf__pairs(seen));
+            lf__strip_gemm(k, w->o + i * p, p, begin > start, w->p + i * PD, PD, w->k_rows + begin / 2 * LF_PANEL, lf__pairs(n), mr, d,
+                           lf__pairs(seen), 0);
         }
     }
     for (int r = 0; r < rows; r++) {

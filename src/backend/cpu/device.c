@@ -57,6 +57,7 @@ static void fill_kernels(lf_kernels *k, lf_isa isa)
     lf__kernels_scalar(k);
     lf__kernels_scalar_bf16(k);
     lf__kernels_scalar_quant(k);
+    lf__kernels_scalar_kv(k);
 #if defined(__x86_64__)
     if (isa >= LF_ISA_AVX2) lf__kernels_avx2(k), lf__kernels_avx2_quant(k);
     if (isa >= LF_ISA_AVX512) lf__kernels_avx512(k);

@@ -39,6 +39,7 @@ typedef struct lf_tile16 {
     ptrdiff_t ldc, ldinit;
     int kp, mr, n[2];
     const float *next_c[2]; /* what the next tile begins with, rows ldc apart, or NULL */
+    ptrdiff_t ahead;        /* bytes from b to what is wanted from memory soon, as much as b; 0: nothing */
 } lf_tile16;
 
 typedef struct lf_kernels {
@@ -115,6 +116,14 @@ typedef struct lf_kernels {
     /* As softmax_grad_block, over `wide` columns. */
     void (*softmax_grad16)(float *s, float *dp, ptrdiff_t ld, const int *visible, int rows, int wide, const float *lse, const float *delta);
 
+    /* ---- blocks of keys and values (backend.h): `lines` lines of pairs -> as many lines of floats twice, [2 * lines][LF_PANEL], or of
+     * pairs of bfloat16. Line i of keys has scales [i / 16][LF_PANEL], one a column; of values scales 2i and 2i + 1, one for each half. */
+    void (*kv_widen)(float *panel, const lf_pair *src, int lines);
+    void (*kv_keys)(float *panel, const uint16_t *scale, const int8_t *bytes, int lines);
+    void (*kv_values)(float *panel, const uint16_t *scale, const int8_t *bytes, int lines);
+    void (*kv_keys16)(lf_pair *panel, const uint16_t *scale, const int8_t *bytes, int lines);
+    void (*kv_values16)(lf_pair *panel, const uint16_t *scale, const int8_t *bytes, int lines);
+
     /* ---- quantized weights (qpanels.h) */
     /* One row: acts `distance` apart; zero and subs are those of the weights' type. */
     void (*qact)(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, int zero, int subs);
@@ -147,6 +156,7 @@ static inline uint32_t lf__drop_word(uint64_t key, uint32_t column)
 void lf__kernels_scalar(lf_kernels *k);
 void lf__kernels_scalar_bf16(lf_kernels *k);
 void lf__kernels_scalar_quant(lf_kernels *k);
+void lf__kernels_scalar_kv(lf_kernels *k);
 void lf__kernels_neon(lf_kernels *k);
 void lf__kernels_neon_bf16(lf_kernels *k);
 void lf__kernels_avx2(lf_kernels *k);
@@ -202,9 +212,22 @@ static inline void lf__narrow(const lf_kernels *k, lf_bf16 *y, const float *x, i
 #define LF_PACK_PAIRS (128 * 528) /* of A per worker: what is packed together, in L2 beside a panel */
 void lf__cpu_gemm_bf16(lf_device *dev, const lf_gemm *g);
 
+/* cpu_kv.c: blocks of keys and values as products want them. */
+typedef struct lf_kv_panels {
+    const void *data; /* panels of floats or of pairs */
+    size_t panel;     /* bytes of one                 */
+    int lines;        /* of a panel of keys           */
+} lf_kv_panels;
+/* Are products with blocks of this type products of bfloat16 pairs? Floats otherwise. */
+static inline bool lf__kv_pairs(const lf_kernels *k, lf_dtype type) { return type != LF_F32 && k->bf16; }
+size_t lf__kv_open_bytes(const lf_kernels *k, lf_dtype type, int head_dim); /* of `room`; 0: blocks are read as they lie */
+lf_kv_panels lf__kv_keys(const lf_kernels *k, lf_dtype type, const unsigned char *block, int head_dim, void *room);
+lf_kv_panels lf__kv_values(const lf_kernels *k, lf_dtype type, const unsigned char *block, int head_dim, void *room);
+void lf__cpu_kv_write(lf_device *dev, const lf_kv_rows *rows);
+
 /* cpu_attention.c: rows `first`.. of a task (one kv head of one sequence, row r = query r / group of its head r % group) against the keys
  * from position `begin` on, of which row r sees visible[r], at most LF_SCORES. */
-#define LF_SCORES 128
+#define LF_SCORES 256
 typedef struct lf_score_rows {
     int seq, kv_head, first, rows, begin;
     int *visible; /* [rows] */
@@ -225,6 +248,24 @@ void lf__drop_row(const lf_kernels *k, const lf_attention *a, float *mask, const
 /* 1 / (1 - rate) as the masks have it: a rate is a multiple of 2^-32. */
 static inline uint32_t lf__drop_threshold(float rate) { return (uint32_t)((double)rate * 4294967296.0); }
 static inline float lf__drop_keep(float rate) { return (float)(4294967296.0 / (4294967296.0 - lf__drop_threshold(rate))); }
+
+/* C[m, n] = (from_c ? C : 0) + A[m, kc] B without any blocking: everything is small. B: panels `panel` floats apart. */
+void lf__small_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c, const float *a, ptrdiff_t a_rs, ptrdiff_t a_cs,
+                    const float *b, ptrdiff_t panel, int m, int n, int kc);
+/* The same of pairs, for one strip of rows, mr <= LF_MR16. A: rows a_rs apart, or with a_rs == 0 a packed strip. B: panels `height` lines
+ * apart; what lies `ahead` bytes behind it is fetched meanwhile. */
+void lf__strip_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c, const lf_pair *a, ptrdiff_t a_rs, const lf_pair *b,
+                    int height, int mr, int n, int kp, ptrdiff_t ahead);
+/* The first block of LF_KV_BLOCK positions that a row at this position, or a later one, sees. */
+static inline int lf__first_block(const lf_attention *a, int position)
+{
+    return a->window ? LF_MAX(0, position - a->window + 1) / LF_KV_BLOCK : 0;
+}
+static inline size_t lf__padded_dim(const lf_attention *a) { return lf__round_up((size_t)a->head_dim, LF_PANEL); }
+
+/* cpu_attention_grad.c */
+void lf__cpu_attention_grad(lf_device *dev, const lf_attention_grad *g, void *scratch);
+size_t lf__cpu_attention_grad_scratch(lf_device *dev, const lf_attention *a);
 
 /* cpu_gemm_quant.c: panels of quantized weights. */
 #define LF_QPACK_ACTS 8192 /* of A per worker, with the opened K block of a panel: in L2 */

@@ -134,12 +134,22 @@ static void run_attention(lf_device *dev, float *work, float *out)
     static const int32_t seq_start[3] = {0, 70, 79}, seq_block[3] = {0, 2, 3};
     int32_t positions[N];
     for (int i = 0; i < N; i++) positions[i] = i < 70 ? i : i - 70;
-    size_t block = KV * lf__kv_head_floats(D);
+    size_t block = KV * lf__kv_head_bytes(LF_F32, D) / sizeof(float);
     float *qkv = work, *blocks[3] = {qkv + N * LD, qkv + N * LD + block, qkv + N * LD + 2 * block}, *d_o = blocks[2] + block;
     float *o = out, *lse = o + N * H * D, *dqkv = d_o + N * H * D;
     fill(qkv, N * LD, 1), fill(d_o, N * H * D, 2);
     memset(blocks[0], 0, 3 * block * sizeof(float));
-    dev->ops->kv_write(dev, qkv + H * D, qkv + (H + KV) * D, LD, KV, D, 2, seq_start, positions, blocks, seq_block);
+    void *kv[3] = {blocks[0], blocks[1], blocks[2]};
+    dev->ops->kv_write(dev, &(lf_kv_rows){.k = qkv + H * D,
+                                          .v = qkv + (H + KV) * D,
+                                          .ld = LD,
+                                          .n_kv_heads = KV,
+                                          .head_dim = D,
+                                          .n_seqs = 2,
+                                          .seq_start = seq_start,
+                                          .positions = positions,
+                                          .seq_block = seq_block,
+                                          .blocks = kv});
     lf_attention a = {.o = o,
                       .lse = lse,
                       .q = qkv,
@@ -152,8 +162,9 @@ static void run_attention(lf_device *dev, float *work, float *out)
                       .scale = 0.7f,
                       .seq_start = seq_start,
                       .positions = positions,
-                      .kv_blocks = blocks,
-                      .seq_block = seq_block};
+                      .kv_blocks = kv,
+                      .seq_block = seq_block,
+                      .longest = 70};
     size_t bytes = LF_MAX(dev->ops->attention_forward_scratch(dev, &a), dev->ops->attention_backward_scratch(dev, &a));
     void *scratch = aligned_alloc(LF_ALIGN, lf__round_up(bytes, LF_ALIGN));
     if (!scratch) {

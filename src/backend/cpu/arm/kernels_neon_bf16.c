@@ -176,6 +176,25 @@ static void pack_transposed16(lf_pair *panel, const float *src, ptrdiff_t ld, in
 
 #include "backend/cpu/vector/softmax16_tmpl.c"
 
+LF_INLINE v16 v_floats(const int8_t *p) { return v_from_bytes(vld1q_s8(p)); }
+/* 8 half floats, each in two lanes; 2 of them, in even and odd lanes. */
+LF_INLINE v16 v_twice(const uint16_t *p)
+{
+    uint16x8_t x = vld1q_u16(p);
+    uint16_t lanes[16];
+    vst1q_u16(lanes, vzip1q_u16(x, x));
+    vst1q_u16(lanes + 8, vzip2q_u16(x, x));
+    return v_open_halves(lanes);
+}
+LF_INLINE v16 v_by_turns(const uint16_t *p)
+{
+    uint16_t lanes[16];
+    for (int i = 0; i < 16; i++) lanes[i] = p[i % 2];
+    return v_open_halves(lanes);
+}
+
+#include "backend/cpu/vector/kv16_tmpl.c"
+
 static float dot_loop(int64_t n)
 {
     float32x4_t c[24], sum = vdupq_n_f32(0.0f);
@@ -206,5 +225,7 @@ void lf__kernels_neon_bf16(lf_kernels *k)
     k->pair_strips = pair_strips;
     k->softmax16 = softmax16;
     k->softmax_grad16 = softmax_grad16;
+    k->kv_keys16 = kv_keys16;
+    k->kv_values16 = kv_values16;
     k->dot_loop = dot_loop;
 }

@@ -126,6 +126,39 @@ LF_INLINE void v_load_pairs(const float *p, v16 *even, v16 *odd, int n)
     *odd = (v16){vuzp2q_f32(x.a, x.b), vuzp2q_f32(x.c, x.d), vuzp2q_f32(y.a, y.b), vuzp2q_f32(y.c, y.d)};
 }
 
+/* 16 pairs of bfloat16, or of bytes, as even and odd lanes; 16 half floats. */
+LF_INLINE void v_open_pairs4(const uint32_t *p, float32x4_t *even, float32x4_t *odd)
+{
+    uint32x4_t x = vld1q_u32(p);
+    *even = vreinterpretq_f32_u32(vshlq_n_u32(x, 16));
+    *odd = vreinterpretq_f32_u32(vandq_u32(x, vdupq_n_u32(0xffff0000u)));
+}
+LF_INLINE void v_open_pairs(const uint32_t *p, v16 *even, v16 *odd)
+{
+    v_open_pairs4(p, &even->a, &odd->a);
+    v_open_pairs4(p + 4, &even->b, &odd->b);
+    v_open_pairs4(p + 8, &even->c, &odd->c);
+    v_open_pairs4(p + 12, &even->d, &odd->d);
+}
+LF_INLINE v16 v_from_bytes(int8x16_t x)
+{
+    int16x8_t lo = vmovl_s8(vget_low_s8(x)), hi = vmovl_s8(vget_high_s8(x));
+    return (v16){vcvtq_f32_s32(vmovl_s16(vget_low_s16(lo))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(lo))),
+                 vcvtq_f32_s32(vmovl_s16(vget_low_s16(hi))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(hi)))};
+}
+LF_INLINE void v_open_bytes(const int8_t *p, v16 *even, v16 *odd)
+{
+    int8x16x2_t x = vld2q_s8(p);
+    *even = v_from_bytes(x.val[0]);
+    *odd = v_from_bytes(x.val[1]);
+}
+LF_INLINE v16 v_open_halves(const uint16_t *p)
+{
+    float16x8_t lo = vreinterpretq_f16_u16(vld1q_u16(p)), hi = vreinterpretq_f16_u16(vld1q_u16(p + 8));
+    return (v16){vcvt_f32_f16(vget_low_f16(lo)), vcvt_f32_f16(vget_high_f16(lo)), vcvt_f32_f16(vget_low_f16(hi)),
+                 vcvt_f32_f16(vget_high_f16(hi))};
+}
+
 /* Rows of 8 -> columns: dst[i * LF_PANEL + j] = src[j * ld + i], i, j < 8; in four squares of 4. */
 LF_INLINE void transpose4(float *dst, const float *src, ptrdiff_t ld)
 {

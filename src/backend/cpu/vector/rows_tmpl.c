@@ -464,6 +464,51 @@ static void softmax_grad_block(float *s, float *dp, ptrdiff_t ld, const int *vis
     }
 }
 
+/* ---- blocks of keys and values ---- */
+static void kv_widen(float *panel, const lf_pair *src, int lines)
+{
+    for (; lines > 0; lines--, src += LF_PANEL, panel += 2 * LF_PANEL) {
+        for (int h = 0; h < LF_PANEL; h += 16) {
+            v16 even, odd;
+            v_open_pairs(src + h, &even, &odd);
+            v_store(panel + h, even, 16);
+            v_store(panel + LF_PANEL + h, odd, 16);
+        }
+    }
+}
+
+static void kv_keys(float *panel, const uint16_t *scale, const int8_t *bytes, int lines)
+{
+    for (int i = 0; i < lines; i += LF_HALF, scale += LF_PANEL) {
+        for (int h = 0; h < LF_PANEL; h += 16) {
+            v16 s = v_open_halves(scale + h);
+            for (int j = i; j < LF_MIN(lines, i + LF_HALF); j++) {
+                v16 even, odd;
+                v_open_bytes(bytes + (j * LF_PANEL + h) * 2, &even, &odd);
+                v_store(panel + 2 * j * LF_PANEL + h, v_mul(even, s), 16);
+                v_store(panel + (2 * j + 1) * LF_PANEL + h, v_mul(odd, s), 16);
+            }
+        }
+    }
+}
+
+static void kv_values(float *panel, const uint16_t *scale, const int8_t *bytes, int lines)
+{
+    float s[16];
+    for (int i = 0; i < 2 * lines; i++, scale++) {
+        if (i % 16 == 0) v_store(s, v_open_halves(scale), LF_MIN(16, 2 * lines - i));
+        if (i % 2) continue;
+        v16 first = v_set1(s[i % 16]);
+        v16 second = v_set1(s[i % 16 + 1]);
+        for (int h = 0; h < LF_PANEL; h += 16) {
+            v16 even, odd;
+            v_open_bytes(bytes + i * LF_PANEL + 2 * h, &even, &odd);
+            v_store(panel + i * LF_PANEL + h, v_mul(even, first), 16);
+            v_store(panel + (i + 1) * LF_PANEL + h, v_mul(odd, second), 16);
+        }
+    }
+}
+
 /* Eight chains: two loads a cycle, which is what L1 gives. */
 static float read_loop(const float *x, int64_t n)
 {
@@ -506,5 +551,8 @@ static void fill_row_kernels(lf_kernels *k)
     k->softcap = softcap;
     k->drop_mask = drop_mask;
     k->softmax_block = softmax_block;
+    k->kv_widen = kv_widen;
+    k->kv_keys = kv_keys;
+    k->kv_values = kv_values;
     k->softmax_grad_block = softmax_grad_block;
 }

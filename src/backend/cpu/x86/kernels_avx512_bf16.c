@@ -38,6 +38,8 @@ LF_INLINE void tile_rows(const lf_tile16 *t, const int rows, const bool strip)
         prefetch_next(t, at);
         for (; b < stop; b += LF_PANEL) {
             __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + LF_HALF);
+            __builtin_prefetch((const char *)b + t->ahead, 0, 2);
+            __builtin_prefetch((const char *)b + t->ahead + LF_ALIGN, 0, 2);
 #pragma GCC unroll 12
             for (int i = 0; i < rows; i++) {
                 __m512bh ai = (__m512bh)_mm512_set1_epi32((int)(strip ? a[0][i] : a[i / 3][(i % 3) * rs]));
@@ -252,6 +254,22 @@ LF_INLINE void v_store_pairs(lf_pair *to, v16 lo, v16 hi) { _mm512_storeu_si512(
 
 #include "backend/cpu/vector/softmax16_tmpl.c"
 
+LF_INLINE v16 v_floats(const int8_t *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p))); }
+/* 8 half floats, each in two lanes; 2 of them, in even and odd lanes. */
+LF_INLINE v16 v_twice(const uint16_t *p)
+{
+    __m512i lanes = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    return _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p))));
+}
+LF_INLINE v16 v_by_turns(const uint16_t *p)
+{
+    int32_t both;
+    memcpy(&both, p, sizeof both);
+    return _mm512_cvtph_ps(_mm256_set1_epi32(both));
+}
+
+#include "backend/cpu/vector/kv16_tmpl.c"
+
 static float dot_loop(int64_t n)
 {
     __m512 c[24];
@@ -282,5 +300,7 @@ void lf__kernels_avx512_bf16(lf_kernels *k)
     k->swiglu_tile = swiglu_tile;
     k->softmax16 = softmax16;
     k->softmax_grad16 = softmax_grad16;
+    k->kv_keys16 = kv_keys16;
+    k->kv_values16 = kv_values16;
     k->dot_loop = dot_loop;
 }

@@ -94,4 +94,27 @@ LF_INLINE void v_load_pairs(const float *p, v16 *even, v16 *odd, int n)
     v_deinterleave(n > 8 ? v_load(p + 16, 2 * n - 16) : zero, &even->hi, &odd->hi);
 }
 
+/* 16 pairs of bfloat16, or of bytes, as even and odd lanes; 16 half floats. */
+LF_INLINE void v_open_pairs(const void *p, v16 *even, v16 *odd)
+{
+    __m256i lo = _mm256_loadu_si256(p), hi = _mm256_loadu_si256((const __m256i *)p + 1), top = _mm256_set1_epi32((int)0xffff0000u);
+    *even = (v16){_mm256_castsi256_ps(_mm256_slli_epi32(lo, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(hi, 16))};
+    *odd = (v16){_mm256_castsi256_ps(_mm256_and_si256(lo, top)), _mm256_castsi256_ps(_mm256_and_si256(hi, top))};
+}
+LF_INLINE void v_open_bytes8(const __m128i *p, __m256 *even, __m256 *odd)
+{
+    __m256i x = _mm256_cvtepi16_epi32(_mm_loadu_si128(p));
+    *even = _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(x, 24), 24));
+    *odd = _mm256_cvtepi32_ps(_mm256_srai_epi32(x, 8));
+}
+LF_INLINE void v_open_bytes(const void *p, v16 *even, v16 *odd)
+{
+    v_open_bytes8(p, &even->lo, &odd->lo);
+    v_open_bytes8((const __m128i *)p + 1, &even->hi, &odd->hi);
+}
+LF_INLINE v16 v_open_halves(const void *p)
+{
+    return (v16){_mm256_cvtph_ps(_mm_loadu_si128(p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p + 1))};
+}
+
 #endif

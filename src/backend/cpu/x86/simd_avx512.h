@@ -61,4 +61,19 @@ LF_INLINE void v_load_pairs(const float *p, v16 *even, v16 *odd, int n)
     *odd = _mm512_permutex2var_ps(lo, _mm512_add_epi32(pick, _mm512_set1_epi32(1)), hi);
 }
 
+/* 16 pairs of bfloat16, or of bytes, as even and odd lanes; 16 half floats. */
+LF_INLINE void v_open_pairs(const void *p, v16 *even, v16 *odd)
+{
+    __m512i x = _mm512_loadu_si512(p);
+    *even = _mm512_castsi512_ps(_mm512_slli_epi32(x, 16));
+    *odd = _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32((int)0xffff0000u)));
+}
+LF_INLINE void v_open_bytes(const void *p, v16 *even, v16 *odd)
+{
+    __m512i x = _mm512_cvtepi16_epi32(_mm256_loadu_si256(p));
+    *even = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(x, 24), 24));
+    *odd = _mm512_cvtepi32_ps(_mm512_srai_epi32(x, 8));
+}
+LF_INLINE v16 v_open_halves(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256(p)); }
+
 #endif

@@ -210,8 +210,8 @@ bool lf__in_the_making(const char *path);             /* inside a temporary fold
 int lf__make_dirs(const char *path, lf_error *err);   /* mkdir -p */
 int lf__remove_tree(const char *path, lf_error *err); /* refuses "/", "", ".", ".."; does not follow links; a missing path is fine */
 
-/* A read-only mapping of a regular file. A folder, FIFO, device or unreadable file is an error with a sentence. An empty file maps to
- * data = NULL, size = 0. */
+/* A read-only mapping of a regular file. A folder, FIFO, device or unreadable file is an error with a sentence. An empty file has
+ * data = "", size = 0. */
 typedef struct lf_map {
     const uint8_t *data;
     size_t size;

@@ -228,7 +228,10 @@ static int map_fd(lf_map *map, int fd, const struct stat *st, const char *path, 
 {
     if ((uintmax_t)st->st_size > SIZE_MAX)
         return lf_error_set(err, LF_E_LIMIT, "cannot read \"%s\": too large for this machine's address space", path);
-    if (st->st_size <= 0) return 0;
+    if (st->st_size <= 0) {
+        *map = (lf_map){(const uint8_t *)"", 0}; /* a pointer to which 0 may be added */
+        return 0;
+    }
     void *p = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p == MAP_FAILED) return lf__io_error(err, "map", path, errno);
     *map = (lf_map){p, (size_t)st->st_size};
@@ -248,7 +251,7 @@ int lf__map_open(lf_map *map, const char *path, lf_error *err)
 
 void lf__map_close(lf_map *map)
 {
-    if (map->data) munmap((void *)(uintptr_t)map->data, map->size);
+    if (map->size) munmap((void *)(uintptr_t)map->data, map->size);
     *map = (lf_map){0};
 }
 

@@ -200,6 +200,7 @@ static int write_folder(job *j)
     if (!status && lf__path_is_dir(j->path) && !j->source.weights.gguf)
         status = lf__copy_tokenizer(tmp, j->path, j->report->tokenizer, sizeof j->report->tokenizer, j->err);
     if (!status && j->source.weights.gguf) status = lf__tokenizer_from_gguf(tmp, j->source.weights.gguf, j->report, j->err);
+    if (!status && j->source.weights.llama2c) status = lf__tokenizer_from_llama2c(tmp, j->path, &j->source, j->report, j->err);
     if (!status && !j->report->tokenizer[0]) lf__log(LF_LOG_WARNING, "%s: no tokenizer came along", j->out);
     if (!status) status = lf__dir_commit(tmp, j->out, true, j->err);
     if (status) lf__remove_tree(tmp, NULL);

@@ -12,8 +12,10 @@
 char *lf__chat_template(const char *dir, lf_error *err);
 /* Tokenizer files of a folder into another; their names into list (separated by ", "). */
 int lf__copy_tokenizer(const char *to, const char *from, char *list, size_t size, lf_error *err);
-/* The vocabulary of the source into metadata, and from metadata into a folder. report->tokenizer says what came along. */
+/* The vocabulary of the source into metadata, and from metadata (or beside a model of llama2.c) into a folder. report->tokenizer says what
+ * came along. */
 int lf__tokenizer_to_gguf(lf_gguf_meta *meta, const char *path, const lf_source *source, lf_convert_report *report, lf_error *err);
+int lf__tokenizer_from_llama2c(const char *dir, const char *path, const lf_source *source, lf_convert_report *report, lf_error *err);
 int lf__tokenizer_from_gguf(const char *dir, const lf_gguf *g, lf_convert_report *report, lf_error *err);
 
 #endif

@@ -73,6 +73,29 @@ static void copy_pairs(lf_gguf_meta *meta, const lf_gguf *g)
         if (strncmp(g->pairs[i].key, "tokenizer.", 10) == 0) lf__gguf_put_value(meta, g->pairs[i].key, &g->pairs[i].value);
 }
 
+/* The tokenizer of a folder, or the tokenizer.bin beside a model of llama2.c; NULL: none, *why has the reason. */
+static lf_tokenizer *find_tokenizer(const char *path, const lf_source *source, lf_error *why)
+{
+    char file[LF_PATH_MAX], dir[LF_PATH_MAX];
+    if (!source->weights.llama2c) return lf__path_is_dir(path) ? lf_tokenizer_load(path, why) : NULL;
+    snprintf(dir, sizeof dir, "%.*s", (int)(lf__path_name(path) - path), path);
+    if (lf__path_join(file, dir, "tokenizer.bin", why) || !lf__path_exists(file)) return NULL;
+    return lf_tokenizer_load(file, why);
+}
+
+static bool fits(const lf_tokenizer *t, const lf_source *source, lf_error *why)
+{
+    if (lf_tokenizer_size(t) <= source->model->config.vocab_size) return true;
+    lf_error_set(why, LF_E_MISMATCH, "it has %d tokens, the model only %lld", lf_tokenizer_size(t),
+                 (long long)source->model->config.vocab_size);
+    return false;
+}
+
+static void say_tokenizer(lf_convert_report *report, const lf_tokenizer *t)
+{
+    snprintf(report->tokenizer, sizeof report->tokenizer, "%s, %d tokens", lf_tokenizer_mode(t), lf_tokenizer_size(t));
+}
+
 /* The folder's tokenizer, where it has one that the format can say. Else a vocabulary of numbers alone: others still load the weights. */
 int lf__tokenizer_to_gguf(lf_gguf_meta *meta, const char *path, const lf_source *source, lf_convert_report *report, lf_error *err)
 {
@@ -82,18 +105,15 @@ int lf__tokenizer_to_gguf(lf_gguf_meta *meta, const char *path, const lf_source 
         snprintf(report->tokenizer, sizeof report->tokenizer, "as in the source");
         return 0;
     }
-    lf_tokenizer *t = lf__path_is_dir(path) ? lf_tokenizer_load(path, &why) : NULL;
+    lf_tokenizer *t = find_tokenizer(path, source, &why);
     size_t before = meta->bytes.len;
     uint64_t pairs = meta->n;
-    if (t && lf_tokenizer_size(t) > source->model->config.vocab_size)
-        lf_error_set(&why, LF_E_MISMATCH, "it has %d tokens, the model only %lld", lf_tokenizer_size(t),
-                     (long long)source->model->config.vocab_size);
-    else if (t && lf__tokenizer_put_gguf(meta, t, (int)source->model->config.vocab_size, &why) == 0)
-        snprintf(report->tokenizer, sizeof report->tokenizer, "%s, %d tokens", lf_tokenizer_mode(t), lf_tokenizer_size(t));
+    if (t && fits(t, source, &why) && lf__tokenizer_put_gguf(meta, t, (int)source->model->config.vocab_size, &why) == 0)
+        say_tokenizer(report, t);
     lf_tokenizer_free(&t);
     if (!report->tokenizer[0]) {
         meta->bytes.len = before, meta->n = pairs; /* nothing half-said */
-        lf__log(LF_LOG_WARNING, "%s: no tokenizer came along: %s", path, why.message[0] ? why.message : "the folder has none");
+        lf__log(LF_LOG_WARNING, "no tokenizer came along: %s%s", why.message[0] ? why.message : path, why.message[0] ? "" : " has none");
         lf__gguf_put_text(meta, "tokenizer.ggml.model", "none", 4);
         return 0;
     }
@@ -111,10 +131,21 @@ int lf__tokenizer_from_gguf(const char *dir, const lf_gguf *g, lf_convert_report
     size_t n = 0;
     lf_tokenizer *t = lf__tokenizer_get_gguf(g, &why);
     int status = t ? lf_tokenizer_save(t, dir, err) : 0;
-    if (t && !status) snprintf(report->tokenizer, sizeof report->tokenizer, "%s, %d tokens", lf_tokenizer_mode(t), lf_tokenizer_size(t));
+    if (t && !status) say_tokenizer(report, t);
     if (!t) lf__log(LF_LOG_WARNING, "%s", why.message);
     lf_tokenizer_free(&t);
     if (status || lf__gguf_get_text(g, "tokenizer.chat_template", &chat, &n, err)) return -1;
     if (!chat) return 0;
     return lf__path_join(path, dir, "chat_template.jinja", err) || lf__write_file(path, chat, n, err) ? -1 : 0;
+}
+
+int lf__tokenizer_from_llama2c(const char *dir, const char *path, const lf_source *source, lf_convert_report *report, lf_error *err)
+{
+    lf_error why = {0};
+    lf_tokenizer *t = find_tokenizer(path, source, &why);
+    int status = t && fits(t, source, &why) ? lf_tokenizer_save(t, dir, err) : 0;
+    if (t && !why.code && !status) say_tokenizer(report, t);
+    if (why.code) lf__log(LF_LOG_WARNING, "%s", why.message);
+    lf_tokenizer_free(&t);
+    return status;
 }

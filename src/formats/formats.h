@@ -171,10 +171,11 @@ lf_writer *lf__gguf_begin(const char *path, const lf_gguf_meta *meta, const lf_f
 int lf__gguf_pad(lf_writer *w, size_t bytes); /* zeros up to the alignment, after `bytes` of a tensor */
 
 /* ---- llama2c.c --------------------------------------------------------------------------------------------------------------------- */
-/* A .bin of llama2.c in its first layout: a llama in float32, its tensors under Hugging Face's names. Rows of q and k are in pairs of
- * neighbours, as Meta's (and GGUF's) are: who rotates halves permutes them. */
+/* A .bin of llama2.c in its first layout or in version 1: a llama in float32, its tensors under Hugging Face's names. Rows of q and k are
+ * in pairs of neighbours, as Meta's (and GGUF's) are: who rotates halves permutes them. */
 typedef struct lf_llama2c {
     lf_file *file;
+    int32_t version; /* 0: the first layout */
     int32_t dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len;
     bool shared_classifier; /* the embedding is the head, too */
     lf_file_tensor *tensors;

@@ -463,6 +463,14 @@ static int check_specials(const char *const *specials, lf_error *err)
     return 0;
 }
 
+/* Whether readers of GGUF take it for granted with every name of this rule (tekken): then a vocabulary is learned to be used so. */
+static bool always_ignores(const lf_split_rule *rule)
+{
+    for (const lf_split_rule *r = lf__split_rules; r->name; r++)
+        if (strcmp(r->name, rule->name) == 0 && r->ignore_merges != 1) return false;
+    return true;
+}
+
 lf_tokenizer *lf_tokenizer_train(const char *const *paths, int n_paths, const lf_tokenizer_train_options *options, lf_error *err)
 {
     static const char *const default_specials[] = {LF_END_TOKEN, NULL};
@@ -485,6 +493,7 @@ lf_tokenizer *lf_tokenizer_train(const char *const *paths, int n_paths, const lf
     lf_tokenizer *t =
         chars ? lf__tokenizer_new(&lf__model_char, NULL, err) : lf__tokenizer_new_bytes(options->split ? options->split : "gpt2", err);
     if (!t) return NULL;
+    t->ignore_merges = t->split && always_ignores(t->split);
     int failed = chars && !lf__steps_add(&t->decoder, lf__decoders, "Fuse", NULL, NULL, err);
     if (!chars && !failed && (options->vocab_size < 257 || options->vocab_size > 1000000 || options->vocab_size < 256 + n_specials))
         failed = lf_error_set(err, LF_E_ARGUMENT,

@@ -99,7 +99,7 @@ static int read_tokens(lf_loader *l, const lf_gguf *g)
             kind = LF_TOKEN_NORMAL, text = bytes.data, n = bytes.len;
         }
         failed = failed || lf__tokenizer_add(t, text, n, (int)kind, l->err);
-        if (!failed && t->model != &lf__model_bpe) failed = lf__tokenizer_score(t, t->n - 1, (float)value, l->err);
+        if (!failed && t->model != &lf__model_bpe) failed = lf__tokenizer_score(t, t->n - 1, value, l->err);
     }
     lf__buf_release(&bytes);
     return failed ? -1 : 0;
@@ -274,13 +274,16 @@ static int check(const lf_tokenizer *t, const lf_split_rule *rule, lf_error *err
 {
     bool bytes = t->model == &lf__model_bpe && t->byte_level, pieces = t->model == &lf__model_sp_bpe || t->model == &lf__model_unigram;
     const lf_sp_rules *sp = lf__sp_rules(t);
-    if (!bytes && !pieces) return refuse(err, t->model == &lf__model_char ? "a character vocabulary" : "BPE over characters by rank");
+    if (!bytes && !pieces) return refuse(err, "a character vocabulary");
     if (bytes && !t->split) return refuse(err, "a pre-tokenizer that is none of the known split rules");
-    if (bytes && !rule) return refuse(err, "ignored merges with this split rule");
+    if (bytes && !rule)
+        return refuse(err, t->ignore_merges ? "ignored merges with this split rule" : "merges that count with this split rule");
     if (bytes && (t->normalizer.n > 1 || (t->normalizer.n && strcmp(t->normalizer.v[0].kind->type, "NFC") != 0)))
         return refuse(err, "a normalizer other than NFC");
     if (pieces && (!sp || sp->space_suffix || !sp->escape_spaces || (sp->map.rules.n && t->model == &lf__model_sp_bpe)))
         return refuse(err, "this SentencePiece normalizer");
+    if (t->model == &lf__model_sp_bpe && !t->byte_fallback)
+        return refuse(err, "characters without a piece and without the pieces of their bytes: readers elsewhere end there");
     bool bos = t->n_before == 1 && t->before[0] == t->role[LF_ROLE_BOS], eos = t->n_after == 1 && t->after[0] == t->role[LF_ROLE_EOS];
     if ((t->n_before && !bos) || (t->n_after && !eos)) return refuse(err, "other tokens around a text than bos and eos");
     return 0;
@@ -305,7 +308,7 @@ static int put_tokens(lf_gguf_meta *meta, const lf_tokenizer *t, uint32_t rows, 
             lf__buf_add(key, bytes, n);
         lf__gguf_put_item(meta, key->data, key->len);
         types[id] = bytes ? t->kind[id] : LF_TOKEN_UNUSED;
-        scores[id] = !t->score ? 0 : bytes ? t->score[id] : -1e6f;
+        scores[id] = !t->score ? 0 : bytes ? (float)t->score[id] : -1e6f;
     }
     if (there) lf__gguf_put_array(meta, KEY "token_type", LF_GGUF_I32, types, rows);
     if (there && t->score) lf__gguf_put_array(meta, KEY "scores", LF_GGUF_F32, scores, rows);
@@ -339,13 +342,30 @@ static void put_sentencepiece(lf_gguf_meta *meta, const lf_tokenizer *t, lf_buf 
     lf__gguf_put_array(meta, KEY "precompiled_charsmap", LF_GGUF_U8, blob->data, blob->len);
 }
 
+/* BPE over characters by rank has no name there: it goes as the pieces it came from, with its own document. */
+static int put_ranks(lf_gguf_meta *meta, const lf_tokenizer *t, int rows, lf_error *err)
+{
+    lf_buf json;
+    lf_tokenizer *pieces = lf__sp_from_ranks(t, err);
+    int failed = pieces ? lf__tokenizer_put_gguf(meta, pieces, rows, err) : -1;
+    lf__buf_init(&json, LF_TOK_MAX_FILE);
+    if (!failed) failed = lf__tokenizer_write_json(&json, t, err);
+    if (!failed) lf__gguf_put_text(meta, "tokenizer.huggingface.json", json.data, json.len);
+    lf__buf_release(&json);
+    lf_tokenizer_free(&pieces);
+    return failed;
+}
+
 int lf__tokenizer_put_gguf(lf_gguf_meta *meta, const lf_tokenizer *t, int rows, lf_error *err)
 {
+    if (t->model == &lf__model_bpe && !t->byte_level) return put_ranks(meta, t, rows, err);
     const lf_split_rule *rule = rule_for(t);
     char pre[64];
     size_t i = 0;
     lf_buf room;
     if (check(t, rule, err)) return -1;
+    if (t->model == &lf__model_unigram && t->byte_fallback)
+        lf__log(LF_LOG_WARNING, "a unigram vocabulary in GGUF: other readers make <unk> of characters that are written as bytes here");
     while (models[i].model != t->model) i++;
     lf__buf_init(&room, LF_TOK_MAX_FILE);
     lf__gguf_put_text(meta, KEY "model", models[i].name, strlen(models[i].name));

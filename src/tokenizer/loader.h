@@ -38,8 +38,9 @@ int lf__loader_document(lf_loader *l, const json_t *root);
 int lf__loader_added(lf_loader *l);
 
 lf_tokenizer *lf__load_json(const char *path, lf_error *err);
-lf_tokenizer *lf__sp_load(const char *path, lf_error *err);       /* sp_model.c */
-lf_tokenizer *lf__tiktoken_load(const char *path, lf_error *err); /* tiktoken.c */
+lf_tokenizer *lf__sp_load(const char *path, lf_error *err);                /* sp_model.c */
+lf_tokenizer *lf__tiktoken_load(const char *path, lf_error *err);          /* tiktoken.c */
+lf_tokenizer *lf__llama2c_tokenizer_load(const char *path, lf_error *err); /* llama2c_vocab.c */
 int lf__tiktoken_save(const lf_tokenizer *t, const char *path, lf_error *err);
 
 #endif

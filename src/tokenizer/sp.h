@@ -55,6 +55,10 @@ int lf__sp_only_model(const lf_tokenizer *t, uint32_t id, lf_error *err);
 /* The set of t's pieces whose kind is in `kinds` (a bit of 1 << kind), value = id. */
 int lf__sp_set(lf_double_array *set, const lf_tokenizer *t, unsigned kinds, lf_error *err);
 
+/* ---- sp_ranks.c: BPE over characters by rank as merges by score ---------------------------------------------------------------------- */
+/* The same ids of the same texts by pieces with scores; NULL (LF_E_UNSUPPORTED) where merges or stages say more than that. */
+lf_tokenizer *lf__sp_from_ranks(const lf_tokenizer *t, lf_error *err);
+
 /* ---- sp_model.c: SentencePiece's files -------------------------------------------------------------------------------------------- */
 /* -1 (LF_E_UNSUPPORTED): the tokenizer does what such a file cannot say. */
 int lf__sp_save(const lf_tokenizer *t, const char *path, lf_error *err);

@@ -429,7 +429,7 @@ static int64_t each_pair(const lf_tokenizer *t, tables *s, const uint32_t *order
 }
 
 typedef struct scored {
-    float score;
+    double score;
     uint32_t id;
 } scored;
 

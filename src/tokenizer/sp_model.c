@@ -242,7 +242,7 @@ static int parse(lf_loader *l, const void *bytes, size_t n)
     if (back.map.n) return lf_error_set(l->err, LF_E_UNSUPPORTED, "%s: byte %zu: a denormalizer is not supported", l->path, back.map.at);
     if (s.model_type == BPE) t->model = &lf__model_sp_bpe;
     t->byte_fallback = s.byte_fallback != 0;
-    t->fuse_unk = true;
+    t->fuse_unk = t->float_sums = true;
     set_roles(t, &s);
     return set_rules(t, &s, l->path, l->err);
 }
@@ -303,8 +303,9 @@ static void put_piece(lf_buf *out, lf_buf *inner, const lf_tokenizer *t, uint32_
 {
     size_t n;
     const char *text = lf__token_bytes(t, id, &n);
+    const float value = (float)t->score[id];
     uint32_t bits;
-    memcpy(&bits, &t->score[id], sizeof bits);
+    memcpy(&bits, &value, sizeof bits);
     const uint8_t score[4] = {(uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16), (uint8_t)(bits >> 24)};
     lf__buf_reset(inner);
     put_bytes(inner, PIECE_TEXT, text, n);

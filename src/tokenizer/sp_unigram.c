@@ -3,9 +3,9 @@
  *   x* = argmax over cuts x of  sum of score(piece),      best(e) = max over pieces text[s..e) of  best(s) + score(piece)
  *
  * A character that no piece covers is an unknown one and costs the lowest score - 10. Of equal cuts the one with the longer last piece.
- * Sums are doubles that begin anew wherever all paths pass, so how a word is cut does not depend on how far into the text it stands. O(n *
- * longest piece); only the stretch since the last such place is in memory. The set of pieces is immutable; working memory belongs to the
- * call. */
+ * How sums round decides near ties, so they round as with the program that the file is of: a .model's are SentencePiece's floats (from the
+ * beginning of the text: 10^5 into it a score counts to 1/128), others are doubles. O(n * longest piece); only the stretch since the last
+ * place that all paths pass is in memory. The set of pieces is immutable; working memory belongs to the call. */
 #include "tokenizer/sp.h"
 
 #include <math.h>
@@ -18,9 +18,9 @@ typedef struct tables {
 } tables;
 
 typedef struct path { /* the best path that ends here */
-    double score;
-    int32_t id;      /* its last piece, -1: an unknown character */
-    uint32_t length; /* bytes of that; 0: no path ends here      */
+    double score;     /* of all pieces since the text began       */
+    int32_t id;       /* its last piece, -1: an unknown character */
+    uint32_t length;  /* bytes of that; 0: no path ends here      */
 } path;
 
 /*   text   ... | b o t h _ e n d s ...
@@ -29,14 +29,15 @@ typedef struct lattice { /* lf_encoding.room */
     path *paths;
     uint32_t *ends; /* of the best path's pieces, last first */
     size_t paths_cap, ends_cap, begin, reach;
-    bool after_unknown;
+    bool float_sums, after_unknown;
 } lattice;
 
+/* SentencePiece compares before it rounds. */
 static inline void relax(lattice *l, size_t at, size_t length, int32_t id, double sum)
 {
     for (; l->reach < at + length; l->reach++) l->paths[l->reach + 1 - l->begin].length = 0;
     path *to = &l->paths[at + length - l->begin];
-    if (!to->length || sum > to->score) *to = (path){sum, id, (uint32_t)length};
+    if (!to->length || sum > to->score) *to = (path){l->float_sums ? (double)(float)sum : sum, id, (uint32_t)length};
 }
 
 static int put_unknown(lf_encoding *e, lattice *l, const char *text, size_t n)
@@ -67,7 +68,7 @@ static int emit(lf_encoding *e, lattice *l, const char *text, size_t at)
             l->after_unknown = false;
         }
     }
-    l->paths[0].score = 0; /* what came before is the same for all that follow */
+    l->paths[0].score = l->paths[at - l->begin].score;
     l->begin = l->reach = at;
     return failed;
 }
@@ -83,6 +84,7 @@ static int encode(lf_encoding *e, const char *text, size_t n, const lf_split_rul
     l->begin = l->reach = 0;
     l->paths[0] = (path){0};
     l->after_unknown = false;
+    l->float_sums = e->t->float_sums;
     for (size_t at = 0, width; at < n; at += width) {
         if (at == l->reach && at > 0 && emit(e, l, text, at)) return -1;
         if (lf__grow(&l->paths, &l->paths_cap, at - l->begin + LF_SP_MAX_PIECE + 1, sizeof *l->paths, e->err)) return -1;
@@ -97,7 +99,10 @@ static int encode(lf_encoding *e, const char *text, size_t n, const lf_split_rul
             relax(l, at, i, id, s->score[id] + here);
             covered |= i == width;
         }
-        if (!covered) relax(l, at, width, -1, s->unknown + here);
+        if (!covered) {
+            double sum = s->unknown + here;
+            relax(l, at, width, -1, l->float_sums ? (double)(float)sum : sum);
+        }
     }
     return emit(e, l, text, n);
 }
@@ -125,13 +130,13 @@ static int seal(lf_tokenizer *t, lf_error *err)
     if (lf__sp_check(t, err)) return -1;
     tables *s = t->state = lf__calloc(1, sizeof *s, err);
     if (!s || !(s->score = lf__calloc(t->n, sizeof *s->score, err))) return -1;
-    float worst = INFINITY, best = 0;
+    double worst = INFINITY, best = 0;
     for (uint32_t id = 0; id < t->n; id++)
-        if (t->kind[id] == LF_TOKEN_NORMAL) worst = fminf(worst, t->score[id]), best = fmaxf(best, t->score[id]);
+        if (t->kind[id] == LF_TOKEN_NORMAL) worst = fmin(worst, t->score[id]), best = fmax(best, t->score[id]);
     /* A user piece's score is the best that a text of its length can have, less a little, as in SentencePiece, float times float. */
     for (uint32_t id = 0; id < t->n; id++)
-        s->score[id] = t->kind[id] == LF_TOKEN_USER ? (float)(t->start[id + 1] - t->start[id]) * best - 0.1 : t->score[id];
-    s->unknown = worst - 10.0f;
+        s->score[id] = t->kind[id] == LF_TOKEN_USER ? (float)(t->start[id + 1] - t->start[id]) * (float)best - 0.1 : t->score[id];
+    s->unknown = t->float_sums ? (double)((float)worst - 10.0f) : worst - 10.0;
     return lf__sp_set(&s->pieces, t, 1u << LF_TOKEN_NORMAL | 1u << LF_TOKEN_USER, err);
 }
 
@@ -158,7 +163,7 @@ static int write(const lf_tokenizer *t, lf_buf *out, lf_error *err)
         const char *text = lf__token_bytes(t, id, &n);
         lf__buf_puts(out, id ? ",\n      [" : "\n      [");
         lf__buf_json_string(out, text, n);
-        lf__buf_printf(out, ", %.9g]", (double)t->score[id]);
+        lf__buf_printf(out, ", %.17g]", t->score[id]);
     }
     lf__buf_puts(out, "\n    ]\n  }");
     return 0;

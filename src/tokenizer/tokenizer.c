@@ -120,7 +120,7 @@ int lf__tokenizer_add_rule(lf_tokenizer *t, lf_added rule, lf_error *err)
     return 0;
 }
 
-int lf__tokenizer_score(lf_tokenizer *t, uint32_t id, float score, lf_error *err)
+int lf__tokenizer_score(lf_tokenizer *t, uint32_t id, double score, lf_error *err)
 {
     size_t had = t->score_cap;
     if (lf__grow(&t->score, &t->score_cap, (size_t)id + 1, sizeof *t->score, err)) return -1;
@@ -174,6 +174,13 @@ static void add_u32(lf_sha256 *s, uint32_t v)
     lf__sha256_add(s, bytes, sizeof bytes);
 }
 
+static void add_float(lf_sha256 *s, float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    add_u32(s, bits);
+}
+
 /* mode and rule (NUL-terminated), end, then per token {special, length, bytes}, then per merge {left, right, result}; numbers as 32-bit LE.
  * A tokenizer that has more stages than that adds them: kinds, scores, and the stages as tokenizer.json writes them. */
 static int seal_fingerprint(lf_tokenizer *t, lf_error *err)
@@ -205,9 +212,9 @@ static int seal_fingerprint(lf_tokenizer *t, lf_error *err)
         add_u32(&s, t->merges[i].result);
     }
     for (uint32_t id = 0; t->score && id < t->n; id++) {
-        uint32_t bits;
-        memcpy(&bits, &t->score[id], sizeof bits);
-        add_u32(&s, bits);
+        const float score = (float)t->score[id], rest = (float)(t->score[id] - (double)score);
+        add_float(&s, score);
+        if (rest != 0) add_float(&s, rest);
     }
     if (stages.len) {
         lf__sha256_add(&s, stages.data, stages.len);

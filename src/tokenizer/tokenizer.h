@@ -185,7 +185,7 @@ struct lf_tokenizer {
     size_t start_cap;
     uint8_t *kind; /* [n] LF_TOKEN_... */
     size_t kind_cap;
-    float *score; /* [n] or NULL: scored pieces and unigram */
+    double *score; /* [n] or NULL: scored pieces and unigram */
     size_t score_cap;
     uint32_t n;
     lf_merge *merges; /* [n_merges], by rank */
@@ -202,6 +202,7 @@ struct lf_tokenizer {
     bool ignore_merges; /* a word that is a token is that token, whatever the merges say                       */
     bool byte_fallback; /* a character without a token is its bytes, "<0xE4>"                                  */
     bool fuse_unk;      /* neighbours without a token are one unknown token                                    */
+    bool float_sums;    /* unigram: see sp_unigram.c                                                           */
     int32_t before[LF_TOK_MAX_AROUND], after[LF_TOK_MAX_AROUND]; /* the post-processor: ids around a text */
     int n_before, n_after;
     lf_steps decoder;
@@ -224,7 +225,7 @@ lf_tokenizer *lf__tokenizer_new_bytes(const char *split, lf_error *err);
 /* The next id. A control or user token becomes an added token, too, with no flag but `special` set for control. -1: too many. */
 int lf__tokenizer_add(lf_tokenizer *t, const char *bytes, size_t n, int kind, lf_error *err);
 int lf__tokenizer_add_rule(lf_tokenizer *t, lf_added rule, lf_error *err); /* one more added token, of an id that is or will be there */
-int lf__tokenizer_score(lf_tokenizer *t, uint32_t id, float score, lf_error *err); /* others are 0 */
+int lf__tokenizer_score(lf_tokenizer *t, uint32_t id, double score, lf_error *err); /* others are 0 */
 int lf__tokenizer_merge(lf_tokenizer *t, uint32_t left, uint32_t right, uint32_t result, lf_error *err);
 /* Checks tokens, merges and steps, builds the tables and the fingerprint. The roles are set by then. */
 int lf__tokenizer_seal(lf_tokenizer *t, lf_error *err);

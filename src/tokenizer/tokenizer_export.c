@@ -76,7 +76,11 @@ static int tiktoken(const lf_tokenizer *t, const char *dir, lf_error *err)
 static int sentencepiece(const lf_tokenizer *t, const char *dir, lf_error *err)
 {
     char path[LF_PATH_MAX];
-    return lf__path_join(path, dir, "tokenizer.model", err) || lf__sp_save(t, path, err);
+    bool ranks = t->model == &lf__model_bpe && !t->byte_level;
+    lf_tokenizer *pieces = ranks ? lf__sp_from_ranks(t, err) : NULL;
+    int failed = (ranks && !pieces) || lf__path_join(path, dir, "tokenizer.model", err) || lf__sp_save(pieces ? pieces : t, path, err);
+    lf_tokenizer_free(&pieces);
+    return failed ? -1 : 0;
 }
 
 static int gguf(const lf_tokenizer *t, const char *dir, lf_error *err)
@@ -87,6 +91,7 @@ static int gguf(const lf_tokenizer *t, const char *dir, lf_error *err)
     if (lf__path_join(path, dir, "tokenizer.gguf", err)) return -1;
     lf__gguf_meta_init(&meta);
     lf__gguf_put_text(&meta, "general.type", "vocab", 5);
+    lf__gguf_put_text(&meta, "general.architecture", "llama", 5); /* llama.cpp opens none without, not even for its vocabulary */
     int failed = lf__tokenizer_put_gguf(&meta, t, 0, err) || !(w = lf__gguf_begin(path, &meta, NULL, 0, err)) || lf__writer_commit(&w, err);
     lf__gguf_meta_release(&meta);
     return failed;

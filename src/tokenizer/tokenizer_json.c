@@ -418,7 +418,7 @@ static int read_pieces(lf_loader *l, const json_t *vocab)
         if (!text || !n || !json_is_number(score))
             return lf_error_set(l->err, LF_E_FORMAT, "%s: model.vocab[%zu]: expected [\"piece\", score]", l->path, i);
         int kind = t->byte_fallback && lf__byte_piece(text, n) >= 0 ? LF_TOKEN_BYTE : LF_TOKEN_NORMAL;
-        if (lf__tokenizer_add(t, text, n, kind, l->err) || lf__tokenizer_score(t, (uint32_t)i, (float)json_number_value(score), l->err))
+        if (lf__tokenizer_add(t, text, n, kind, l->err) || lf__tokenizer_score(t, (uint32_t)i, json_number_value(score), l->err))
             return lf__in_file(l, "model.vocab");
     }
     return t->n ? 0 : lf_error_set(l->err, LF_E_FORMAT, "%s: the vocabulary is empty", l->path);

@@ -172,10 +172,12 @@ static lf_tokenizer *load_gguf(const char *path, lf_error *err)
 }
 
 /* A SentencePiece model begins with its first piece, field 1 of wire type 2; JSON with a brace, GGUF with its name. What is left are
- * lines of ranks, where the first one is base64 and a number. */
+ * lines of ranks, where the first one is base64 and a number. A llama2.c vocabulary has only its name. */
 static lf_tokenizer *load_file(const char *path, lf_error *err)
 {
+    const char *name = lf__path_name(path);
     lf_map map;
+    if (strlen(name) > 4 && strcmp(name + strlen(name) - 4, ".bin") == 0) return lf__llama2c_tokenizer_load(path, err);
     if (lf__map_open(&map, path, err)) return NULL;
     const char *text = (const char *)map.data;
     size_t line = 0, n = LF_MIN(map.size, (size_t)2048);
@@ -191,8 +193,8 @@ static lf_tokenizer *load_file(const char *path, lf_error *err)
 
 lf_tokenizer *lf_tokenizer_load(const char *path, lf_error *err)
 {
-    static const char *const others[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.tiktoken",
-                                         "tokenizer.gguf"};
+    static const char *const others[] = {"tokenizer.model",    "spiece.model",   "sentencepiece.bpe.model",
+                                         "tokenizer.tiktoken", "tokenizer.gguf", "tokenizer.bin"};
     char json[LF_PATH_MAX], vocab[LF_PATH_MAX], merges[LF_PATH_MAX];
     if (!lf__path_is_dir(path)) {
         if (!lf__path_exists(path)) {

@@ -89,13 +89,32 @@ static void test_round_trip(void **state)
     }
 }
 
-/* llama2.c's layout, written here from its definition: all tensors of a kind behind each other, q and k with the two of a pair side by
- * side, tables of cos and sin that nobody needs. */
-static void write_llama2c(const char *path, const lf_safetensors *st, const lf_model_config *c)
+/* One kind of tensor behind the other: q and k with the two of a pair side by side. */
+static void write_llama2c_kind(lf_writer *w, const char *kind, const lf_safetensors *st, int layers, int width, int head)
 {
-    static const char *const kinds[] = {"input_layernorm",  "self_attn.q_proj", "self_attn.k_proj",
-                                        "self_attn.v_proj", "self_attn.o_proj", "post_attention_layernorm",
-                                        "mlp.gate_proj",    "mlp.down_proj",    "mlp.up_proj"};
+    for (int layer = 0; layer < layers; layer++) {
+        char name[96];
+        size_t n;
+        snprintf(name, sizeof name, "model.layers.%d.%s.weight", layer, kind);
+        const float *values = golden_get(st, name, &n);
+        bool pairs = strstr(name, "q_proj") || strstr(name, "k_proj");
+        for (int row = 0; pairs && row < (int)n / width; row++) /* file row (h, 2 i + j) <- row (h, j head/2 + i) */
+            lf__writer_add(w, values + (row / head * head + row % 2 * head / 2 + row % head / 2) * width, (size_t)width * 4);
+        if (!pairs) lf__writer_add(w, values, n * 4);
+    }
+}
+
+/* llama2.c's layouts, written here from their definitions: the first one (0) with tables of cos and sin that nobody needs, and version 1.
+ */
+static void write_llama2c(const char *path, const lf_safetensors *st, const lf_model_config *c, int version)
+{
+    static const char *const orders[2][9] = {{"input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
+                                              "self_attn.o_proj", "post_attention_layernorm", "mlp.gate_proj", "mlp.down_proj",
+                                              "mlp.up_proj"},
+                                             {"input_layernorm", "post_attention_layernorm", "self_attn.q_proj", "self_attn.k_proj",
+                                              "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.down_proj", "mlp.up_proj"}};
+    const uint32_t magic[2] = {0x616b3432, 1};
+    static const uint8_t zeros[256];
     lf_error err = {0};
     int layers = (int)c->num_hidden_layers, head = (int)(c->hidden_size / c->num_attention_heads), width = (int)c->hidden_size;
     int32_t header[7] = {width,
@@ -103,28 +122,28 @@ static void write_llama2c(const char *path, const lf_safetensors *st, const lf_m
                          layers,
                          (int32_t)c->num_attention_heads,
                          (int32_t)c->num_key_value_heads,
-                         -(int32_t)c->vocab_size,
+                         version ? (int32_t)c->vocab_size : -(int32_t)c->vocab_size,
                          (int32_t)c->max_position_embeddings};
     lf_writer *w = lf__writer_open(path, &err);
+    if (version) lf__writer_add(w, magic, sizeof magic);
     lf__writer_add(w, header, sizeof header);
-    size_t n;
-    const float *embed = golden_get(st, "model.embed_tokens.weight", &n);
-    lf__writer_add(w, embed, n * 4);
-    for (size_t k = 0; k < LF_COUNT(kinds); k++)
-        for (int layer = 0; layer < layers; layer++) {
-            char name[96];
-            snprintf(name, sizeof name, "model.layers.%d.%s.weight", layer, kinds[k]);
-            const float *values = golden_get(st, name, &n);
-            bool pairs = strstr(name, "q_proj") || strstr(name, "k_proj");
-            for (int row = 0; pairs && row < (int)n / width; row++) /* file row (h, 2 i + j) <- row (h, j head/2 + i) */
-                lf__writer_add(w, values + (row / head * head + row % 2 * head / 2 + row % head / 2) * width, (size_t)width * 4);
-            if (!pairs) lf__writer_add(w, values, n * 4);
+    size_t n, n_embed;
+    const float *embed = golden_get(st, "model.embed_tokens.weight", &n_embed), *norm = golden_get(st, "model.norm.weight", &n);
+    if (version) lf__writer_add(w, zeros, sizeof zeros - sizeof magic - sizeof header);
+    if (!version) lf__writer_add(w, embed, n_embed * 4);
+    for (size_t k = 0; k < 9; k++) {
+        if (version && k == 2) { /* behind both kinds of norms */
+            lf__writer_add(w, norm, n * 4);
+            lf__writer_add(w, embed, n_embed * 4);
         }
-    const float *norm = golden_get(st, "model.norm.weight", &n);
-    lf__writer_add(w, norm, n * 4);
-    for (int i = 0; i < (int)c->max_position_embeddings * head; i++) lf__writer_add(w, &(float){0}, 4);
-    const float *last = golden_get(st, "lm_head.weight", &n);
-    lf__writer_add(w, last, n * 4);
+        write_llama2c_kind(w, orders[version][k], st, layers, width, head);
+    }
+    if (!version) {
+        lf__writer_add(w, norm, n * 4);
+        for (int64_t i = 0; i < c->max_position_embeddings * head; i++) lf__writer_add(w, zeros, 4);
+    }
+    const float *out = golden_get(st, "lm_head.weight", &n);
+    lf__writer_add(w, out, n * 4);
     if (lf__writer_commit(&w, &err)) fail_msg("%s", err.message);
 }
 
@@ -137,16 +156,22 @@ static void test_llama2c(void **state)
     lf_safetensors st = golden_open(GOLDEN "llama/model.safetensors");
     const char *bin = at("model.bin"), *out = at("folder");
     if (lf_model_info_read(&info, GOLDEN "llama", NULL, NULL, &err)) fail_msg("%s", err.message);
-    write_llama2c(bin, &st, &info.config);
+    float *want = logits_of(GOLDEN "llama", "llama", &n);
+    for (int version = 0; version < 2; version++) {
+        write_llama2c(bin, &st, &info.config, version);
+        convert(bin, out, "hf", NULL, 0, NULL);
+        float *have = logits_of(bin, "llama", &m), *again = logits_of(out, "llama", &m);
+        assert_memory_equal(want, have, n * sizeof *want);
+        assert_memory_equal(want, again, n * sizeof *want);
+        free(have), free(again);
+        assert_int_equal(lf__remove_tree(out, NULL), 0);
+        static lf_model_info read;
+        if (lf_model_info_read(&read, bin, NULL, NULL, &err)) fail_msg("%s", err.message);
+        assert_string_equal(read.format, "llama2.c");
+        assert_true(!read.unsupported[0] && read.parameters > 0);
+    }
+    free(want);
     lf__safetensors_close(&st);
-    convert(bin, out, "hf", NULL, 0, NULL);
-    float *want = logits_of(GOLDEN "llama", "llama", &n), *have = logits_of(bin, "llama", &m), *again = logits_of(out, "llama", &m);
-    assert_memory_equal(want, have, n * sizeof *want);
-    assert_memory_equal(want, again, n * sizeof *want);
-    free(want), free(have), free(again);
-    if (lf_model_info_read(&info, bin, NULL, NULL, &err)) fail_msg("%s", err.message);
-    assert_string_equal(info.format, "llama2.c");
-    assert_true(!info.unsupported[0] && info.parameters > 0);
 }
 
 /* Every type that can be written: how far it moves the weights is its own business; that it loads, and what falls back, is ours. */

@@ -329,6 +329,15 @@ static void llama2c_files(void **state)
             assert_int_equal(lf__write_file(path, file, n, NULL), 0);
             assert_int_equal(lf__weights_open(&w, path, NULL), -1); /* another size */
         }
+    uint8_t head[256] = {0x32, 0x34, 0x6b, 0x61, 2};
+    assert_int_equal(lf__write_file(path, head, sizeof head, NULL), 0);
+    assert_int_equal(lf__weights_open(&w, path, &err), -1);
+    assert_non_null(strstr(err.message, "version 2 of llama2.c's files (int8 in groups) is not read"));
+    lf_error_reset(&err);
+    head[4] = 1, head[36] = 7;
+    assert_int_equal(lf__write_file(path, head, sizeof head, NULL), 0);
+    assert_int_equal(lf__weights_open(&w, path, &err), -1);
+    assert_non_null(strstr(err.message, "byte 36: expected 0 or 1"));
 }
 
 int main(void)

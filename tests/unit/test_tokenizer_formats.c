@@ -2,14 +2,16 @@
  * files that are wrong. The large round (10 MB, all of Unicode, 100,000 random texts) is test_slow_tokenizer_formats.c. */
 #include "unit/format_rounds.h"
 
+#include <math.h>
+
 static void round_trips(void **state)
 {
     LF_UNUSED(state);
     static char text[40000];
     size_t n = babble(text, sizeof text, 5);
     static const char *const specials[] = {"<|endoftext|>", "<|im_start|>", NULL};
-    for (int split = 0; split < 3; split++) {
-        static const char *const rules[] = {"gpt2", "qwen2", "llama3"};
+    for (int split = 0; split < 4; split++) {
+        static const char *const rules[] = {"gpt2", "qwen2", "llama3", "tekken"};
         lf_tokenizer *t = learn_with(text, n, (lf_tokenizer_train_options){.vocab_size = 600, .split = rules[split], .specials = specials});
         expect_round_trip(t, "tokenizer.json", text, n);
         expect_round_trip(t, "tiktoken", text, n);
@@ -46,6 +48,103 @@ static void given_vocabularies(void **state)
         expect_refusal(t, "tiktoken", "tokens of text");
         lf_tokenizer_free(&t);
     }
+}
+
+/* A tokenizer.json of the Llama family says its pieces by merges: formats that know scores get them back, unless a merge is missing. */
+static void merges_become_scores(void **state)
+{
+    LF_UNUSED(state);
+    static char text[20000];
+    size_t length = babble(text, sizeof text, 8), n;
+    lf_error err = {0};
+    lf_tokenizer *t =
+        learn_with(text, length, (lf_tokenizer_train_options){.mode = "sentencepiece-bpe", .vocab_size = 500, .byte_fallback = true});
+    assert_int_equal(lf_tokenizer_save(t, in_scratch("ranks"), &err), 0);
+    lf_tokenizer_free(&t);
+    if (!(t = lf_tokenizer_load(in_scratch("ranks"), &err))) fail_msg("%s", err.message);
+    expect_round_trip(t, "sentencepiece", text, length);
+    expect_round_trip(t, "gguf", text, length);
+    lf_tokenizer_free(&t);
+    char *json = get_file(in_scratch("ranks/tokenizer.json"), &n), *merge = strstr(json, "\"merges\": ["), *end;
+    assert_non_null(merge);
+    merge = strchr(merge + 11, '[');
+    end = strstr(merge, "],") + 2;
+    memset(merge, ' ', (size_t)(end - merge)); /* the first */
+    if (!(t = lf_tokenizer_load(put_file("less.json", json, n), &err))) fail_msg("%s", err.message);
+    expect_refusal(t, "gguf", "not every way to make a piece");
+    expect_refusal(t, "sentencepiece", "not every way to make a piece");
+    lf_tokenizer_free(&t);
+    free(json);
+}
+
+/* ---- llama2.c's tokenizer.bin ---- */
+static void put_bin_piece(lf_buf *out, const char *text, size_t n, float score)
+{
+    int32_t length = (int32_t)n;
+    lf__buf_add(out, &score, 4);
+    lf__buf_add(out, &length, 4);
+    lf__buf_add(out, text, n);
+}
+
+/* As its tokenizer.py writes them. */
+static const char *put_bin(const lf_tokenizer *t)
+{
+    static const char *const first[] = {"<unk>", "\n<s>\n", "\n</s>\n"};
+    int32_t longest = 100;
+    lf_buf out, piece;
+    lf__buf_init(&out, 1 << 20);
+    lf__buf_init(&piece, 1 << 16);
+    lf__buf_add(&out, &longest, 4);
+    for (uint32_t id = 0; id < t->n; id++) {
+        size_t n;
+        const char *text = id < 3 ? first[id] : lf__token_bytes(t, id, &n);
+        if (id < 3) n = strlen(text);
+        lf__buf_reset(&piece);
+        for (size_t i = 0; i < n; i++) {
+            bool mark = n - i >= 3 && memcmp(text + i, LF_MARKER, 3) == 0;
+            lf__buf_add(&piece, mark ? " " : text + i, 1);
+            i += mark ? 2 : 0;
+        }
+        put_bin_piece(&out, piece.data, piece.len, (float)t->score[id]);
+    }
+    const char *path = put_file("tokenizer.bin", out.data, out.len);
+    lf__buf_release(&out);
+    lf__buf_release(&piece);
+    return path;
+}
+
+static void llama2c_vocabularies(void **state)
+{
+    LF_UNUSED(state);
+    static char text[20000];
+    static const struct {
+        int32_t longest, length;
+        float score;
+        const char *says;
+    } table[] = {{0, 1, 0, "byte 0: the longest piece has 0 bytes"},
+                 {1 << 30, 1, 0, "byte 0: the longest piece"},
+                 {5, 0, 0, "byte 8: piece 0 has 0 bytes"},
+                 {5, -1, 0, "byte 8: piece 0 has -1 bytes"},
+                 {5, INT32_MAX, 0, "byte 8: piece 0 has 2147483647"},
+                 {5, 4, 0, "expected 1 to 5, and 3 are left"},
+                 {5, 3, (float)INFINITY, "the score of piece 0"},
+                 {5, 2, 0, "byte 14: it ends in the middle of piece 1"}};
+    lf_error err = {0};
+    for (size_t i = 0; i < LF_COUNT(table); i++) {
+        uint8_t file[15] = {0};
+        memcpy(file, &table[i].longest, 4), memcpy(file + 4, &table[i].score, 4), memcpy(file + 8, &table[i].length, 4);
+        memcpy(file + 12, "abc", 3);
+        lf_error_reset(&err);
+        assert_null(lf_tokenizer_load(put_file("tokenizer.bin", (char *)file, sizeof file), &err));
+        if (!strstr(err.message, table[i].says)) fail_msg("row %zu: \"%s\" does not say %s", i, err.message, table[i].says);
+    }
+    if (!has_shared(SHARED_DIR "/data/llama2-tokenizer.model")) return;
+    size_t n = babble(text, sizeof text, 9);
+    lf_tokenizer *t = lf_tokenizer_load(SHARED_DIR "/data/llama2-tokenizer.model", &err), *again = lf_tokenizer_load(put_bin(t), &err);
+    if (!again) fail_msg("%s", err.message);
+    expect_same_ids(t, again, "tokenizer.bin", text, n);
+    lf_tokenizer_free(&t);
+    lf_tokenizer_free(&again);
 }
 
 /* NFC and flags of added tokens go through GGUF with the document that goes along. */
@@ -168,8 +267,9 @@ static void wrong_gguf(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trips), cmocka_unit_test(given_vocabularies), cmocka_unit_test(more_than_the_keys),
-        cmocka_unit_test(wrong_ranks), cmocka_unit_test(wrong_gguf),
+        cmocka_unit_test(round_trips),          cmocka_unit_test(given_vocabularies), cmocka_unit_test(merges_become_scores),
+        cmocka_unit_test(llama2c_vocabularies), cmocka_unit_test(more_than_the_keys), cmocka_unit_test(wrong_ranks),
+        cmocka_unit_test(wrong_gguf),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -11,6 +11,7 @@
 #include "infer/infer.h"
 
 #include "foundry/infer.h"
+#include "infer/sampler.h"
 #include "model/model.h"
 
 #include <stdlib.h>
@@ -24,6 +25,7 @@ typedef struct job {
     lf_request r; /* r.ends is owned, r.tokens is the trunk's, r.sampling is `sampling` */
     lf_sample_config sampling;
     lf_stops *stops;
+    lf_grammar_vocab *vocab;   /* for its grammar, shared with e->vocab as long as that is the same */
     double begun, first_token; /* seconds of lf__now */
     int cached;                /* tokens found again              */
     int forks_promised;        /* pages of branches not yet there */
@@ -61,7 +63,8 @@ struct lf_engine {
     job *waiting, **last; /* the queue, and where the next one is linked */
     int64_t next_id;
     lf_engine_state state;
-    int *found; /* [pages of the context] of a prompt, in the tree */
+    int *found;              /* [pages of the context] of a prompt, in the tree */
+    lf_grammar_vocab *vocab; /* of the last request with a grammar */
     /* One batch: [max_rows], [max_sequences] and [max_outs]. */
     int32_t *tokens, *positions, *seq_start, *out_rows;
     lf_kv **kv;
@@ -159,6 +162,7 @@ static void job_free(job *j)
     free((void *)(uintptr_t)j->r.ends);
     free((void *)(uintptr_t)j->r.tokens);
     lf__stops_free(&j->stops);
+    lf__grammar_vocab_free(&j->vocab);
     free(j);
 }
 
@@ -195,6 +199,7 @@ void lf_engine_free(lf_engine **engine)
     if (e->pool) drop_all(e);
     lf__model_ctx_release(&e->work);
     lf__kv_pool_free(&e->pool);
+    lf__grammar_vocab_free(&e->vocab);
     free(e->running), free(e->tokens), free(e->kv), free(e->found), free(e);
     *engine = NULL;
 }
@@ -239,6 +244,7 @@ static lf_sampler *sampler_of(const job *j, int branch, lf_error *err)
     lf_sample_config sampling = j->sampling;
     sampling.seed += branch;
     lf_sampler *s = lf_sampler_new(&sampling, j->r.n_ids, err);
+    if (s && j->vocab) lf__sampler_share_vocab(s, j->vocab);
     bool failed = !s || (j->r.tokenizer && lf_sampler_use_tokenizer(s, j->r.tokenizer, err)) ||
                   (j->r.grammar && lf_sampler_set_grammar(s, j->r.grammar, j->r.tokenizer, j->r.ends, j->r.n_ends, err));
     if (failed) lf_sampler_free(&s);
@@ -261,7 +267,10 @@ int64_t lf_engine_submit(lf_engine *e, const lf_request *r, lf_error *err)
         if (n_ends) memcpy(ends, r->ends, n_ends * sizeof *ends);
     }
     bool stops = !r->n_stops || (j->stops = lf__stops_new(r->stops, r->n_stops, err));
-    lf_sampler *probe = tokens && ends && stops ? sampler_of(j, 0, err) : NULL; /* values are refused now, not when its turn comes */
+    bool vocab = !r->grammar || lf__grammar_vocab_keep(&e->vocab, r->tokenizer, j->r.n_ids, err) == 0;
+    if (r->grammar && vocab) j->vocab = lf__grammar_vocab_hold(e->vocab);
+    lf_sampler *probe =
+        tokens && ends && stops && vocab ? sampler_of(j, 0, err) : NULL; /* values are refused now, not when its turn comes */
     int need = pages_for(positions_of(e, j)) + fork_pages(e, j), have = lf__kv_pool_pages(e->pool);
     if (probe && need > have)
         lf_error_set(err, LF_E_LIMIT, "%d branches of up to %d tokens need %d pages of keys and values, the engine has %d", j->r.branches,

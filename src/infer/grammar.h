@@ -40,17 +40,22 @@ struct lf_grammar {
 typedef struct lf_grammar_run lf_grammar_run;
 lf_grammar_run *lf__grammar_run_new(const lf_grammar *g, lf_error *err);
 void lf__grammar_run_free(lf_grammar_run **run);
-/* Goes over bytes; false, and nowhere, when they do not fit (or a limit is reached). */
+/* Goes over bytes; false, and still where it was, when they do not fit (or a limit is reached). */
 bool lf__grammar_run_feed(lf_grammar_run *run, const char *bytes, size_t n);
-/* Would they fit? Nothing changes. */
+/* Would they fit? */
 bool lf__grammar_run_fits(lf_grammar_run *run, const char *bytes, size_t n);
 bool lf__grammar_run_complete(const lf_grammar_run *run); /* the text so far is whole */
 
-/* The vocabulary in the order of its bytes, to try tokens with a common beginning together. */
+/* The vocabulary as a tree of bytes: what begins alike is tried once. */
 typedef struct lf_grammar_vocab lf_grammar_vocab;
 lf_grammar_vocab *lf__grammar_vocab_new(const lf_tokenizer *t, int vocab_size, lf_error *err);
-void lf__grammar_vocab_free(lf_grammar_vocab **v);
-/* allowed[id] = would the token fit? Special tokens never do. Nothing changes. */
-void lf__grammar_run_mask(lf_grammar_run *run, const lf_grammar_vocab *v, bool *allowed);
+lf_grammar_vocab *lf__grammar_vocab_hold(lf_grammar_vocab *v); /* one holder more; all on one thread */
+void lf__grammar_vocab_free(lf_grammar_vocab **v);             /* one less; the last one frees it */
+/* *kept, when it is the vocabulary of this tokenizer; else a new one in its place. 0 or -1. */
+int lf__grammar_vocab_keep(lf_grammar_vocab **kept, const lf_tokenizer *t, int vocab_size, lf_error *err);
+/* Bit id % 64 of word id / 64: would the token fit? Special tokens never do. A mask is made once for each state of the text and kept; it is
+ * valid until the run is used again. Always with the same vocabulary. NULL: no memory. */
+const uint64_t *lf__grammar_run_mask(lf_grammar_run *run, const lf_grammar_vocab *v);
+static inline size_t lf__mask_words(int vocab_size) { return ((size_t)vocab_size + 63) / 64; }
 
 #endif

@@ -192,13 +192,19 @@ int lf_sampler_use_tokenizer(lf_sampler *s, const lf_tokenizer *tokenizer, lf_er
     return 0;
 }
 
+void lf__sampler_share_vocab(lf_sampler *s, lf_grammar_vocab *vocab)
+{
+    lf__grammar_vocab_free(&s->vocab);
+    s->vocab = lf__grammar_vocab_hold(vocab);
+}
+
 int lf_sampler_set_grammar(lf_sampler *s, const lf_grammar *grammar, const lf_tokenizer *tokenizer, const int32_t *ends, int n_ends,
                            lf_error *err)
 {
     if (n_ends < 0 || n_ends > (int)LF_COUNT(s->ends))
         return lf_error_set(err, LF_E_ARGUMENT, "a grammar takes up to %zu end tokens, got %d", LF_COUNT(s->ends), n_ends);
     lf__grammar_run_free(&s->grammar);
-    if (!s->allowed && !(s->allowed = lf__calloc((size_t)s->vocab_size, sizeof *s->allowed, err))) return -1;
+    if (!s->allowed && !(s->allowed = lf__calloc(lf__mask_words(s->vocab_size), sizeof *s->allowed, err))) return -1;
     if (!s->vocab && !(s->vocab = lf__grammar_vocab_new(tokenizer, s->vocab_size, err))) return -1;
     s->tokenizer = tokenizer, s->n_ends = n_ends;
     if (n_ends) memcpy(s->ends, ends, (size_t)n_ends * sizeof *ends);
@@ -226,10 +232,16 @@ static bool fits(lf_sampler *s, int32_t id)
 /* Fills s->allowed; false when it allows nothing. */
 static bool find_allowed(lf_sampler *s)
 {
-    lf__grammar_run_mask(s->grammar, s->vocab, s->allowed);
+    const uint64_t *mask = lf__grammar_run_mask(s->grammar, s->vocab);
+    size_t words = lf__mask_words(s->vocab_size);
+    uint64_t any = 0;
+    if (!mask) return false;
+    memcpy(s->allowed, mask, words * sizeof *mask);
     for (int i = 0; i < s->n_ends; i++)
-        if (s->ends[i] >= 0 && s->ends[i] < s->vocab_size) s->allowed[s->ends[i]] = lf__grammar_run_complete(s->grammar);
-    return memchr(s->allowed, true, (size_t)s->vocab_size) != NULL;
+        if (s->ends[i] >= 0 && s->ends[i] < s->vocab_size && lf__grammar_run_complete(s->grammar))
+            s->allowed[s->ends[i] / 64] |= 1ull << s->ends[i] % 64;
+    for (size_t w = 0; w < words; w++) any |= s->allowed[w];
+    return any != 0;
 }
 
 /* ---- using one ----------------------------------------------------------------------------------------------------------- */
@@ -260,28 +272,41 @@ void lf_sampler_accept(lf_sampler *s, int32_t token, bool from_prompt)
     s->mu -= s->config.mirostat_eta * (s->surprise - s->config.mirostat_tau);
 }
 
-/* allowed: [vocab_size], or NULL: all tokens. */
-static double run_stages(lf_sampler *s, const float *logits, const bool *allowed)
+static double bounded(double x) { return isnan(x) ? -LF_LOGIT_MAX : LF_MAX(-LF_LOGIT_MAX, LF_MIN(LF_LOGIT_MAX, x)); }
+
+/* The candidate of an id, NULL when there is none: they are in order. */
+static lf_candidate *candidate_of(const lf_sampler *s, int32_t id)
 {
-    s->n = s->vocab_size;
-    for (int i = 0; i < s->n; i++) {
-        double x = (double)logits[i];
-        s->candidates[i] = (lf_candidate){isnan(x) ? -LF_LOGIT_MAX : LF_MAX(-LF_LOGIT_MAX, LF_MIN(LF_LOGIT_MAX, x)), i};
+    int lo = 0, hi = s->n - 1;
+    while (lo < hi) {
+        int mid = (lo + hi) / 2;
+        if (s->candidates[mid].id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
+    return lo <= hi && s->candidates[lo].id == id ? &s->candidates[lo] : NULL;
+}
+
+/* allowed: a mask, or NULL: all tokens. */
+static double run_stages(lf_sampler *s, const float *logits, const uint64_t *allowed)
+{
+    s->n = 0;
+    for (int32_t i = 0; i < s->vocab_size && !allowed; i++) s->candidates[s->n++] = (lf_candidate){bounded((double)logits[i]), i};
+    for (size_t w = 0; w < lf__mask_words(s->vocab_size) && allowed; w++)
+        for (uint64_t left = allowed[w]; left; left &= left - 1) {
+            int32_t i = (int32_t)w * 64 + __builtin_ctzll(left);
+            s->candidates[s->n++] = (lf_candidate){bounded((double)logits[i]), i};
+        }
     for (size_t i = 0; i < s->n_bias; i++) { /* before any stage, whatever the order is */
-        double *logit = &s->candidates[s->bias[i].id].logit;
-        *logit = LF_MAX(-LF_LOGIT_MAX, LF_MIN(LF_LOGIT_MAX, *logit + s->bias[i].bias));
-    }
-    if (allowed) {
-        s->n = 0;
-        for (int i = 0; i < s->vocab_size; i++)
-            if (allowed[i]) s->candidates[s->n++] = s->candidates[i];
+        lf_candidate *c = candidate_of(s, s->bias[i].id);
+        if (c) c->logit = bounded(c->logit + s->bias[i].bias);
     }
     for (int i = 0; i < s->n_stages; i++) s->order[i]->run(s);
     return lf__sampler_weigh(s);
 }
 
-static int32_t draw(lf_sampler *s, const float *logits, uint64_t index, const bool *allowed)
+static int32_t draw(lf_sampler *s, const float *logits, uint64_t index, const uint64_t *allowed)
 {
     s->index = index;
     double sum = run_stages(s, logits, allowed);

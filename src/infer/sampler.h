@@ -51,7 +51,7 @@ struct lf_sampler {
     lf_grammar_run *grammar; /* NULL = none */
     lf_grammar_vocab *vocab;
     const lf_tokenizer *tokenizer; /* of the grammar                              */
-    bool *allowed;                 /* [vocab_size] what the grammar lets follow   */
+    uint64_t *allowed;             /* [lf__mask_words] what the grammar lets follow */
     int32_t ends[8];
     int n_ends;
     uint64_t index; /* of the draw                                               */
@@ -61,6 +61,8 @@ struct lf_sampler {
 
 extern const lf_sampler_stage lf__sampler_stages[]; /* in llama.cpp's order; ends with a row of NULLs */
 extern const lf_sampler_stage lf__sampler_mirostat; /* beside them: follows the temperature, and nothing else runs */
+/* Before lf_sampler_set_grammar: a vocabulary that somebody else has made of the same tokenizer; shared with him. */
+void lf__sampler_share_vocab(lf_sampler *s, lf_grammar_vocab *vocab);
 /* weight[i] = exp(logit - max) of the candidates; returns their sum (>= 1). */
 double lf__sampler_weigh(lf_sampler *s);
 

@@ -206,6 +206,8 @@ static lf_tokenizer *some_tokenizer(void)
     return t;
 }
 
+static bool in_mask(const uint64_t *mask, int id) { return mask[id / 64] >> id % 64 & 1; }
+
 static void test_draws(void **state)
 {
     (void)state;
@@ -218,7 +220,6 @@ static void test_draws(void **state)
     int32_t *ids = calloc((size_t)v, sizeof *ids);
     double *p = calloc((size_t)v, sizeof *p);
     lf_grammar_vocab *vocab = lf__grammar_vocab_new(t, v, &err);
-    bool *mask = calloc((size_t)v, sizeof *mask);
     for (uint64_t seed = 0; seed < 30; seed++) {
         lf_sample_config c = {.temperature = 1, .top_p = 1, .repetition_penalty = 1, .seed = (int64_t)seed};
         lf_sampler *s = lf_sampler_new(&c, v, &err);
@@ -235,16 +236,17 @@ static void test_draws(void **state)
             }
             logits[end] += 8;
             if (i < 40) { /* masks say what trying says */
-                lf__grammar_run_mask(run, vocab, mask);
+                const uint64_t *mask = lf__grammar_run_mask(run, vocab);
+                assert_ptr_equal(mask, lf__grammar_run_mask(run, vocab)); /* kept */
                 for (int k = 0; k < v; k++) {
                     size_t n;
                     bool special;
                     const char *bytes = lf_tokenizer_token(t, k, &n, &special);
-                    if (mask[k] != (!special && lf__grammar_run_fits(run, bytes, n)))
+                    if (in_mask(mask, k) != (!special && lf__grammar_run_fits(run, bytes, n)))
                         fail_msg("token %d after \"%.*s\"", k, (int)n_text, text);
                 }
                 int n = lf_sampler_distribution(s, logits, ids, p), count = 0;
-                for (int k = 0; k < v; k++) count += mask[k];
+                for (int k = 0; k < v; k++) count += in_mask(mask, k);
                 assert_int_equal(n, count + lf__grammar_run_complete(run));
             }
             int32_t id = lf_sampler_draw(s, logits, i);
@@ -272,12 +274,55 @@ static void test_draws(void **state)
     lf__grammar_vocab_free(&vocab);
     lf_grammar_free(&g);
     lf_tokenizer_free(&t);
-    free(logits), free(ids), free(p), free(mask);
+    free(logits), free(ids), free(p);
+}
+
+/* More states than are kept, a grammar that counts: what was forgotten is found again, and nothing else fits because of it. */
+static void test_forgetting(void **state)
+{
+    (void)state;
+    enum { MOST = 9000 };
+    lf_error err = {0};
+    lf_tokenizer *t = some_tokenizer();
+    int v = lf_tokenizer_size(t);
+    lf_grammar *g = parse("root ::= ([a-c]{0,9000} | \"a\"{50} \"]\") \"x\"");
+    lf_grammar_vocab *vocab = lf__grammar_vocab_new(t, v, &err), *other = lf__grammar_vocab_hold(vocab), *kept = vocab;
+    lf_grammar_run *run = lf__grammar_run_new(g, &err);
+    static char text[MOST];
+    memset(text, 'a', sizeof text);
+    for (int i = 0; i < MOST; i++) {
+        assert_true(lf__grammar_run_fits(run, "x", 1));
+        assert_int_equal(lf__grammar_run_fits(run, "]x", 2), i == 50);
+        assert_true(lf__grammar_run_feed(run, text, 1));
+        if (i % 1500 != 1 && i != MOST - 2 && i != 48) continue;
+        lf_grammar_run *fresh = lf__grammar_run_new(g, &err);
+        assert_true(lf__grammar_run_feed(fresh, text, (size_t)i + 1));
+        const uint64_t *mask = lf__grammar_run_mask(run, vocab), *again = lf__grammar_run_mask(fresh, vocab);
+        assert_memory_equal(mask, again, lf__mask_words(v) * sizeof *mask);
+        for (int k = 0; k < v; k++) {
+            size_t n;
+            const char *bytes = lf_tokenizer_token(t, k, &n, NULL);
+            assert_int_equal(in_mask(mask, k), n > 0 && lf__grammar_run_fits(fresh, bytes, n));
+        }
+        lf__grammar_run_free(&fresh);
+    }
+    assert_false(lf__grammar_run_feed(run, "a", 1));
+    assert_true(lf__grammar_run_feed(run, "x", 1));
+    assert_true(lf__grammar_run_complete(run));
+    assert_int_equal(lf__grammar_vocab_keep(&kept, t, v, &err), 0);
+    assert_ptr_equal(kept, vocab); /* the same tokens: kept */
+    assert_int_equal(lf__grammar_vocab_keep(&kept, t, v - 1, &err), 0);
+    assert_ptr_not_equal(kept, other);
+    lf__grammar_run_free(&run);
+    lf__grammar_vocab_free(&kept), lf__grammar_vocab_free(&other);
+    lf_grammar_free(&g);
+    lf_tokenizer_free(&t);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_matches), cmocka_unit_test(test_classes), cmocka_unit_test(test_refusals),
-                                       cmocka_unit_test(test_hostile), cmocka_unit_test(test_json),    cmocka_unit_test(test_draws)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_forgetting), cmocka_unit_test(test_matches), cmocka_unit_test(test_classes),
+                                       cmocka_unit_test(test_refusals),   cmocka_unit_test(test_hostile), cmocka_unit_test(test_json),
+                                       cmocka_unit_test(test_draws)};
     return cmocka_run_group_tests_name("grammar", tests, NULL, NULL);
 }

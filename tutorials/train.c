@@ -12,7 +12,7 @@
  *      loss
  *      7.3 |*                          log(V): it knows nothing, all tokens are equally likely
  *          |*
- *      6.3 |*                          which tokens are frequent                                          step 20, nearly free
+ *      6.3 |*                          which tokens are frequent                                          step 30, nearly free
  *      3.0 | *                         which token follows which                                          step 100
  *      1.7 |   *                       words and sentences                                                step 200
  *      0.9 |        *    *    *    *   what happens in a story, in two languages                          step 500

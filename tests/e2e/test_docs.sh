@@ -16,7 +16,7 @@ run help >top.txt 2>&1
     done
 } >help.txt 2>&1
 {
-    grep -oE -- '--[a-z][a-z0-9_.-]*[a-z0-9]' help.txt
+    grep -oE -- '--[a-z][a-z0-9_.-]*' help.txt | sed 's/[.-]*$//'
     grep -ohE -- '"--[a-z]+"' "$SOURCE"/tutorials/*.c | tr -d '"'
     printf '%s\n' --build --test-dir --output-on-failure --target --help --cflags --libs # cmake, ctest, pkg-config
 } | sort -u >flags.txt
@@ -92,6 +92,7 @@ while read -r file; do
     [ -f "$SOURCE/docs/en/$file" ] || not_ok "docs/zh/$file has an English twin" yes no
 done < <(cd "$SOURCE/docs/zh" && find . -name '*.md')
 twins "$SOURCE/tutorials/README.md" "$SOURCE/tutorials/README.zh-CN.md"
+twins "$SOURCE/CONTRIBUTING.md" "$SOURCE/CONTRIBUTING.zh-CN.md"
 checked "$SOURCE/README.md"
 checked "$SOURCE/README.zh-CN.md"
 checked "$SOURCE/examples/README.md"

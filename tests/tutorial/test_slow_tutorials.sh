@@ -6,7 +6,7 @@ mkdir tutorials && cp "$T/stories.txt" tutorials/
 cc -O2 "$T/train.c" -lm -o train && cc -O2 "$T/generate.c" -lm -o generate || not_ok "train.c and generate.c compile" 0 1
 ./train >train.txt || not_ok "train: exit status" 0 $?
 loss=$(sed -n 's/.*test loss \([0-9.]*\),.*/\1/p' train.txt | tail -n 1)
-equal "train: test loss $loss is below 1.0" 1 "$(awk -v x="$loss" 'BEGIN { print x > 0.5 && x < 1.0 }')"
+equal "train: test loss $loss is below 1.0" 1 "$(awk -v x="$loss" 'BEGIN { print (x > 0.5 && x < 1.0) }')"
 ./generate story-model "Once upon a time" >out.txt || not_ok "generate: exit status" 0 $?
 
 head -c 20000 "$T/stories.txt" >tutorials/stories.txt

@@ -19,9 +19,10 @@ function same(e, a,    n, m, i) {
             for (i = 1; i <= length(a) + 1; i++) if (same(e, substr(a, i))) return 1
             return 0
         }
-        if (substr(e, 1, 1) == "~" && (n = number_at(substr(e, 2)))) {
+        if (e ~ /^~-?[0-9]/) {
+            sub(/^~-?/, "", e); sub(/^-/, "", a)
             if (!(m = number_at(a))) return 0
-            e = substr(e, n + 2); a = substr(a, m + 1)
+            e = substr(e, number_at(e) + 1); a = substr(a, m + 1)
         } else if ((n = number_at(e))) {
             if (!(m = number_at(a)) || !close_to(substr(e, 1, n), substr(a, 1, m))) return 0
             e = substr(e, n + 1); a = substr(a, m + 1)

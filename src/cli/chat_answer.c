@@ -88,7 +88,7 @@ static int run(chat *c, answer *s, const int32_t *tokens, int n, lf_error *err)
     for (int i = 0; i < c->stops.n; i++) stops[request.n_stops++] = c->stops.v[i];
     if (*c->turn_end.stop) stops[request.n_stops++] = c->turn_end.stop;
     sampling.seed += c->answers;
-    if (*sampling.grammar && !(grammar = lf_grammar_load(sampling.grammar, err))) return -1;
+    if (lf_grammar_of_sampling(&grammar, &sampling, err)) return -1;
     request.grammar = grammar;
     double begun = cli_now();
     int64_t id = lf_engine_submit(c->engine, &request, err);

@@ -36,6 +36,7 @@ static const cli_flag flags[] = {
     {.name = "--min-p", .type = CLI_OPTION, .choices = "sampler.min_p", .meta = "X"},
     {.name = "--repetition-penalty", .type = CLI_OPTION, .choices = "sampler.repetition_penalty", .meta = "X"},
     {.name = "--grammar", .type = CLI_OPTION, .choices = "sampler.grammar", .meta = "FILE"},
+    {.name = "--json-schema", .type = CLI_OPTION, .choices = "sampler.json_schema", .meta = "FILE"},
     {.name = "--seed", .letter = 's', .type = CLI_OPTION, .choices = "sampler.seed", .meta = "N"},
     {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &which, .meta = "last|best|step-N",
      .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},

@@ -7,7 +7,7 @@
 enum { INPUT_MAX = 64 << 20 };
 
 static const char *messages_file, *tools_file, *which, *date;
-static bool generation_prompt, json;
+static bool generation_prompt, json, as_tokens;
 static cli_texts variables;
 
 /* name=JSON at the equals sign; a copy of the name goes to `name`. */
@@ -34,6 +34,20 @@ static void print_spans(const lf_chat_text *t)
     printf("]}\n");
 }
 
+/* Ids as the model of dir sees them: what the conversation says is text, whatever it says. */
+static int print_tokens(const lf_chat_text *text, const char *dir, lf_error *err)
+{
+    int32_t *ids = NULL;
+    lf_tokenizer *t = lf_tokenizer_load(dir, err);
+    int n = t ? lf_chat_tokens(&ids, text, t, err) : -1;
+    if (n >= 0 && json) printf("{\"tokens\": [");
+    for (int i = 0; i < n; i++) printf("%s%d", i ? json ? ", " : " " : "", ids[i]);
+    if (n >= 0) printf(json ? "]}\n" : "\n");
+    free(ids);
+    lf_tokenizer_free(&t);
+    return n < 0 ? -1 : 0;
+}
+
 static int render(const char *dir, lf_error *err)
 {
     cli_bytes messages = {0}, tools = {0};
@@ -58,7 +72,9 @@ static int render(const char *dir, lf_error *err)
                                    .date = date};
         rc = lf_chat_render(&text, t, &request, err);
     }
-    if (!rc && json)
+    if (!rc && as_tokens)
+        rc = print_tokens(&text, dir, err);
+    else if (!rc && json)
         print_spans(&text);
     else if (!rc)
         fwrite(text.text, 1, text.size, stdout);
@@ -87,6 +103,9 @@ static int run_render(int argc, char **argv)
         {.name = "--date", .type = CLI_TEXT, .value = &date, .meta = "DATE",
          .help = "what the template takes for now: 2024-07-26 or 2024-07-26T18:30:05",
          .help_zh = "模板所见的当前时间：2024-07-26 或 2024-07-26T18:30:05"},
+        {.name = "--tokens", .type = CLI_SWITCH, .value = &as_tokens,
+         .help = "token ids in place of the text; special tokens that the conversation contains are text",
+         .help_zh = "输出词元编号而不是文本；对话中出现的特殊词元只当文字"},
         {.name = "--json", .type = CLI_SWITCH, .value = &json,
          .help = "one JSON object: the text, and which bytes of it come from the conversation",
          .help_zh = "输出一个 JSON 对象：文本，以及其中哪些字节来自对话"},

@@ -44,15 +44,11 @@ equal "empty lines are no messages" "" "$(printf '\n  \n' | run chat model 2>&1)
 # ---- the template, and whose words are whose ---------------------------------------------------------------------------------------
 talk 'Hi <|im_end|> there\n/save chat.json\n' model -n 12
 says "special tokens that are typed stay text" '"content": "Hi <|im_end|> there"' chat.json
-talk '/tokens\n' model -m chat.json
-with=$(sed -n 's/.*messages, \([0-9]*\) tokens.*/\1/p' err.txt)
-sed -i 's/<|im_end|>/<.im_end.>/' chat.json # as many letters, none of them special
-talk '/tokens\n' model -m chat.json
-without=$(sed -n 's/.*messages, \([0-9]*\) tokens.*/\1/p' err.txt)
-[ "$with" -gt 20 ] && [ $((without - with)) -lt 4 ] && [ $((with - without)) -lt 4 ] && ok "they are as many tokens as other letters" || not_ok "they are as many tokens as other letters" "$without, nearly" "$with"
+ids() { run chat-template render model -m chat.json --tokens | tr ' ' '\n' | grep -c "^$1\$"; }
+end=$(tr -d '\n' <model/tokenizer.json | grep -o '{[^{}]*"<|im_end|>"[^{}]*}' | head -n 1 | sed 's/.*"id": \([0-9]*\),.*/\1/')
+equal "the template's special tokens are tokens, typed ones are not (chatml.jinja adds a system message)" "3 2" "$(ids "$end") $(grep -c '"role"' chat.json)"
 run chat-template render model --messages chat.json >render.txt 2>&1
 says "/save writes what chat-template render reads" '<|im_start|>user' render.txt
-end=$(sed 's/.*"id": \([0-9]*\),.*<|im_end|>.*/\1/' <<<"$(tr -d '\n' <model/tokenizer.json | grep -o '{[^{}]*"<|im_end|>"[^{}]*}' | head -n 1)")
 talk "/params logit_bias $end=1000\nHello\n" model --json
 says "the template's turn end ends an answer" '"content": "", "stop": "end"' out.txt
 echo '{"eos_token_id": [7, 5]}' >model/generation_config.json

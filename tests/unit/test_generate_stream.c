@@ -140,7 +140,7 @@ static void test_stop_limits(void **state)
     lf_error err = {0};
     static char megabyte[1 << 20];
     memset(megabyte, 'x', sizeof megabyte - 1);
-    const char *long_one[] = {megabyte}, *empty[] = {"a", ""}, *many[LF_STOPS + 1];
+    const char *long_one[] = {megabyte, NULL}, *empty[] = {"a", ""}, *many[LF_STOPS + 1];
     for (int i = 0; i <= LF_STOPS; i++) many[i] = "x";
     assert_null(lf__stops_new(long_one, 1, &err));
     assert_non_null(strstr(err.message, "is 1048575 bytes long, at most 4096"));

@@ -49,12 +49,14 @@ int lf_bench_read_rate(double *gb_per_second, lf_device *device, double seconds,
  */
 enum { LF_BENCH_LIST = 16 };
 typedef struct lf_bench_infer_options {
-    const char *model;                                                      /* a folder or GGUF file, or NULL: */
-    const lf_model_config *random;                                          /* random weights of this shape    */
-    const char *weights;                                                    /* as in lf_model_open             */
-    const char *isa, *pin;                                                  /* of the devices, as in lf_device_open */
-    int prefill, decode;                                                    /* tokens of a prompt, steps; 0: not measured */
-    int threads[LF_BENCH_LIST], batch[LF_BENCH_LIST], depth[LF_BENCH_LIST]; /* up to the first 0 (of depth: the first below 0) */
+    const char *model;             /* a folder or GGUF file, or NULL: */
+    const lf_model_config *random; /* random weights of this shape    */
+    const char *weights;           /* as in lf_model_open             */
+    bool packed;                   /* by a packed copy beside the model, as in lf_model_open_with */
+    const char *isa, *pin;         /* of the devices, as in lf_device_open       */
+    int prefill, decode;           /* tokens of a prompt, steps; 0: not measured */
+    /* Up to the first 0; of depths, up to the first below 0. */
+    int threads[LF_BENCH_LIST], batch[LF_BENCH_LIST], depth[LF_BENCH_LIST];
 } lf_bench_infer_options;
 
 /* One figure. Operations: two for each weight and row (the head: for rows whose logits are wanted) and four for each query, key and

@@ -2,6 +2,7 @@
 #ifndef FOUNDRY_MODEL_H
 #define FOUNDRY_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,16 @@ lf_model *lf_model_load(lf_device *device, const char *path, lf_error *err);
  * where rows are no whole number of blocks. Quantized weights are multiplied with activations of 8 bits, bf16 weights with activations
  * rounded to bfloat16. */
 lf_model *lf_model_open(lf_device *device, const char *path, const char *weights, lf_error *err);
+/* The same, and what else may be wished for; options may be NULL. */
+typedef struct lf_open_options {
+    const char *weights;    /* as above */
+    bool packed;            /* keep a packed copy of the weights in a file, and open by it the next time: mapped, not read */
+    const char *packed_dir; /* the folder for it, which exists; NULL or "": beside the model */
+} lf_open_options;
+/* A packed copy is named after the model, the type and the device's instruction set, is hashed at every opening, and is made anew (said in
+ * the log) when the model's files have changed (size, time, beginning) or it is not what was written. Where it cannot be written the model
+ * opens without. While a model lives its copy must not be cut short; it may be removed or replaced. */
+lf_model *lf_model_open_with(lf_device *device, const char *path, const lf_open_options *options, lf_error *err);
 /* A model of this shape to talk with whose weights are random, never read from anywhere: to measure with. weights as above, "auto": as if a
  * file had them in bfloat16. */
 lf_model *lf_model_open_random(lf_device *device, const lf_model_config *config, const char *weights, lf_error *err);

@@ -2,6 +2,8 @@
  * Pages become real when they are first touched, so reserving is cheap. The arena owns its bytes; one thread pushes at a time. */
 #include "base/base.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -75,6 +77,25 @@ size_t lf__arena_bytes(const lf_arena *arena)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     return arena->measuring ? LF_MAX(lf__round_up(arena->peak, page), page) : arena->size;
+}
+
+int lf__arena_map(lf_arena *arena, const char *name, const char *path, uint64_t offset, size_t size, lf_error *err)
+{
+    *arena = (lf_arena){.name = name};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return lf__io_error(err, "open", path, errno);
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, (off_t)offset);
+    int status = p == MAP_FAILED ? lf__io_error(err, "map", path, errno) : 0;
+    close(fd);
+    if (!status) arena->base = p, arena->size = size;
+    return status;
+}
+
+const void *lf__arena_contents(const lf_arena *arena, size_t *n)
+{
+    ASAN_UNPOISON_MEMORY_REGION(arena->base, arena->used);
+    *n = arena->used;
+    return arena->base;
 }
 
 /* Addresses that crash when they are touched: as large a range without access as the system gives. */

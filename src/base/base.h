@@ -63,6 +63,11 @@ int lf__arena_init_sparse(lf_arena *arena, const char *name, size_t size, lf_err
 int lf__arena_init_measuring(lf_arena *arena, const char *name, lf_error *err);
 /* Real where `like` is real; where `like` measures, a measuring one whose peak is already `size`. */
 int lf__arena_init_as(lf_arena *arena, const lf_arena *like, const char *name, size_t size, lf_error *err);
+/* The arena is `size` bytes of a file from `offset` on, a multiple of the page: pushes find what a push there once held. Writing changes
+ * memory, never the file. Who replaces such a file renames another over it. */
+int lf__arena_map(lf_arena *arena, const char *name, const char *path, uint64_t offset, size_t size, lf_error *err);
+/* All that was handed out, padding too, to be written somewhere. */
+const void *lf__arena_contents(const lf_arena *arena, size_t *n);
 /* Bytes that are reserved, or would be for what a measuring arena has counted. */
 size_t lf__arena_bytes(const lf_arena *arena);
 void lf__arena_release(lf_arena *arena);

@@ -204,8 +204,8 @@ int lf_bench_infer(const lf_bench_infer_options *o, bool (*line)(const lf_bench_
     for (int t = 0; t < LF_BENCH_LIST && o->threads[t] && !status && !b.stopped; t++) {
         b.device = lf_device_open(&(lf_device_options){.threads = o->threads[t], .isa = o->isa, .pin = o->pin}, err);
         if (b.device)
-            b.model =
-                o->model ? lf_model_open(b.device, o->model, o->weights, err) : lf_model_open_random(b.device, o->random, o->weights, err);
+            b.model = o->model ? lf_model_open_with(b.device, o->model, &(lf_open_options){.weights = o->weights, .packed = o->packed}, err)
+                               : lf_model_open_random(b.device, o->random, o->weights, err);
         status = b.model ? bench_model(&b, err) : -1;
         lf_model_free(&b.model);
         lf_device_close(&b.device);

@@ -88,7 +88,7 @@ static int measure(const lf_bench_infer_options *options, const char *name, bool
 
 int cmd_bench_infer(int argc, char **argv)
 {
-    bool json = false;
+    bool json = false, packed = false;
     int64_t prefill = 512, decode = 128;
     const char *batch = "1,4,8,16", *depth = "0", *threads = NULL, *weights = "auto";
     /* clang-format off */
@@ -106,6 +106,9 @@ int cmd_bench_infer(int argc, char **argv)
         {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = "auto|f32|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k",
          .help = "what weights are kept as; auto: as the file has them, random ones in bf16",
          .help_zh = "权重以何种类型保存在内存中；auto：与文件相同，随机权重为 bf16"},
+        {.name = "--packed", .type = CLI_SWITCH, .value = &packed,
+         .help = "keep a packed copy of the weights beside the model, and open by it the next time",
+         .help_zh = "在模型旁保存一份打包好的权重，下次直接映射打开"},
         {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
         {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
         {0}};
@@ -146,6 +149,7 @@ int cmd_bench_infer(int argc, char **argv)
     lf_bench_infer_options o = {.model = recipe ? NULL : path,
                                 .random = recipe ? &c.model : NULL,
                                 .weights = weights,
+                                .packed = packed,
                                 .isa = c.machine.isa,
                                 .pin = c.machine.pin,
                                 .prefill = (int)prefill,

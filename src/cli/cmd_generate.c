@@ -13,7 +13,7 @@ enum { PROMPT_MAX = 64 << 20, LOGPROBS_MAX = 1000 };
 static const char *prompt_text, *prompt_file, *which = "last", *weights = "auto";
 static int64_t count = 1, logprobs = -1, prompt_logprobs = -1; /* -1: not wanted */
 static cli_texts stops;
-static bool json, stats_wanted;
+static bool packed, json, stats_wanted;
 
 /* clang-format off */
 static const cli_flag flags[] = {
@@ -55,6 +55,9 @@ static const cli_flag flags[] = {
     {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = "auto|f32|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k",
      .help = "what weights are kept as; auto: as the file has them", .help_zh = "权重以何种类型保存在内存中；auto：与文件相同"},
     {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|bf16|q8_0"},
+    {.name = "--packed", .type = CLI_SWITCH, .value = &packed,
+     .help = "keep a packed copy of the weights beside the model, and open by it the next time",
+     .help_zh = "在模型旁保存一份打包好的权重，下次直接映射打开"},
     {.name = "--n", .type = CLI_INT, .value = &count, .lo = 1, .hi = 1000000, .meta = "N",
      .help = "that many texts side by side, with seeds S, S+1, ..., divided by " LF_END_TOKEN " lines",
      .help_zh = "并排生成 N 篇，种子为 S、S+1……，以 " LF_END_TOKEN " 行分隔"},
@@ -409,7 +412,7 @@ int cmd_generate(int argc, char **argv)
         lf_checkpoint_find(dir, sizeof dir, args.v[0], which, &err) || !(tokenizer = lf_tokenizer_load(dir, &err)) ||
         !(device = lf_device_open(
               &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin}, &err)) ||
-        !(model = lf_model_open(device, dir, weights, &err));
+        !(model = lf_model_open_with(device, dir, &(lf_open_options){.weights = weights, .packed = packed}, &err));
     load = cli_now() - begun;
     t.tokenizer = tokenizer;
     if (!rc) {

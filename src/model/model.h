@@ -166,6 +166,14 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
 /* The same for a model that only talks: no values of weights that enter products but in their panels, types [n_params] of these. The
  * embedding keeps its rows in its type. */
 lf_model *lf__model_alloc_panels(lf_device *device, const lf_model_config *config, const lf_dtype *types, lf_error *err);
+/* The same with its values in a file, which it maps: what lf__arena_contents of such a model gave. */
+typedef struct lf_model_image {
+    const char *path;
+    uint64_t offset;
+    size_t bytes;
+} lf_model_image;
+lf_model *lf__model_alloc_mapped(lf_device *device, const lf_model_config *config, const lf_dtype *types, const lf_model_image *image,
+                                 lf_error *err);
 void lf__model_init_weights(lf_model *m, uint64_t seed);
 /* All panels anew from the weights: after init, load and every optimizer step. */
 void lf__model_pack(lf_model *m);
@@ -254,6 +262,21 @@ int lf__model_write(const lf_model *m, const float *data, const char *dir, uint6
 
 /* ---- ends.c: what the files at path, whose weights are open, say about m->ends ------------------------------------------- */
 int lf__model_read_ends(lf_model *m, const lf_weights *w, const char *path, lf_error *err);
+
+/* ---- packed.c: the packed copy of a model that talks ---------------------------------------------------------------------------- */
+typedef struct lf_packed {
+    char path[LF_PATH_MAX];
+    uint64_t source, shape; /* what the copy must be of */
+} lf_packed;
+typedef struct lf_packed_names {
+    const char *path, *weights, *isa; /* of the model, the wanted type, the rung */
+    const char *folder;               /* where copies are kept; NULL, "": beside the model */
+} lf_packed_names;
+/* Where the copy of a source in these types is, if it is, and how it is known. */
+int lf__packed_find(lf_packed *p, const lf_source *s, const lf_dtype *types, const lf_packed_names *names, lf_error *err);
+/* The model by its copy, or NULL: there is none, or (said in the log) it is stale or damaged. */
+lf_model *lf__packed_open(const lf_packed *p, lf_device *device, const lf_model_config *config, const lf_dtype *types);
+int lf__packed_write(const lf_packed *p, lf_model *m, lf_error *err);
 
 /* ---- model.c ------------------------------------------------------------------------------------------------------------- */
 /* Scoring and training: sum of nll over the batch's targets (and, with a tape, gradients of everything). nll [n_tokens] or NULL. */

@@ -78,13 +78,30 @@ static int read_floats(const filling *f, float *out, int param, int row0, int ro
     return 0;
 }
 
+typedef struct narrowing {
+    lf_dtype type;
+    uint8_t *out;
+    const float *in;
+    int rows, cols;
+} narrowing;
+
+static void narrow_part(void *arg, int tid, int n_threads)
+{
+    const narrowing *job = arg;
+    size_t row = 0;
+    int64_t lo, hi;
+    lf__dtype_size(&row, job->type, (size_t)job->cols);
+    lf__split(job->rows, 1, tid, n_threads, &lo, &hi);
+    lf__dtype(job->type)->from_float(job->out + (size_t)lo * row, job->in + lo * job->cols, (size_t)(hi - lo) * (size_t)job->cols, NULL);
+}
+
 /* Rows of a parameter as bytes of `type`. */
 static int read_as(const filling *f, uint8_t *out, int param, lf_dtype type, int row0, int rows, lf_error *err)
 {
     const lf_param *p = &f->m->params[param];
     if (f->s && lf__source_is_stored(f->s, param, type)) return lf__source_read_stored(out, f->s, param, row0, rows, err);
     if (read_floats(f, f->floats, param, row0, rows, err)) return -1;
-    lf__dtype(type)->from_float(out, f->floats, (size_t)rows * (size_t)p->cols, NULL);
+    lf__pool_run(f->m->device->pool, narrow_part, &(narrowing){type, out, f->floats, rows, p->cols});
     return 0;
 }
 
@@ -173,8 +190,38 @@ static int fill(lf_model *m, const lf_source *s, lf_error *err)
     return status;
 }
 
-lf_model *lf_model_open(lf_device *device, const char *path, const char *weights, lf_error *err)
+typedef struct opening {
+    lf_source *s; /* open */
+    lf_device *device;
+    const lf_model_config *config;
+    const lf_dtype *types;
+    lf_packed_names names;
+    bool packed;
+} opening;
+
+/* The model by its packed copy, or out of the source, and then into a copy. */
+static lf_model *make(const opening *o, lf_error *err)
 {
+    lf_packed copy;
+    lf_model *m = NULL;
+    lf_error why = {0};
+    if (o->packed && lf__packed_find(&copy, o->s, o->types, &o->names, err)) return NULL;
+    if (o->packed) m = lf__packed_open(&copy, o->device, o->config, o->types);
+    bool found = m != NULL;
+    if (!found && lf__source_check_tied(o->s, err)) return NULL;
+    if (!found && !(m = lf__model_alloc_panels(o->device, o->config, o->types, err))) return NULL;
+    o->s->model = m; /* the same parameters in the same order */
+    if (lf__model_read_ends(m, &o->s->weights, o->names.path, err) || (!found && fill(m, o->s, err))) lf_model_free(&m);
+    if (m && o->packed && !found && lf__packed_write(&copy, m, &why))
+        lf__log(LF_LOG_WARNING, "the packed weights are not kept: %s", why.message);
+    return m;
+}
+
+lf_model *lf_model_open_with(lf_device *device, const char *path, const lf_open_options *options, lf_error *err)
+{
+    static const lf_open_options none = {0};
+    const lf_open_options *o = options ? options : &none;
+    const char *weights = o->weights ? o->weights : "auto";
     int wanted;
     if (wanted_type(&wanted, weights, err)) return NULL;
     lf_config *config = lf__calloc(1, sizeof *config, err);
@@ -184,18 +231,20 @@ lf_model *lf_model_open(lf_device *device, const char *path, const char *weights
     if (!config) return NULL;
     if (lf__model_config_read(config, path, err) == 0) plan = lf__model_alloc(NULL, &config->model, false, LF_F32, true, err);
     if (plan && lf__source_open(&s, plan, path, err) == 0) {
-        if (lf__source_check_tied(&s, err) == 0) types = choose_types(plan, &s, device, wanted, err);
-        if (types) m = lf__model_alloc_panels(device, &config->model, types, err);
-        if (m) {
-            s.model = m; /* the same parameters in the same order */
-            if (lf__model_read_ends(m, &s.weights, path, err) || fill(m, &s, err)) lf_model_free(&m);
-        }
+        types = choose_types(plan, &s, device, wanted, err);
+        opening all = {&s, device, &config->model, types, {path, weights, device->isa, o->packed_dir}, o->packed};
+        if (types) m = make(&all, err);
         lf__source_close(&s);
     }
     lf_model_free(&plan);
     free(types);
     free(config);
     return m;
+}
+
+lf_model *lf_model_open(lf_device *device, const char *path, const char *weights, lf_error *err)
+{
+    return lf_model_open_with(device, path, &(lf_open_options){.weights = weights}, err);
 }
 
 lf_model *lf_model_open_random(lf_device *device, const lf_model_config *config, const char *weights, lf_error *err)

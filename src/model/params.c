@@ -253,7 +253,17 @@ static lf_model *list_model(lf_device *device, const lf_model_config *config, lf
     return NULL;
 }
 
-static lf_model *reserve(lf_model *m, bool training, bool dry, lf_error *err)
+/* What no file holds: it follows from the configuration. */
+static void fill_tables(lf_model *m)
+{
+    int64_t context = m->config.max_position_embeddings;
+    if (m->rope) lf__rope_fill(m, m->rope, false, m->rope_rows, context);
+    if (m->rope_local) lf__rope_fill(m, m->rope_local, true, m->rope_rows, context);
+    if (m->slopes) fill_slopes(m);
+}
+
+/* image: where the values are, or NULL: zeros. */
+static lf_model *reserve(lf_model *m, bool training, bool dry, const lf_model_image *image, lf_error *err)
 {
     lf_arena weights, grads;
     if (lf__arena_init_measuring(&weights, "model", err)) goto fail;
@@ -268,13 +278,16 @@ static lf_model *reserve(lf_model *m, bool training, bool dry, lf_error *err)
         size_t need = weights.peak, need_grads = grads.peak;
         lf__arena_release(&weights);
         lf__arena_release(&grads);
-        if (lf__arena_init(&m->weights, "model", need, err)) goto fail;
+        if (image && image->bytes != need) {
+            lf_error_set(err, LF_E_MISMATCH, "%s holds %zu bytes of weights, %zu are expected", image->path, image->bytes, need);
+            goto fail;
+        }
+        if (image ? lf__arena_map(&m->weights, "model", image->path, image->offset, need, err)
+                  : lf__arena_init(&m->weights, "model", need, err))
+            goto fail;
         if (training && lf__arena_init(&m->grads, "gradient", need_grads, err)) goto fail;
         push_all(m, &m->weights, training ? &m->grads : NULL);
-        int64_t context = m->config.max_position_embeddings;
-        if (m->rope) lf__rope_fill(m, m->rope, false, m->rope_rows, context);
-        if (m->rope_local) lf__rope_fill(m, m->rope_local, true, m->rope_rows, context);
-        if (m->slopes) fill_slopes(m);
+        if (!image) fill_tables(m);
     }
     m->data = m->all[0]->t.data;
     for (int i = 0; i < m->n_all; i++) m->n_floats += weight_floats(m->all[i]);
@@ -289,16 +302,22 @@ lf_model *lf__model_alloc(lf_device *device, const lf_model_config *config, bool
     lf_model *m = list_model(device, config, err);
     if (!m) return NULL;
     m->products = products;
-    return reserve(m, training, dry, err);
+    return reserve(m, training, dry, NULL, err);
 }
 
 lf_model *lf__model_alloc_panels(lf_device *device, const lf_model_config *config, const lf_dtype *types, lf_error *err)
+{
+    return lf__model_alloc_mapped(device, config, types, NULL, err);
+}
+
+lf_model *lf__model_alloc_mapped(lf_device *device, const lf_model_config *config, const lf_dtype *types, const lf_model_image *image,
+                                 lf_error *err)
 {
     lf_model *m = list_model(device, config, err);
     if (!m) return NULL;
     m->talks = true;
     for (int i = 0; i < m->n_params; i++) m->params[i].type = types[i];
-    return reserve(m, false, false, err);
+    return reserve(m, false, false, image, err);
 }
 
 void lf_model_free(lf_model **model)

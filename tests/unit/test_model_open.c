@@ -1,12 +1,14 @@
 /* test_model_open.c - models that only talk: as the file has them they are what lf_model_load makes, to the bit; in every type the logits
  * do not depend on how a text was fed or on threads, and stay near those of float32; what is refused. */
 #include <math.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -135,8 +137,144 @@ static void files(void **state)
     lf_device_close(&d);
 }
 
+/* ---- packed copies ---- */
+static int warnings, notes;
+static void on_log(lf_log_level level, const char *text, void *user)
+{
+    (void)text, (void)user;
+    *(level == LF_LOG_WARNING ? &warnings : &notes) += 1;
+}
+
+static float *packed_logits(lf_device *d, const char *path, const char *weights, const char *folder)
+{
+    lf_error err = {0};
+    float *z = malloc(sizeof *z * N * VOCAB);
+    lf_open_options o = {.weights = weights, .packed = true, .packed_dir = folder};
+    lf_model *m = lf_model_open_with(d, path, &o, &err);
+    if (!m || lf_model_logits(m, z, tokens, N, 0, &err)) fail_msg("%s of %s: %s", weights, path, err.message);
+    lf_model_free(&m);
+    return z;
+}
+
+/* The inode says whether a copy was written anew. */
+static ino_t inode_of(const char *path)
+{
+    struct stat st = {0};
+    stat(path, &st);
+    return st.st_ino;
+}
+
+static void same_logits(lf_device *d, const char *path, const char *weights, const float *expected)
+{
+    float *z = packed_logits(d, path, weights, NULL);
+    assert_memory_equal(z, expected, sizeof *z * N * VOCAB);
+    free(z);
+}
+
+static void packed_copies(void **state)
+{
+    (void)state;
+    lf_device *d = device(2, "auto");
+    lf_log_set_sink(on_log, NULL);
+    for (size_t i = 0; i < LF_COUNT(all_types); i++) {
+        char path[200];
+        snprintf(path, sizeof path, "%s/weights-%s-%s.packed", dir, all_types[i], lf_device_isa(d));
+        float *plain = logits(d, dir, all_types[i], 0);
+        warnings = notes = 0;
+        same_logits(d, dir, all_types[i], plain); /* written */
+        ino_t made = inode_of(path);
+        assert_true(made != 0);
+        same_logits(d, dir, all_types[i], plain); /* mapped */
+        assert_int_equal(inode_of(path), made);
+        assert_int_equal(warnings + notes, 0);
+        free(plain);
+    }
+    /* Beside a file, and in a folder of its own. */
+    char path[200], folder[100];
+    export_as("q4_0");
+    float *plain = logits(d, gguf, "auto", 0);
+    same_logits(d, gguf, "auto", plain), same_logits(d, gguf, "auto", plain);
+    snprintf(path, sizeof path, "%s.auto-%s.packed", gguf, lf_device_isa(d));
+    assert_true(lf__path_exists(path));
+    unlink(path);
+    snprintf(folder, sizeof folder, "%s/copies", dir);
+    assert_int_equal(lf__make_dirs(folder, NULL), 0);
+    free(packed_logits(d, gguf, "auto", folder));
+    assert_false(lf__path_exists(path));
+    /* Where it cannot be written the model opens without. */
+    warnings = 0;
+    float *z = packed_logits(d, gguf, "auto", "/nowhere");
+    assert_memory_equal(z, plain, sizeof *z * N * VOCAB);
+    assert_int_equal(warnings, 1);
+    free(z), free(plain);
+    lf_log_set_sink(NULL, NULL);
+    lf_device_close(&d);
+}
+
+/* What is done to a copy, and whether it is then damaged or stale. */
+static void harmed_copies(void **state)
+{
+    (void)state;
+    lf_device *d = device(2, "auto");
+    char path[200], other[200];
+    snprintf(path, sizeof path, "%s/weights-q4_0-%s.packed", dir, lf_device_isa(d));
+    snprintf(other, sizeof other, "%s/weights-q8_0-%s.packed", dir, lf_device_isa(d));
+    float *plain = logits(d, dir, "q4_0", 0);
+    free(packed_logits(d, dir, "q8_0", NULL));
+    same_logits(d, dir, "q4_0", plain);
+    lf_log_set_sink(on_log, NULL);
+    struct stat st;
+    stat(path, &st);
+    const struct {
+        long at, size; /* a byte that is turned, or the size it is cut to */
+        int warnings;
+    } harms[] = {{0, 0, 1},
+                 {9, 0, 1},
+                 {20, 0, 1},
+                 {40, 0, 1},
+                 {50, 0, 1},
+                 {65536, 0, 1},
+                 {st.st_size / 2, 0, 1},
+                 {st.st_size - 1, 0, 1},
+                 {-1, 0, 1},
+                 {-1, 7, 1},
+                 {-1, 65536, 1},
+                 {-1, 70000, 1},
+                 {-1, st.st_size - 1, 1},
+                 {-1, st.st_size + 1, 1},
+                 {-2, 0, 0},
+                 {-3, 0, 0}};
+    for (size_t i = 0; i < LF_COUNT(harms); i++) {
+        warnings = notes = 0;
+        if (harms[i].at >= 0) {
+            FILE *f = fopen(path, "r+b");
+            fseek(f, harms[i].at, SEEK_SET);
+            int c = fgetc(f);
+            fseek(f, harms[i].at, SEEK_SET), fputc(c ^ 0x40, f), fclose(f);
+        } else if (harms[i].at == -1)
+            assert_int_equal(truncate(path, harms[i].size), 0);
+        else if (harms[i].at == -2) { /* that of another type */
+            char command[500];
+            snprintf(command, sizeof command, "cp %s %s", other, path);
+            assert_int_equal(system(command), 0);
+        } else { /* the model has changed since */
+            char source[200];
+            snprintf(source, sizeof source, "%s/model.safetensors", dir);
+            assert_int_equal(utimensat(AT_FDCWD, source, (struct timespec[2]){{1000, 5}, {1000, 5}}, 0), 0);
+        }
+        same_logits(d, dir, "q4_0", plain);
+        if (warnings != harms[i].warnings || notes != !harms[i].warnings) fail_msg("harm %zu: %d warnings, %d notes", i, warnings, notes);
+        same_logits(d, dir, "q4_0", plain); /* whole again */
+        assert_int_equal(warnings + notes, 1);
+    }
+    lf_log_set_sink(NULL, NULL);
+    free(plain);
+    lf_device_close(&d);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(types), cmocka_unit_test(files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(types), cmocka_unit_test(files), cmocka_unit_test(packed_copies),
+                                       cmocka_unit_test(harmed_copies)};
     return cmocka_run_group_tests(tests, make, unmake);
 }

@@ -25,10 +25,10 @@ lf_model *lf_model_new(lf_device *device, const lf_model_config *config, uint64_
 lf_model *lf_model_load(lf_device *device, const char *path, lf_error *err);
 
 /* A model to talk with, not to train or to save: whatever lf_model_load opens, or a GGUF file, its weights kept once, packed for kernels.
- * weights: "auto" or NULL, as the file has them (Q8_0, Q4_0, IQ4_NL, Q4_K, Q5_K, Q6_K as they are; bfloat16 where the CPU multiplies it,
- * else and for other types float32); or f32, bf16, q8_0, q4_0, iq4_nl, q4_k, q5_k, q6_k: made so on the way, in the next possible type
- * where rows are no whole number of blocks. Quantized weights are multiplied with activations of 8 bits, bf16 weights with activations
- * rounded to bfloat16. */
+ * weights: "auto" or NULL, as the file has them (Q8_0, Q4_0, IQ4_NL, Q4_K, Q5_K, Q6_K as they are; float16, widened while it is
+ * multiplied; bfloat16 where the CPU multiplies it, else and for other types float32); or f32, f16, bf16, q8_0, q4_0, iq4_nl, q4_k, q5_k,
+ * q6_k: made so on the way, in the next possible type where rows are no whole number of blocks. Quantized weights are multiplied with
+ * activations of 8 bits, bf16 weights with activations rounded to bfloat16. */
 lf_model *lf_model_open(lf_device *device, const char *path, const char *weights, lf_error *err);
 /* The same, and what else may be wished for; options may be NULL. */
 typedef struct lf_open_options {

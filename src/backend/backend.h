@@ -27,10 +27,10 @@
 #define LF_PANEL 32
 #define LF_HALF  16
 typedef struct lf_panels {
-    void *data;                   /* [n_panels][k][LF_PANEL] float, or [n_panels][lf__pairs(k)][LF_PANEL] lf_pair; 64-byte aligned */
-    int n, k;                     /* logical size of B: k rows, n columns     */
-    int pair;                     /* 0 = plain; F = paired halves, n == 2 * F */
-    lf_dtype type;                /* LF_F32, LF_BF16, or a quantized type that the backend multiplies (lf__qpanel_bytes is not 0) */
+    void *data;    /* [n_panels][k][LF_PANEL] float or float16, or [n_panels][lf__pairs(k)][LF_PANEL] lf_pair; 64-byte aligned */
+    int n, k;      /* logical size of B: k rows, n columns     */
+    int pair;      /* 0 = plain; F = paired halves, n == 2 * F */
+    lf_dtype type; /* LF_F32, LF_BF16, LF_F16, or a quantized type that the backend multiplies (lf__qpanel_bytes is not 0) */
     const struct lf_panels *next; /* the columns behind these, where they are of another type (without pairs); or NULL */
 } lf_panels;
 /* Two bfloat16 neighbours of a sum over k: the even k in the low half. Rows of bfloat16 may be read as pairs. */
@@ -48,7 +48,7 @@ static inline size_t lf__panels_bytes(const lf_panels *p)
 {
     size_t quantized = lf__qpanel_bytes(p->type, p->k);
     if (quantized) return (size_t)lf__panels_count(p->n, p->pair) * quantized;
-    return lf__panels_floats(p->n, lf__panels_lines(p), p->pair) * sizeof(float);
+    return lf__panels_floats(p->n, lf__panels_lines(p), p->pair) * (p->type == LF_F16 ? sizeof(uint16_t) : sizeof(float));
 }
 
 /* ---- key/value blocks ----------------------------------------------------------------------------------------------------
@@ -223,8 +223,8 @@ typedef struct lf_weight_step {
 /* ---- the table: one struct, every operation ------------------------------------------------------------------------------
  * beta: 0 overwrites the gradient, 1 adds to it. n rows, c columns. Pointers of rows that are not strided are packed ([n, c]). */
 typedef struct lf_backend_ops {
-    /* B[k][j] = src[j * stride_n + k * stride_k], one of the strides 1 (of paired bfloat16: stride_k); dst->n, k, pair, type and data are
-     * set by the caller. */
+    /* B[k][j] = src[j * stride_n + k * stride_k], one of the strides 1 (of paired bfloat16 and of float16: stride_k); dst->n, k, pair, type
+     * and data are set by the caller. */
     void (*pack)(lf_device *dev, const lf_panels *dst, const float *src, ptrdiff_t stride_n, ptrdiff_t stride_k);
     /* The same from rows rounded already: B[k][j] = src[k * stride_k + j]. */
     void (*pack16)(lf_device *dev, const lf_panels *dst, const lf_bf16 *src, ptrdiff_t stride_k);

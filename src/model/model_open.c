@@ -9,14 +9,14 @@
 
 static int wanted_type(int *type, const char *name, lf_error *err)
 {
-    static const lf_dtype known[] = {LF_F32, LF_BF16, LF_Q8_0, LF_Q4_0, LF_IQ4_NL, LF_Q4_K, LF_Q5_K, LF_Q6_K};
+    static const lf_dtype known[] = {LF_F32, LF_F16, LF_BF16, LF_Q8_0, LF_Q4_0, LF_IQ4_NL, LF_Q4_K, LF_Q5_K, LF_Q6_K};
     *type = -1;
     if (!name || strcmp(name, "auto") == 0) return 0;
     int found = lf__dtype_find(name);
     for (size_t i = 0; i < LF_COUNT(known) && *type < 0; i++)
         if (found == (int)known[i]) *type = found;
     if (*type >= 0) return 0;
-    return lf_error_set(err, LF_E_ARGUMENT, "weights: expected auto, f32, bf16, q8_0, q4_0, iq4_nl, q4_k, q5_k or q6_k, got \"%.32s\"",
+    return lf_error_set(err, LF_E_ARGUMENT, "weights: expected auto, f32, f16, bf16, q8_0, q4_0, iq4_nl, q4_k, q5_k or q6_k, got \"%.32s\"",
                         name);
 }
 
@@ -25,8 +25,8 @@ static lf_dtype panel_type(const lf_device *device, lf_dtype stored, int wanted,
 {
     if (wanted < 0) return lf__multiplies(stored, k) && (stored != LF_BF16 || device->bf16) ? stored : LF_F32;
     lf_dtype type = (lf_dtype)wanted;
-    while (type != LF_F16 && !lf__multiplies(type, k)) type = lf__dtype(type)->fallback;
-    return type == LF_F16 ? LF_F32 : type;
+    while (!lf__multiplies(type, k)) type = lf__dtype(type)->fallback;
+    return type == LF_F16 && wanted != LF_F16 ? LF_F32 : type;
 }
 
 /* What the embedding's rows are kept in: any type that can be widened. */

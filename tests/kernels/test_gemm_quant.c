@@ -172,6 +172,38 @@ static void rows_are_independent(void **state)
     free(a), free(whole), free(part);
 }
 
+/* Panels of float16 are float panels of the same numbers, to the bit, on every rung, for any number of rows. */
+static void halves_are_floats(void **state)
+{
+    (void)state;
+    static const struct {
+        int m, n, k, pair;
+    } shapes[] = {{1, 70, 333, 0}, {5, 32, 128, 0}, {13, 94, 257, 47}, {131, 65, 1100, 0}, {700, 40, 64, 0}};
+    for (size_t i = 0; i < LF_COUNT(shapes); i++) {
+        int m = shapes[i].m, n = shapes[i].n, k = shapes[i].k, pair = shapes[i].pair;
+        size_t out = (size_t)m * (n + pair);
+        float *w = fill(malloc(sizeof *w * n * k), (size_t)n * k, 1, 0.1f), *a = fill(malloc(sizeof *a * m * k), (size_t)m * k, 2, 1.0f),
+              *init = fill(malloc(sizeof *init * m * n), (size_t)m * n, 3, 1.0f), *c[2] = {calloc(out, 4), calloc(out, 4)};
+        for (int j = 0; j < n * k; j++) w[j] = lf__f16_to_f32(lf__f32_to_f16(j % 7 ? w[j] : w[j] * 1e-5f)); /* some below the normal ones */
+        for (const char *const *isa = lf_isa_list(); *isa; isa++) {
+            if (!lf_isa_supported(*isa)) continue;
+            lf_device *dev = open_device(*isa, 2);
+            for (int half = 0; half < 2; half++) {
+                lf_panels b = {.n = n, .k = k, .pair = pair, .type = half ? LF_F16 : LF_F32};
+                b.data = aligned_alloc(64, lf__round_up(lf__panels_bytes(&b), 64));
+                dev->ops->pack(dev, &b, w, k, 1);
+                lf_gemm g = {.c = c[half], .ldc = n, .init = init, .ldinit = n, .a = a, .a_rs = k, .a_cs = 1, .b = &b, .m = m};
+                if (pair) g.swiglu = c[half] + (size_t)m * n, g.ldswiglu = pair;
+                dev->ops->gemm(dev, &g);
+                free(b.data);
+            }
+            if (memcmp(c[0], c[1], sizeof(float) * out) != 0) fail_msg("%s: %d x %d x %d differ", *isa, m, n, k);
+            lf_device_close(&dev);
+        }
+        free(w), free(a), free(init), free(c[0]), free(c[1]);
+    }
+}
+
 /* ---- speed ---- */
 static void bench_gemm(lf_device *dev, void *arg) { dev->ops->gemm(dev, arg); }
 
@@ -208,6 +240,7 @@ static void speed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(products), cmocka_unit_test(same_on_every_rung),
-                                       cmocka_unit_test(rows_are_independent), cmocka_unit_test(speed)};
+                                       cmocka_unit_test(rows_are_independent), cmocka_unit_test(halves_are_floats),
+                                       cmocka_unit_test(speed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ enum { VOCAB = 320, N = 70 };
 
 static char dir[64], gguf[96];
 static int32_t tokens[N];
-static const char *const all_types[] = {"f32", "bf16", "q8_0", "q4_0", "iq4_nl", "q4_k", "q5_k", "q6_k"};
+static const char *const all_types[] = {"f32", "f16", "bf16", "q8_0", "q4_0", "iq4_nl", "q4_k", "q5_k", "q6_k"};
 
 static lf_device *device(int threads, const char *isa)
 {
@@ -89,7 +89,7 @@ static void types(void **state)
 {
     (void)state;
     /* What rounding of weights and activations does to these logits, relative: a third more than was measured. */
-    static const double far[] = {0, 0.02, 0.06, 0.6, 0.55, 0.5, 0.26, 0.15};
+    static const double far[] = {0, 0.003, 0.02, 0.06, 0.6, 0.55, 0.5, 0.26, 0.15};
     lf_device *one = device(1, "auto"), *two = device(2, "auto"), *scalar = device(1, "scalar");
     float *exact = logits(one, dir, NULL, 0);
     for (size_t i = 0; i < LF_COUNT(all_types); i++) {
@@ -123,8 +123,13 @@ static void files(void **state)
         assert_memory_equal(direct, file, sizeof *direct * N * VOCAB);
         free(direct), free(file);
     }
+    export_as("f16"); /* widened while it is multiplied, or before: the same */
+    float *before = logits(d, gguf, NULL, 0), *while_it_is = logits(d, gguf, "auto", 7);
+    assert_memory_equal(before, while_it_is, sizeof *before * N * VOCAB);
+    free(before), free(while_it_is);
     lf_model *m = lf_model_open(d, gguf, "auto", &err);
     assert_non_null(m);
+    assert_string_equal(lf_model_weights_of(m), "F16");
     assert_int_equal(lf_model_save(m, dir, &err), -1);
     assert_non_null(strstr(err.message, "opened to talk"));
     lf_model_free(&m);

@@ -56,12 +56,34 @@ static void pack_pair_rows(const pack_job *job, int lo, int hi)
     }
 }
 
+/* Panels of float16: transposed a few k at a time, then narrowed. */
+static void pack_halves(const pack_job *job, int lo, int hi)
+{
+    enum { AT_ONCE = 64 };
+    const lf_panels *b = job->dst;
+    for (int p = lo; p < hi; p++)
+        for (int k0 = 0; k0 < b->k; k0 += AT_ONCE) {
+            float piece[AT_ONCE * LF_PANEL] = {0};
+            int kc = LF_MIN(AT_ONCE, b->k - k0);
+            for (int h = 0; h < 2; h++) {
+                int n, at = lf__half_column(b, p, h, &n);
+                if (n > 0) job->kernels->pack_transposed(piece + h * LF_HALF, job->src + at * job->stride_n + k0, job->stride_n, n, kc);
+            }
+            uint16_t *to = (uint16_t *)b->data + ((ptrdiff_t)p * b->k + k0) * LF_PANEL;
+            lf__dtype(LF_F16)->from_float(to, piece, (size_t)kc * LF_PANEL, NULL);
+        }
+}
+
 static void pack_part(void *arg, int tid, int n_threads)
 {
     const pack_job *job = arg;
     const lf_panels *dst = job->dst;
     int64_t lo, hi;
     lf__split(lf__panels_count(dst->n, dst->pair), 1, tid, n_threads, &lo, &hi);
+    if (dst->type == LF_F16) {
+        pack_halves(job, (int)lo, (int)hi);
+        return;
+    }
     if (dst->type == LF_BF16 && (job->src16 || job->stride_k != 1)) {
         pack_pair_rows(job, (int)lo, (int)hi);
         return;
@@ -156,7 +178,12 @@ static void run_tile(const gemm_block *w, int r, int p, int next_row, int next_p
     const lf_panels *b = g->b;
     const float *init = w->k0 > 0 ? g->c : g->init;
     lf_tile t = {.a = w->a + (r - w->part.r0) / w->kern->mr * w->strip, .a_rs = w->a_rs, .a_cs = w->a_cs, .ldc = g->ldc, .kc = w->kc};
-    t.b = (const float *)b->data + ((ptrdiff_t)p * b->k + w->k0) * LF_PANEL;
+    ptrdiff_t line = (ptrdiff_t)p * b->k + w->k0;
+    bool half = b->type == LF_F16;
+    if (half)
+        t.b16 = (const uint16_t *)b->data + line * LF_PANEL;
+    else
+        t.b = (const float *)b->data + line * LF_PANEL;
     t.ldinit = w->k0 > 0 ? g->ldc : g->ldinit;
     t.mr = LF_MIN(w->kern->mr, w->part.r1 - r);
     t.next_a = t.a + (t.mr + skip) * t.a_rs, t.next_rows = fetch;
@@ -166,7 +193,7 @@ static void run_tile(const gemm_block *w, int r, int p, int next_row, int next_p
         t.init[h] = init ? init + r * t.ldinit + col : NULL;
         t.next_c[h] = g->c + next_row * g->ldc + lf__half_column(b, next_panel, h, &unused);
     }
-    w->kern->tile(&t);
+    (half ? w->kern->tile_half : w->kern->tile)(&t);
     if (!g->swiglu || w->k0 + w->kc < b->k) return;
     for (int i = 0; i < t.mr; i++)
         w->kern->swiglu(g->swiglu + (r + i) * g->ldswiglu + p * LF_HALF, t.c[0] + i * g->ldc, t.c[1] + i * g->ldc, t.n[0]);

@@ -19,7 +19,7 @@ size_t lf__qpanel_bytes(lf_dtype type, int k)
 
 bool lf__multiplies(lf_dtype type, int k)
 {
-    return type == LF_F32 || type == LF_BF16 || (lf__quantized(type) && k > 0 && k % lf__qtypes[type].unit == 0);
+    return type == LF_F32 || type == LF_BF16 || type == LF_F16 || (lf__quantized(type) && k > 0 && k % lf__qtypes[type].unit == 0);
 }
 
 /* One unit of one row, taken apart: w, and the numbers it is scaled with as they are in the file. */

@@ -16,7 +16,8 @@
 typedef struct lf_tile {
     const float *a; /* A[i, k] = a[i * a_rs + k * a_cs], one of the strides is 1 */
     ptrdiff_t a_rs, a_cs;
-    const float *b; /* [kc][LF_PANEL] */
+    const float *b;      /* [kc][LF_PANEL] */
+    const uint16_t *b16; /* the same as float16, for tile_half */
     float *c[2];
     const float *init[2];
     ptrdiff_t ldc, ldinit;
@@ -49,7 +50,8 @@ typedef struct lf_kernels {
     int mc;           /* rows of A that are packed together (a multiple of mr)                 */
     int block_floats; /* floats of B that stay in L2 while the rows of A pass                  */
 
-    void (*tile)(const lf_tile *t); /* 1 <= t->mr <= mr */
+    void (*tile)(const lf_tile *t);      /* 1 <= t->mr <= mr */
+    void (*tile_half)(const lf_tile *t); /* the same with b16, widened as it is read; a_cs is 1 */
     /* dst: strips [kc][mr], lf__strip_floats apart, <- A[rows, kc] with a_rs == 1: rows i*mr.. of A become strip i. */
     void (*pack_strips)(float *dst, const float *a, ptrdiff_t a_cs, int rows, int kc);
     /* panel[k][j] = src[j * ld + k], j < cols <= LF_PANEL: a transpose; other columns are not written. */

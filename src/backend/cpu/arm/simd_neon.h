@@ -47,6 +47,12 @@ LF_INLINE void v_store(float *p, v16 x, int n)
     v_store4(p + 8, x.c, n - 8);
     v_store4(p + 12, x.d, n - 12);
 }
+/* Numbers of float16, widened. */
+LF_INLINE float32x4_t v_load4_half(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+LF_INLINE v16 v_load_half(const uint16_t *p)
+{
+    return (v16){v_load4_half(p), v_load4_half(p + 4), v_load4_half(p + 8), v_load4_half(p + 12)};
+}
 
 /* Where x86 gives b: either is NaN, or both are zero. */
 LF_INLINE float32x4_t v_max4(float32x4_t a, float32x4_t b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }

@@ -6,7 +6,7 @@
 
 static float exp_f(float x) { return (float)lf__exp((double)x); }
 
-static void tile(const lf_tile *t)
+static void tile_any(const lf_tile *t, bool half)
 {
     for (int i = 0; i < t->mr; i++) {
         float acc[LF_PANEL] = {0};
@@ -14,13 +14,18 @@ static void tile(const lf_tile *t)
             for (int j = 0; j < t->n[h]; j++) acc[h * LF_HALF + j] = t->init[h][i * t->ldinit + j];
         for (int k = 0; k < t->kc; k++) {
             float a = t->a[i * t->a_rs + k * t->a_cs];
-            const float *b = t->b + (ptrdiff_t)k * LF_PANEL;
+            float wide[LF_PANEL];
+            const float *b = half ? wide : t->b + (ptrdiff_t)k * LF_PANEL;
+            if (half) lf__dtype(LF_F16)->to_float(wide, t->b16 + (ptrdiff_t)k * LF_PANEL, LF_PANEL);
             for (int j = 0; j < LF_PANEL; j++) acc[j] = acc[j] + a * b[j];
         }
         for (int h = 0; h < 2; h++)
             for (int j = 0; j < t->n[h]; j++) t->c[h][i * t->ldc + j] = acc[h * LF_HALF + j];
     }
 }
+
+static void tile(const lf_tile *t) { tile_any(t, false); }
+static void tile_half(const lf_tile *t) { tile_any(t, true); }
 
 #define MR 4
 static void pack_strips(float *dst, const float *a, ptrdiff_t a_cs, int rows, int kc)
@@ -331,6 +336,7 @@ void lf__kernels_scalar(lf_kernels *k)
                       .mc = 16 * MR,
                       .block_floats = 65536,
                       .tile = tile,
+                      .tile_half = tile_half,
                       .pack_strips = pack_strips,
                       .pack_transposed = pack_transposed,
                       .rmsnorm = rmsnorm,

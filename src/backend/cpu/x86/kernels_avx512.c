@@ -9,8 +9,16 @@
 
 enum { MR = 12 };
 
-/* rows and strips are constants at every call: 24 straight functions. strips: A is packed [k][MR] or a transposed view (a_rs == 1). */
-LF_INLINE void tile_rows(const lf_tile *t, const int rows, const bool strips)
+/* One half of a line of B. */
+LF_INLINE __m512 columns(const char *b, int h, const bool half)
+{
+    return half ? v_load_half((const uint16_t *)(const void *)b + h * LF_HALF)
+                : _mm512_loadu_ps((const float *)(const void *)b + h * LF_HALF);
+}
+
+/* rows, strips and half are constants at every call: 36 straight functions. strips: A is packed [k][MR] or a transposed view (a_rs == 1).
+ * half: B is float16. */
+LF_INLINE void tile_rows(const lf_tile *t, const int rows, const bool strips, const bool half)
 {
     __m512 c[MR][2];
     __mmask16 mask[2] = {v_lanes(t->n[0]), v_lanes(t->n[1])};
@@ -18,14 +26,16 @@ LF_INLINE void tile_rows(const lf_tile *t, const int rows, const bool strips)
     for (int i = 0; i < rows; i++) {
         for (int h = 0; h < 2; h++) c[i][h] = t->init[0] ? _mm512_maskz_loadu_ps(mask[h], t->init[h] + i * t->ldinit) : _mm512_setzero_ps();
     }
-    const float *b = t->b, *end = b + (ptrdiff_t)t->kc * LF_PANEL;
+    const ptrdiff_t line = LF_PANEL * (half ? sizeof(uint16_t) : sizeof(float));
+    const char *b = half ? (const char *)t->b16 : (const char *)t->b, *end = b + t->kc * line;
     const float *a[4] = {t->a, t->a + 3 * t->a_rs, t->a + 6 * t->a_rs, t->a + 9 * t->a_rs}; /* rows 3j..3j+2 from pointer j */
     ptrdiff_t rs = t->a_rs, cs = t->a_cs;
     for (int at = 0; b < end; at += 16) {
-        const float *stop = b + LF_MIN(16 * LF_PANEL, end - b);
+        const char *stop = b + LF_MIN(16 * line, end - b);
         prefetch_next(t, at);
-        for (; b < stop; b += LF_PANEL) {
-            __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + LF_HALF);
+        for (; b < stop; b += line) {
+            __m512 b0 = columns(b, 0, half), b1 = columns(b, 1, half);
+            if (half && rows > 1) _mm_prefetch(b + 4096, _MM_HINT_T0); /* 8 rows: 7.4 -> 12.3 GB/s */
 #pragma GCC unroll 12
             for (int i = 0; i < rows; i++) {
                 __m512 ai = _mm512_set1_ps(strips ? a[0][i] : a[i / 3][(i % 3) * rs]);
@@ -49,8 +59,9 @@ LF_INLINE void tile_rows(const lf_tile *t, const int rows, const bool strips)
 
 /* clang-format off */
 #define TILE(n)                                                                                                                            \
-    static void tile_view_##n(const lf_tile *t) { tile_rows(t, n, false); }                                                                \
-    static void tile_strip_##n(const lf_tile *t) { tile_rows(t, n, true); }
+    static void tile_view_##n(const lf_tile *t) { tile_rows(t, n, false, false); }                                                         \
+    static void tile_strip_##n(const lf_tile *t) { tile_rows(t, n, true, false); }                                                         \
+    static void tile_half_##n(const lf_tile *t) { tile_rows(t, n, false, true); }
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
     /* clang-format on */
 
@@ -62,6 +73,13 @@ TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10)
                                           {tile_strip_1, tile_strip_2, tile_strip_3, tile_strip_4, tile_strip_5, tile_strip_6, tile_strip_7,
                                            tile_strip_8, tile_strip_9, tile_strip_10, tile_strip_11, tile_strip_12}};
     table[t->a_cs != 1][t->mr - 1](t);
+}
+
+static void tile_half(const lf_tile *t)
+{
+    static void (*const table[MR])(const lf_tile *) = {tile_half_1, tile_half_2, tile_half_3, tile_half_4,  tile_half_5,  tile_half_6,
+                                                       tile_half_7, tile_half_8, tile_half_9, tile_half_10, tile_half_11, tile_half_12};
+    table[t->mr - 1](t);
 }
 
 /* 12 floats of 8 strips at a time: whole cache lines of A are read, strips are written as streams. A full store of 16 runs into the
@@ -102,6 +120,7 @@ void lf__kernels_avx512(lf_kernels *k)
     k->mc = 8 * MR;
     k->block_floats = 96 * 1024;
     k->tile = tile;
+    k->tile_half = tile_half;
     k->pack_strips = pack_strips;
     k->pack_transposed = pack_transposed;
     k->fma_loop = fma_loop;

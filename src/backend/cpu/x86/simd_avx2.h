@@ -30,6 +30,12 @@ LF_INLINE void v_store(float *p, v16 x, int n)
         _mm256_maskstore_ps(p + 8, v_lanes8(n - 8), x.hi);
     }
 }
+/* 16 numbers of float16, widened. */
+LF_INLINE v16 v_load_half(const uint16_t *p)
+{
+    const __m128i *q = (const __m128i *)(const void *)p;
+    return (v16){_mm256_cvtph_ps(_mm_loadu_si128(q)), _mm256_cvtph_ps(_mm_loadu_si128(q + 1))};
+}
 #define LF_V_BINARY(name, op)                                                                                                              \
     LF_INLINE v16 name(v16 a, v16 b) { return (v16){op(a.lo, b.lo), op(a.hi, b.hi)}; }
 LF_V_BINARY(v_add, _mm256_add_ps)

@@ -4,6 +4,7 @@
 #define LF_SIMD_AVX512_H
 
 #include <immintrin.h>
+#include <stdint.h>
 
 #define LF_INLINE static inline __attribute__((always_inline))
 
@@ -20,6 +21,8 @@ LF_INLINE void v_store(float *p, v16 x, int n)
     else
         _mm512_mask_storeu_ps(p, v_lanes(n), x);
 }
+/* 16 numbers of float16, widened. */
+LF_INLINE v16 v_load_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p)); }
 LF_INLINE v16 v_add(v16 a, v16 b) { return _mm512_add_ps(a, b); }
 LF_INLINE v16 v_sub(v16 a, v16 b) { return _mm512_sub_ps(a, b); }
 LF_INLINE v16 v_mul(v16 a, v16 b) { return _mm512_mul_ps(a, b); }

@@ -53,6 +53,7 @@ typedef struct lf_bench_infer_options {
     const lf_model_config *random; /* random weights of this shape    */
     const char *weights;           /* as in lf_model_open             */
     bool packed;                   /* by a packed copy beside the model, as in lf_model_open_with */
+    const char *kv_type;           /* as in lf_engine_new                        */
     const char *isa, *pin;         /* of the devices, as in lf_device_open       */
     int prefill, decode;           /* tokens of a prompt, steps; 0: not measured */
     /* Up to the first 0; of depths, up to the first below 0. */
@@ -64,7 +65,7 @@ typedef struct lf_bench_infer_options {
  * after. */
 typedef struct lf_bench_infer_line {
     const char *phase;        /* "prefill", "decode"                                   */
-    const char *weights;      /* "Q4_0"                                                */
+    const char *weights, *kv; /* "Q4_0", "BF16"                                        */
     int threads, batch;       /* batch: texts that go on together, each its own        */
     int depth, tokens;        /* tokens read before, tokens of the prompt or of a text */
     int rounds;               /* prompts, or steps, that the median is of              */

@@ -80,7 +80,7 @@ static lf_engine *engine_new(infer_bench *b, int texts, int positions, lf_error 
         lf_error_hint(err, "less depth, a shorter prompt or fewer steps; of a recipe: a larger model.max_position_embeddings");
         return NULL;
     }
-    lf_engine_options o = {.context = 64, .max_sequences = 1, .max_rows = 1};
+    lf_engine_options o = {.context = 64, .max_sequences = 1, .max_rows = 1, .kv_type = b->o->kv_type};
     lf_engine *probe = lf_engine_new(b->model, &o, err); /* to learn what a page takes */
     if (!probe) return NULL;
     lf_engine_state s = lf_engine_state_of(probe);
@@ -129,7 +129,8 @@ static int bench_prefill(infer_bench *b, int depth, lf_error *err)
     c[1] = measure(b);
     lf_engine_state s = lf_engine_state_of(e);
     int found = depth / s.page_tokens * s.page_tokens, fed = depth + n - found;
-    lf_bench_infer_line l = {.phase = "prefill", .batch = 1, .depth = found, .tokens = fed, .rounds = PROMPTS, .outside = 1 - inside / all};
+    lf_bench_infer_line l = {
+        .phase = "prefill", .batch = 1, .depth = found, .tokens = fed, .rounds = PROMPTS, .kv = s.kv_type, .outside = 1 - inside / all};
     l.seconds = median(seconds, PROMPTS), l.tokens_per_second = fed / l.seconds;
     double bytes = (double)lf_model_bytes_per_token(b->model) + (double)(depth + n) * (double)s.page_bytes / s.page_tokens;
     tell(b, l, operations(b->model, 1, fed, found, 1), bytes, c);
@@ -166,7 +167,7 @@ static int bench_decode(infer_bench *b, int batch, int depth, lf_error *err)
     }
     s = lf_engine_state_of(e);
     c[1] = measure(b);
-    lf_bench_infer_line l = {.phase = "decode", .batch = batch, .depth = depth, .tokens = steps, .rounds = steps};
+    lf_bench_infer_line l = {.phase = "decode", .batch = batch, .depth = depth, .tokens = steps, .rounds = steps, .kv = s.kv_type};
     l.outside = 1 - (s.model_seconds - before) / (s.all_seconds - all);
     l.seconds = median(seconds, steps), l.tokens_per_second = batch / l.seconds;
     double position = begin + 0.5 * steps;

@@ -16,9 +16,10 @@ static bool on_line(const lf_bench_infer_line *l, void *user)
     double multiplies = l->gops / l->peak_gops, reads = l->gbs / l->read_gbs;
     r->lines++;
     if (r->json) {
-        printf("%s\n    {\"phase\": \"%s\", \"weights\": \"%s\", \"threads\": %d, \"batch\": %d, \"depth\": %d, \"tokens\": %d, "
+        printf("%s\n    {\"phase\": \"%s\", \"weights\": \"%s\", \"kv\": \"%s\", \"threads\": %d, \"batch\": %d, \"depth\": %d, "
+               "\"tokens\": %d, "
                "\"rounds\": %d",
-               r->lines > 1 ? "," : "", l->phase, l->weights, l->threads, l->batch, l->depth, l->tokens, l->rounds);
+               r->lines > 1 ? "," : "", l->phase, l->weights, l->kv, l->threads, l->batch, l->depth, l->tokens, l->rounds);
         printf(", \"seconds\": %.6g, \"tokens_per_second\": %.6g, \"gops\": %.5g, \"peak_gops\": %.5g, \"share_of_peak\": %.4f", l->seconds,
                l->tokens_per_second, l->gops, l->peak_gops, multiplies);
         printf(", \"gb_per_second\": %.5g, \"read_gb_per_second\": %.5g, \"share_of_read\": %.4f, \"outside\": %.4f, \"moved\": %s}",
@@ -109,6 +110,7 @@ int cmd_bench_infer(int argc, char **argv)
         {.name = "--packed", .type = CLI_SWITCH, .value = &packed,
          .help = "keep a packed copy of the weights beside the model, and open by it the next time",
          .help_zh = "在模型旁保存一份打包好的权重，下次直接映射打开"},
+        {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|bf16|q8_0"},
         {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
         {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
         {0}};
@@ -150,6 +152,7 @@ int cmd_bench_infer(int argc, char **argv)
                                 .random = recipe ? &c.model : NULL,
                                 .weights = weights,
                                 .packed = packed,
+                                .kv_type = c.sampler.kv_type,
                                 .isa = c.machine.isa,
                                 .pin = c.machine.pin,
                                 .prefill = (int)prefill,

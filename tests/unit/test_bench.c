@@ -69,15 +69,21 @@ static void a_model_that_answers(void **state)
     lf_config_init(c);
     assert_int_equal(lf_config_load(c, "S", &err), 0);
     c->model.vocab_size = 4096;
-    lf_bench_infer_options o = {
-        .random = &c->model, .weights = "q8_0", .prefill = 96, .decode = 3, .threads = {1}, .batch = {1, 5}, .depth = {64, -1}};
+    lf_bench_infer_options o = {.random = &c->model,
+                                .weights = "q8_0",
+                                .kv_type = "bf16",
+                                .prefill = 96,
+                                .decode = 3,
+                                .threads = {1},
+                                .batch = {1, 5},
+                                .depth = {64, -1}};
     figures f = {.enough = -1};
     assert_int_equal(lf_bench_infer(&o, on_figure, &f, &err), 0);
     assert_int_equal(f.lines, 3);
     assert_string_equal(f.last.phase, "decode");
     assert_string_equal(f.last.weights, "Q8_0");
     double weights = 4096 * 256 + 6 * (256 * 512 + 256 * 256 + 3 * 256 * 768), kv = 6 * 2 * 4 * 32;
-    double ops = (2 * weights + 4 * 6 * 256 * 66) * 5, bytes = weights * 1.0625 + 5 * 65 * kv * 4;
+    double ops = (2 * weights + 4 * 6 * 256 * 66) * 5, bytes = weights * 1.0625 + 5 * 65 * kv * 2;
     assert_true(fabs(f.last.gops * f.last.seconds * 1e9 / ops - 1) < 0.02);
     assert_true(fabs(f.last.gbs * f.last.seconds * 1e9 / bytes - 1) < 0.05);
     f = (figures){.enough = 1};

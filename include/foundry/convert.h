@@ -13,6 +13,7 @@
 #include "foundry/config.h"
 #include "foundry/error.h"
 #include "foundry/log.h"
+#include "foundry/quantize.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -48,19 +49,42 @@ typedef struct lf_model_info {
 int lf_model_info_read(lf_model_info *info, const char *path, lf_tensor_fn tensors, void *user, lf_error *err);
 
 /* ---- from any format to any other --------------------------------------------------------------------------------------------- */
+/* A tensor that was just written. */
+typedef struct lf_tensor_written {
+    const char *name; /* in the target; lives during the call    */
+    const char *from, *to;
+    int64_t shape[2]; /* of a vector: [1, n]                */
+    uint64_t bytes;
+    double rmse, relative; /* root mean square of what rounding lost; the same / that of the values themselves */
+    bool weighted;         /* errors were weighed by importance  */
+    bool fallback;         /* another type than was asked for    */
+} lf_tensor_written;
+
 typedef struct lf_convert_options {
     const char *format;   /* "hf": a folder, or "gguf": one file                                                              */
-    const char *dtype;    /* "f32", "f16", "bf16", and for gguf "q8_0", "q4_0", "q4_k", ...; NULL = as stored (hf: f32 where it has no
-                             such type). gguf: vectors stay f32, rows of no whole number of blocks take the type's fallback */
+    const char *dtype;    /* "f32", "f16", "bf16", and for gguf "q8_0", "q4_0", "q4_k", ..., or a mix, "q4_k_m", "q5_k_m"; NULL = as
+                             stored (hf: f32 where it has no such type). gguf: vectors stay f32, rows of no whole number of blocks take
+                             the type's fallback */
     uint64_t shard_bytes; /* hf: most bytes of weights in one file; 0 = 5,000,000,000                                         */
     int threads;          /* 0 = all; the bytes never depend on it                                                            */
     lf_progress progress; /* may be NULL */
     void *progress_user;
+    /* gguf only: */
+    const char *const *keep; /* [n_keep] exceptions "PATTERN=TYPE": the whole name of a matrix in GGUF, with or without ".weight", * and ?
+                                standing for anything; "output" is the matrix that makes logits. The last that matches counts */
+    int n_keep;
+    const lf_imatrix *imatrix; /* what errors in the columns of weights cost; NULL: all the same       */
+    bool once;                 /* refuse to quantize again what is quantized already, in another type  */
+    void (*on_tensor)(const lf_tensor_written *tensor, void *user); /* in the order of the file; NULL: errors are not measured */
+    void *tensor_user;
 } lf_convert_options;
 
 typedef struct lf_convert_report {
     int tensors, fallbacks, files; /* fallbacks: tensors that took another type than asked */
+    int weighted;                  /* tensors whose errors were weighed by importance      */
+    int64_t weights;               /* numbers                                              */
     uint64_t bytes;                /* of the weights written                               */
+    uint64_t source_bytes;         /* of the weights read                                  */
     char type[64];                 /* model type, or GGUF architecture, that was written   */
     char tokenizer[256];           /* what came along, "" = nothing: said why in a warning */
 } lf_convert_report;

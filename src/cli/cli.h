@@ -26,6 +26,8 @@
     X(chat_template, "conversations through a model's template: render, show", "用模型的模板处理对话：渲染、查看")                         \
     X(model, "models of the world, in and out: look, import, export, compare", "模型的进出：查看、导入、导出、比较")                       \
     X(eval, "how good a model is on a text: perplexity, distance from another", "模型在一段文本上有多好：困惑度、与另一模型的差距")        \
+    X(imatrix, "importance of the columns of weights, measured on a text", "在文本上测量权重各列的重要性")                                 \
+    X(quantize, "a smaller model: weights of 4 to 8 bits in a GGUF file", "缩小模型：把权重写成 4 到 8 位的 GGUF 文件")                    \
     X(bench, "how fast this machine is, and how much of it the kernels use", "这台机器有多快，内核用到了几成")                             \
     X(learn, "write the parts of a language model yourself, checked as you go", "亲手写出语言模型的各个部件，边写边检查")                  \
     X(config, "write, show and check configurations", "写出、查看和检查配置")                                                              \
@@ -183,6 +185,21 @@ void cli_print_help(FILE *f, const cli_spec *spec);
 
 /* cmd_bench_infer.c: `foundry bench infer`; argv[0] is "infer". */
 int cmd_bench_infer(int argc, char **argv);
+/* ---- models and texts (cli_model.c) ----------------------------------------------------------------------------------------- */
+/* A model to talk with, and the tokenizer beside it. */
+typedef struct cli_model {
+    char dir[LF_CONFIG_PATH_MAX]; /* the checkpoint, folder or file that it was opened from */
+    lf_model *model;
+    lf_tokenizer *tokenizer;
+} cli_model;
+/* which: "last", "best", "step-N" of a run. After a failure, too, cli_model_close. */
+int cli_model_open(cli_model *m, lf_device *device, const char *path, const char *which, const char *weights, lf_error *err);
+void cli_model_close(cli_model *m);
+/* As --threads and --isa say. */
+lf_device *cli_device_open(const cli_args *args, lf_error *err);
+/* Shards, or a text ("-": standard input), as tokens of m. *kept: the text's bytes, read once for several models; the caller frees it. */
+lf_eval_text *cli_eval_text(cli_bytes *kept, const char *path, const char *split, const cli_model *m, lf_error *err);
+
 /* cmd_plan.c: prints what config needs after `seconds` of trying it; the exit code. */
 int cli_plan(lf_device *device, const lf_config *config, double seconds, bool json);
 

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DATA_MAX ((size_t)4 << 30)
-
 /* What both sub-commands are told. */
 static const char *data_path, *split = "val", *base_path, *which = "last", *weights = "auto";
 static int64_t context, stride;
@@ -32,46 +30,6 @@ static bool json;
     {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "one JSON object per model", .help_zh = "每个模型输出一个 JSON 对象"}
 /* clang-format on */
 
-/* A model and the tokenizer beside it. */
-typedef struct opened {
-    char dir[LF_CONFIG_PATH_MAX];
-    lf_model *model;
-    lf_tokenizer *tokenizer;
-} opened;
-
-static int open_model(opened *o, lf_device *device, const char *path, const char *type, lf_error *err)
-{
-    *o = (opened){0};
-    return lf_checkpoint_find(o->dir, sizeof o->dir, path, which, err) || !(o->tokenizer = lf_tokenizer_load(o->dir, err)) ||
-                   !(o->model = lf_model_open(device, o->dir, type, err))
-               ? -1
-               : 0;
-}
-
-static void close_model(opened *o)
-{
-    lf_model_free(&o->model);
-    lf_tokenizer_free(&o->tokenizer);
-}
-
-static lf_device *open_device(const cli_args *args, lf_error *err)
-{
-    lf_config config;
-    lf_config_init(&config);
-    if (cli_config_apply(&config, args, err)) return NULL;
-    return lf_device_open(
-        &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin}, err);
-}
-
-/* Standard input is read once, whatever the number of models: *kept. */
-static lf_eval_text *read_data(cli_bytes *kept, const opened *o, lf_error *err)
-{
-    const lf_model_config *config = lf_model_config_of(o->model);
-    if (strcmp(data_path, "-") != 0 && !lf_data_is_text(data_path)) return lf_eval_text_shards(data_path, split, o->tokenizer, config, err);
-    if (!kept->data && cli_read(kept, data_path, DATA_MAX, err)) return NULL;
-    return lf_eval_text_new(kept->data, kept->n, o->tokenizer, config, err);
-}
-
 static int check_data(const char *command)
 {
     char hint[96];
@@ -86,7 +44,7 @@ static lf_eval_options options_of(cli_bar *bar)
 }
 
 /* ---- perplexity -------------------------------------------------------------------------------------------------------------------- */
-static void perplexity_json(const lf_perplexity *p, const opened *o, const char *path)
+static void perplexity_json(const lf_perplexity *p, const cli_model *o, const char *path)
 {
     printf("{\"model\": ");
     cli_json_string(stdout, path);
@@ -99,7 +57,7 @@ static void perplexity_json(const lf_perplexity *p, const opened *o, const char 
 }
 
 /* A head for the table where several models are asked about, then a line for each. */
-static void perplexity_row(const lf_perplexity *p, const opened *o, const char *path, bool first)
+static void perplexity_row(const lf_perplexity *p, const cli_model *o, const char *path, bool first)
 {
     char count[32], bytes[32], rate[32];
     if (first) {
@@ -141,15 +99,16 @@ static int run_perplexity(int argc, char **argv)
     int code = CLI_OK;
     if (!cli_parse(&spec, argc, argv, &args)) return args.exit;
     if ((code = check_data("perplexity"))) return code;
-    lf_device *device = open_device(&args, &err);
+    lf_device *device = cli_device_open(&args, &err);
     if (!device) return cli_fail(&err);
     cli_catch_signals();
     for (int i = 0; i < args.n && code == CLI_OK; i++) {
-        opened o;
+        cli_model o = {0};
         cli_bar bar = {0};
         lf_perplexity p;
         lf_eval_options options = options_of(&bar);
-        lf_eval_text *data = open_model(&o, device, args.v[i], weights, &err) ? NULL : read_data(&text, &o, &err);
+        lf_eval_text *data =
+            cli_model_open(&o, device, args.v[i], which, weights, &err) ? NULL : cli_eval_text(&text, data_path, split, &o, &err);
         if (!data || lf_eval_perplexity(&p, o.model, data, &options, &err))
             code = cli_fail(&err);
         else if (json)
@@ -158,7 +117,7 @@ static int run_perplexity(int argc, char **argv)
             perplexity_row(&p, &o, args.v[i], i == 0);
         fflush(stdout);
         lf_eval_text_free(&data);
-        close_model(&o);
+        cli_model_close(&o);
     }
     free(text.data);
     lf_device_close(&device);
@@ -254,23 +213,25 @@ static int run_kl(int argc, char **argv)
     cli_args args;
     lf_error err = {0};
     cli_bytes text = {0};
-    opened base = {0};
+    cli_model base = {0};
     int code = CLI_OK;
     if (!cli_parse(&spec, argc, argv, &args)) return args.exit;
     if ((code = check_data("kl"))) return code;
     if (!base_path)
         return cli_usage_error("foundry eval kl MODEL --base BASE --data TEXT",
                                cli_say("foundry eval kl: --base BASE is missing", "foundry eval kl：缺少 --base BASE"));
-    lf_device *device = open_device(&args, &err);
-    lf_eval_text *data = device && open_model(&base, device, base_path, base_weights, &err) == 0 ? read_data(&text, &base, &err) : NULL;
+    lf_device *device = cli_device_open(&args, &err);
+    lf_eval_text *data = device && cli_model_open(&base, device, base_path, which, base_weights, &err) == 0
+                             ? cli_eval_text(&text, data_path, split, &base, &err)
+                             : NULL;
     if (!data) code = cli_fail(&err);
     cli_catch_signals();
     for (int i = 0; i < args.n && code == CLI_OK; i++) {
-        opened o;
+        cli_model o = {0};
         cli_bar bar = {0};
         lf_divergence d;
         lf_eval_options options = options_of(&bar);
-        if (open_model(&o, device, args.v[i], weights, &err) || lf_eval_same_vocabulary(base.tokenizer, o.tokenizer, &err) ||
+        if (cli_model_open(&o, device, args.v[i], which, weights, &err) || lf_eval_same_vocabulary(base.tokenizer, o.tokenizer, &err) ||
             lf_eval_divergence(&d, o.model, base.model, data, &options, &err))
             code = cli_fail(&err);
         else if (json)
@@ -278,10 +239,10 @@ static int run_kl(int argc, char **argv)
         else
             kl_text(&d, args.v[i]);
         fflush(stdout);
-        close_model(&o);
+        cli_model_close(&o);
     }
     lf_eval_text_free(&data);
-    close_model(&base);
+    cli_model_close(&base);
     free(text.data);
     lf_device_close(&device);
     return code;

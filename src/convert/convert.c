@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "convert/convert.h"
+#include "quant/quant.h"
 
 enum { SHARD_BYTES_DECIMAL_GB = 5 };
 
@@ -16,13 +17,14 @@ typedef struct job {
     lf_convert_report *report;
     const char *path, *out;
     lf_weights_kind kind;
-    int asked; /* lf_dtype, or -1: as stored */
+    lf_quant_rules rules; /* which type every matrix gets */
     lf_config *config;
     lf_model *plan;
     lf_source source;
     lf_pool *pool;
     lf_file_tensor *decls; /* of all parameters, then of the extras of GGUF */
     char (*names)[96];
+    struct fate *fates; /* [n_params] */
     lf_gguf_extra *extras;
     int n_extras;
     float *piece;
@@ -31,16 +33,45 @@ typedef struct job {
 } job;
 
 /* ---- what goes out ----------------------------------------------------------------------------------------------------------------- */
-static lf_dtype dtype_of(job *j, int i)
+/* Of parameter i. */
+typedef struct fate {
+    const float *importance; /* of its columns, or NULL */
+    bool fallback;           /* another type than was asked for */
+} fate;
+
+static int choose(job *j, lf_dtype *type, int i)
 {
     const lf_param *p = &j->plan->params[i];
-    lf_dtype stored = j->source.tensors[i]->dtype, t = j->asked >= 0 ? (lf_dtype)j->asked : stored;
-    if (j->kind == LF_WEIGHTS_SAFETENSORS) return t == LF_F32 || t == LF_F16 || t == LF_BF16 ? t : LF_F32;
-    if (p->n_dims == 1 || p->weight == &j->plan->positions) return LF_F32;
-    lf_dtype wanted = t;
-    while (p->cols % lf__dtype(t)->block) t = lf__dtype(t)->fallback;
-    j->report->fallbacks += t != wanted;
-    return t;
+    const lf_file_tensor *t = j->source.tensors[i];
+    fate *f = &j->fates[i];
+    int asked = j->rules.type, status = 0;
+    *type = asked >= 0 ? (lf_dtype)asked : t->dtype;
+    if (j->kind == LF_WEIGHTS_SAFETENSORS) {
+        if (*type != LF_F16 && *type != LF_BF16) *type = LF_F32;
+        return 0;
+    }
+    *type = LF_F32;
+    if (p->n_dims == 1 || p->weight == &j->plan->positions) return 0;
+    if (lf__rules_type(&j->rules, type, &f->fallback, j->plan, p, t->dtype, j->err)) return -1;
+    j->report->fallbacks += f->fallback;
+    if (*type == t->dtype) return 0;
+    bool blocks = lf__dtype(*type)->block > 1;
+    if (blocks && lf__dtype(t->dtype)->block > 1 && j->o->once) {
+        lf_error_set(j->err, LF_E_MISMATCH, "%s: \"%s\" is %s already: made %s from that, it would carry the errors of both", j->path,
+                     t->name, lf__dtype(t->dtype)->name, lf__dtype(*type)->name);
+        return lf_error_hint(j->err, "start from the model it was made from, or say --requantize");
+    }
+    if (blocks && j->o->imatrix) f->importance = lf__imatrix_find(j->o->imatrix, j->names[i], p->cols, &status, j->err);
+    j->report->weighted += f->importance != NULL;
+    return status;
+}
+
+/* Does no matrix become blocks that were not there before? */
+static bool nothing_to_weigh(const job *j)
+{
+    for (int i = 0; i < j->plan->n_params; i++)
+        if (lf__dtype(j->decls[i].dtype)->block > 1 && j->decls[i].dtype != j->source.tensors[i]->dtype) return false;
+    return true;
 }
 
 static int declare(job *j)
@@ -50,21 +81,27 @@ static int declare(job *j)
     j->extras = lf__calloc(2, sizeof *j->extras, j->err);
     j->decls = lf__calloc((size_t)n + 2, sizeof *j->decls, j->err);
     j->names = lf__calloc((size_t)n, sizeof *j->names, j->err);
-    if (!j->extras || !j->decls || !j->names) return -1;
+    j->fates = lf__calloc((size_t)n, sizeof *j->fates, j->err);
+    if (!j->extras || !j->decls || !j->names || !j->fates) return -1;
     if (j->kind == LF_WEIGHTS_GGUF && m->rotary) j->n_extras = lf__gguf_extras(j->extras, &m->config);
     size_t piece = 1;
     for (int i = 0; i < n; i++) {
         const lf_param *p = &m->params[i];
         lf_file_tensor *d = &j->decls[i];
-        *d = (lf_file_tensor){.name = lf__param_name(j->names[i], p, j->kind), .dtype = dtype_of(j, i), .n_dims = p->n_dims};
+        *d = (lf_file_tensor){.name = lf__param_name(j->names[i], p, j->kind), .n_dims = p->n_dims};
+        if (choose(j, &d->dtype, i)) return -1;
         lf__param_shape(d->shape, p, j->kind);
         size_t count = (size_t)p->rows * (size_t)p->cols;
         piece = LF_MAX(piece, (size_t)lf__param_piece(m, p) * (size_t)p->cols);
         if (!lf__dtype_size(&d->bytes, d->dtype, count))
             return lf_error_set(j->err, LF_E_LIMIT, "%s: \"%s\" is too large", j->out, d->name);
-        j->report->bytes += d->bytes;
+        j->report->bytes += d->bytes, j->report->source_bytes += j->source.tensors[i]->bytes;
+        j->report->weights += (int64_t)count;
         j->total += (double)count;
     }
+    if (lf__rules_check(&j->rules, j->path, j->err)) return -1;
+    if (j->o->imatrix && j->kind == LF_WEIGHTS_GGUF && !j->report->weighted && !nothing_to_weigh(j))
+        return lf_error_set(j->err, LF_E_MISMATCH, "%s: the importance knows none of its matrices: it is another model's", j->path);
     for (int i = 0; i < j->n_extras; i++)
         j->decls[n + i] = (lf_file_tensor){.name = j->extras[i].name, .dtype = LF_F32, .n_dims = 1, .shape = {j->extras[i].n}};
     j->report->tensors = n + j->n_extras;
@@ -102,9 +139,26 @@ static int pass_piece(job *j, lf_weights_out *w, int i, int row0, int rows, bool
                    : 0;
     }
     return lf__source_read(j->piece, &j->source, i, row0, rows, j->err) || check_numbers(j, i, j->piece, n) ||
-                   lf__param_to_file(j->piece, j->plan, p, j->kind, rows, j->err) || lf__weights_put(w, j->piece, n, NULL)
+                   lf__param_to_file(j->piece, j->plan, p, j->kind, rows, j->err) || lf__weights_put(w, j->piece, n, j->fates[i].importance)
                ? -1
                : 0;
+}
+
+static void tell(const job *j, int i, const double sums[2])
+{
+    const lf_file_tensor *d = &j->decls[i];
+    const lf_param *p = &j->plan->params[i];
+    double n = (double)p->rows * p->cols;
+    lf_tensor_written t = {.name = d->name,
+                           .from = lf__dtype(j->source.tensors[i]->dtype)->name,
+                           .to = lf__dtype(d->dtype)->name,
+                           .shape = {d->n_dims == 1 ? 1 : d->shape[0], d->shape[d->n_dims - 1]},
+                           .bytes = d->bytes,
+                           .rmse = sqrt(sums[0] / n),
+                           .relative = sums[1] > 0 ? sqrt(sums[0] / sums[1]) : 0,
+                           .weighted = j->fates[i].importance != NULL,
+                           .fallback = j->fates[i].fallback};
+    j->o->on_tensor(&t, j->o->tensor_user);
 }
 
 static int pass(job *j, lf_weights_out *w, int i)
@@ -112,6 +166,8 @@ static int pass(job *j, lf_weights_out *w, int i)
     const lf_param *p = &j->plan->params[i];
     bool stored = p->n_dims == 2 && lf__source_is_stored(&j->source, i, j->decls[i].dtype) && lf__param_keeps(j->plan, p, j->kind);
     int step = lf__param_piece(j->plan, p);
+    double sums[2] = {0};
+    lf__weights_measure(w, j->o->on_tensor ? sums : NULL);
     for (int row = 0; row < p->rows; row += step) {
         int rows = LF_MIN(step, p->rows - row);
         if (pass_piece(j, w, i, row, rows, stored)) return -1;
@@ -119,6 +175,8 @@ static int pass(job *j, lf_weights_out *w, int i)
         if (j->o->progress && j->o->progress("convert", j->done, j->total, "weights", j->o->progress_user))
             return lf_error_set(j->err, LF_E_INTERRUPTED, "stopped; \"%s\" was not written", j->out);
     }
+    lf__weights_measure(w, NULL);
+    if (j->o->on_tensor) tell(j, i, sums);
     return 0;
 }
 
@@ -231,7 +289,8 @@ static int write_gguf(job *j)
         if (j->decls[i].bytes > j->decls[largest].bytes) largest = i;
     const char *name = lf__path_name(j->path);
     lf__gguf_put_text(&meta, "general.name", name, strcspn(name, "/"));
-    lf__gguf_put_u32(&meta, "general.file_type", file_type((int)j->decls[largest].dtype));
+    int mix = j->rules.file_type;
+    lf__gguf_put_u32(&meta, "general.file_type", mix >= 0 ? (uint32_t)mix : file_type((int)j->decls[largest].dtype));
     lf__gguf_put_u32(&meta, "general.quantization_version", 2);
     if (!status) status = lf__tokenizer_to_gguf(&meta, j->path, &j->source, j->report, j->err);
     if (!status) status = write_file(j, j->out, &meta, 0, j->plan->n_params);
@@ -247,20 +306,11 @@ static int read_options(job *j)
     if (!gguf && (!o->format || strcmp(o->format, "hf") != 0))
         return lf_error_set(j->err, LF_E_ARGUMENT, "format: expected hf or gguf, got \"%s\"", o->format ? o->format : "");
     j->kind = gguf ? LF_WEIGHTS_GGUF : LF_WEIGHTS_SAFETENSORS;
-    j->asked = o->dtype ? lf__dtype_find(o->dtype) : -1;
-    if (!o->dtype) return 0;
-    bool plain = j->asked == LF_F32 || j->asked == LF_F16 || j->asked == LF_BF16;
-    if (j->asked < 0 || !lf__dtype((lf_dtype)j->asked)->from_float || (!plain && lf__dtype((lf_dtype)j->asked)->ggml < 0) ||
-        (!gguf && !plain)) {
-        char list[256] = "";
-        for (int t = 0; t < LF_DTYPES; t++) {
-            const lf_dtype_traits *d = lf__dtype((lf_dtype)t);
-            if (!d->from_float || d->ggml < 0 || (!gguf && t != LF_F32 && t != LF_F16 && t != LF_BF16)) continue;
-            snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", list[0] ? ", " : "", d->name);
-        }
-        return lf_error_set(j->err, LF_E_ARGUMENT, "dtype: expected one of %s, got \"%.32s\"", list, o->dtype);
-    }
-    return 0;
+    if (gguf || !o->dtype) return lf__rules_init(&j->rules, o->dtype, o->keep, o->n_keep, j->err);
+    int type = lf__dtype_find(o->dtype);
+    if (type != LF_F32 && type != LF_F16 && type != LF_BF16)
+        return lf_error_set(j->err, LF_E_ARGUMENT, "dtype: expected one of F32, F16, BF16, got \"%.32s\"", o->dtype);
+    return lf__rules_init(&j->rules, o->dtype, NULL, 0, j->err);
 }
 
 int lf_model_convert(const char *source, const char *out, const lf_convert_options *options, lf_convert_report *report, lf_error *err)
@@ -283,6 +333,7 @@ int lf_model_convert(const char *source, const char *out, const lf_convert_optio
     lf__pool_free(&j.pool);
     if (j.source.model) lf__source_close(&j.source);
     lf_model_free(&j.plan);
-    free(j.config), free(j.extras), free(j.decls), free(j.names), free(j.piece);
+    lf__rules_release(&j.rules);
+    free(j.fates), free(j.config), free(j.extras), free(j.decls), free(j.names), free(j.piece);
     return status ? lf__error_pass(err, &local) : 0;
 }

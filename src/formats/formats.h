@@ -194,6 +194,8 @@ lf_weights_out *lf__weights_create(const char *path, lf_weights_kind kind, const
                                    lf_pool *pool, lf_error *err);
 /* The next n elements of the tensor whose turn it is: whole rows. importance: [last side] of that tensor, or NULL. Failures are sticky. */
 int lf__weights_put(lf_weights_out *o, const float *values, size_t n, const float *importance);
+/* From now on lf__weights_put adds the squares of what its rounding lost, and of the values, to sums[0] and sums[1]; NULL: no more. */
+void lf__weights_measure(lf_weights_out *o, double *sums);
 /* The same for bytes that are of the right dtype already: whole rows. */
 int lf__weights_put_bytes(lf_weights_out *o, const void *bytes, size_t n);
 int lf__weights_commit(lf_weights_out **o, lf_error *err); /* takes *o, success or not; a tensor left out is an error */

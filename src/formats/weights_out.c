@@ -16,6 +16,7 @@ struct lf_weights_out {
     size_t written; /* elements of it                      */
     uint8_t *piece;
     lf_pool *pool; /* borrowed, may be NULL               */
+    double *sums;  /* where errors are added, or NULL     */
     lf_error err;  /* the first failure                   */
 };
 
@@ -71,6 +72,50 @@ static void convert_rows(void *arg, int tid, int n_threads)
         c->type->from_float(c->out + bytes_of(c->type, i), c->in + i, step, c->importance);
 }
 
+enum { UNIT = 1024, UNITS = PIECE / 4 / UNIT }; /* elements that are summed at once: whole blocks of any type */
+
+typedef struct measurement {
+    const conversion *c;
+    double (*sums)[2]; /* [units] of squares: of what was lost, of the values */
+} measurement;
+
+static void measure_units(void *arg, int tid, int n_threads)
+{
+    const measurement *m = arg;
+    const conversion *c = m->c;
+    int64_t lo, hi;
+    float back[UNIT];
+    lf__split((int64_t)((c->n + UNIT - 1) / UNIT), 1, tid, n_threads, &lo, &hi);
+    for (size_t u = (size_t)lo; u < (size_t)hi; u++) {
+        size_t first = u * UNIT, n = LF_MIN((size_t)UNIT, c->n - first);
+        double lost = 0, all = 0;
+        c->type->to_float(back, c->out + bytes_of(c->type, first), n);
+        for (size_t i = 0; i < n; i++) {
+            double x = (double)c->in[first + i], e = (double)back[i] - x;
+            lost += e * e, all += x * x;
+        }
+        m->sums[u][0] = lost, m->sums[u][1] = all;
+    }
+}
+
+static void run(const lf_weights_out *o, lf_pool_fn fn, void *arg)
+{
+    if (o->pool)
+        lf__pool_run(o->pool, fn, arg);
+    else
+        fn(arg, 0, 1);
+}
+
+/* What the conversion just made has lost: units are summed in order, whoever did them. */
+static void measure(lf_weights_out *o, const conversion *c)
+{
+    double sums[UNITS][2];
+    run(o, measure_units, &(measurement){c, sums});
+    for (size_t u = 0; u < (c->n + UNIT - 1) / UNIT; u++) o->sums[0] += sums[u][0], o->sums[1] += sums[u][1];
+}
+
+void lf__weights_measure(lf_weights_out *o, double *sums) { o->sums = sums; }
+
 static int convert(lf_weights_out *o, const lf_file_tensor *t, const float *values, size_t n, const float *importance)
 {
     conversion c = {.type = lf__dtype(t->dtype), .out = o->piece, .in = values, .row = 1024, .importance = importance};
@@ -83,10 +128,8 @@ static int convert(lf_weights_out *o, const lf_file_tensor *t, const float *valu
                             o->path, t->name, c.row, PIECE / 4);
     for (size_t left = n; left; left -= c.n) {
         c.n = LF_MIN(step, left);
-        if (o->pool)
-            lf__pool_run(o->pool, convert_rows, &c);
-        else
-            convert_rows(&c, 0, 1);
+        run(o, convert_rows, &c);
+        if (o->sums) measure(o, &c);
         if (lf__writer_add(o->w, o->piece, bytes_of(c.type, c.n))) return -1;
         c.in += c.n;
     }

@@ -69,6 +69,7 @@ static void linear_forward(lf_ctx *ctx, lf_tensor *y, const lf_tensor *x, const 
                            const lf_tensor *residual, lf_tensor *swiglu)
 {
     if (ctx->dry) return;
+    if (ctx->observe) ctx->observe(ctx->observer, weight, x);
     const float *init = residual ? residual->data : bias ? bias->t.data : NULL;
     if (residual && bias) {
         ctx->device->ops->add_bias(ctx->device, y->data, residual->data, bias->t.data, y->rows, y->cols);

@@ -53,6 +53,9 @@ typedef struct lf_tape {
     lf_record *last;
 } lf_tape;
 
+/* Looks at what enters a product: x [rows, weight->t.cols], float. */
+typedef void (*lf_observe_fn)(void *user, const lf_weight *weight, const lf_tensor *x);
+
 typedef struct lf_ctx {
     lf_device *device;
     const lf_batch *batch;
@@ -68,8 +71,10 @@ typedef struct lf_ctx {
     int streams;                   /* stream tensors made since lf__ctx_begin                                       */
     float z_loss, label_smoothing; /* what a training adds to its loss; 0 elsewhere                     */
     int classifier_rows;           /* logits at a time; 0: as many as pay. Changes no bit                           */
-    uint64_t seed, update;         /* of the run, and which step: the keys of its dropout               */
-    lf_error error;                /* sticky                                                                        */
+    lf_observe_fn observe;         /* NULL: nobody looks. Not with a tape */
+    void *observer;
+    uint64_t seed, update; /* of the run, and which step: the keys of its dropout               */
+    lf_error error;        /* sticky                                                                        */
 } lf_ctx;
 
 static inline bool lf__failed(const lf_ctx *ctx) { return ctx->error.code != LF_OK; }

@@ -1,0 +1,38 @@
+/* cli_model.c - a model with its tokenizer, the device it runs on, and the text it is measured with: what several commands begin with. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+#define TEXT_MAX ((size_t)4 << 30)
+
+int cli_model_open(cli_model *m, lf_device *device, const char *path, const char *which, const char *weights, lf_error *err)
+{
+    *m = (cli_model){0};
+    return lf_checkpoint_find(m->dir, sizeof m->dir, path, which, err) || !(m->tokenizer = lf_tokenizer_load(m->dir, err)) ||
+                   !(m->model = lf_model_open(device, m->dir, weights, err))
+               ? -1
+               : 0;
+}
+
+void cli_model_close(cli_model *m)
+{
+    lf_model_free(&m->model);
+    lf_tokenizer_free(&m->tokenizer);
+}
+
+lf_device *cli_device_open(const cli_args *args, lf_error *err)
+{
+    lf_config config;
+    lf_config_init(&config);
+    if (cli_config_apply(&config, args, err)) return NULL;
+    return lf_device_open(
+        &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin}, err);
+}
+
+lf_eval_text *cli_eval_text(cli_bytes *kept, const char *path, const char *split, const cli_model *m, lf_error *err)
+{
+    const lf_model_config *config = lf_model_config_of(m->model);
+    if (strcmp(path, "-") != 0 && !lf_data_is_text(path)) return lf_eval_text_shards(path, split, m->tokenizer, config, err);
+    if (!kept->data && cli_read(kept, path, TEXT_MAX, err)) return NULL;
+    return lf_eval_text_new(kept->data, kept->n, m->tokenizer, config, err);
+}

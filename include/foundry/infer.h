@@ -103,6 +103,16 @@ int lf_engine_step(lf_engine *engine, lf_error *err);
 /* Steps until nothing is left. */
 int lf_engine_run(lf_engine *engine, lf_error *err);
 
+/* ---- between one engine and the next ------------------------------------------------------------------------------------------ */
+/* Writes what the engine has read of the beginning of this text into a file, in whole pages; the file appears whole or not at all. Returns
+ * how many tokens that are (0: none, and no file is written), or -1. Not from callbacks. */
+int lf_engine_save(lf_engine *engine, const char *path, const int32_t *tokens, int n_tokens, lf_error *err);
+/* Reads such a file: the next request that begins with its tokens finds them again, as far as the memory for keys and values holds them
+ * beside what others need. Returns how many tokens of it the engine has now, or -1: no such file (LF_E_FORMAT: damaged or cut, nothing of
+ * it is used), or one of another model, type of keys and values, or instruction set whose bits differ (LF_E_MISMATCH): what is found again
+ * must be what would be computed. Not from callbacks. */
+int lf_engine_load(lf_engine *engine, const char *path, lf_error *err);
+
 typedef struct lf_engine_state {
     int running, waiting;  /* branches; requests */
     int pages, pages_held; /* of keys and values: all, those that somebody reads */

@@ -54,7 +54,8 @@ typedef struct sequence {
 struct lf_engine {
     lf_model *model;
     lf_kv_pool *pool;
-    lf_kv shape; /* of all caches: no pages, no length */
+    lf_kv shape;          /* of all caches: no pages, no length */
+    uint64_t fingerprint; /* of the model, for files; 0: not taken yet */
     lf_model_ctx work;
     int context, max_sequences, max_rows, max_outs; /* max_outs: rows of a step with logits */
     int promised;                                   /* pages, to all who run */
@@ -583,6 +584,29 @@ int lf_engine_run(lf_engine *e, lf_error *err)
     int left;
     while ((left = lf_engine_step(e, err)) > 0) continue;
     return left;
+}
+
+/* ---- files -----------------------------------------------------------------------------------------------------------------------------
+ */
+static int own(lf_engine *e, lf_kv_owner *o, lf_error *err)
+{
+    *o = (lf_kv_owner){.shape = e->shape, .isa = e->model->device->isa, .vocab_size = (int)e->model->config.vocab_size};
+    if (!e->fingerprint && lf__kv_fingerprint(&e->fingerprint, e->model, &e->work, &e->shape, err)) return -1;
+    o->fingerprint = e->fingerprint;
+    return 0;
+}
+
+int lf_engine_save(lf_engine *e, const char *path, const int32_t *tokens, int n_tokens, lf_error *err)
+{
+    lf_kv_owner o;
+    if (own(e, &o, err)) return -1;
+    return lf__kv_save(e->pool, &o, path, tokens, LF_MIN(n_tokens, e->context), err);
+}
+
+int lf_engine_load(lf_engine *e, const char *path, lf_error *err)
+{
+    lf_kv_owner o;
+    return own(e, &o, err) ? -1 : lf__kv_load(e->pool, &o, path, err);
 }
 
 lf_engine_state lf_engine_state_of(const lf_engine *e)

@@ -33,6 +33,22 @@ int lf__kv_pool_match(lf_kv_pool *pool, int *pages, const int32_t *tokens, int n
  * will find it. Returns the page to go on with: this one, or the one that the tree had already (then held in its place). */
 int lf__kv_pool_publish(lf_kv_pool *pool, int page, int parent, const int32_t *tokens);
 
+/* ---- kv_file.c: pages of a tree in a file ---------------------------------------------------------------------------------- */
+typedef struct lf_kv_owner {
+    lf_kv shape;
+    const char *isa;
+    int vocab_size;
+    uint64_t fingerprint;
+} lf_kv_owner;
+struct lf_model_ctx;
+/* work: of the session, for at least one row. */
+int lf__kv_fingerprint(uint64_t *out, lf_model *m, struct lf_model_ctx *work, const lf_kv *shape, lf_error *err);
+/* The longest run of pages that the tree has for the beginning of a text. Returns its tokens; 0: none, and no file; or -1. */
+int lf__kv_save(lf_kv_pool *pool, const lf_kv_owner *owner, const char *path, const int32_t *tokens, int n_tokens, lf_error *err);
+/* Into the tree, as far as pages can be taken. Returns how many tokens of the file the tree has now, or -1: the tree is as it was, but for
+ * pages that were taken meanwhile. */
+int lf__kv_load(lf_kv_pool *pool, const lf_kv_owner *owner, const char *path, lf_error *err);
+
 /* ---- generate.c ------------------------------------------------------------------------------------------------------------ */
 /* What stands before the first token of a document: the model's bos_token_id, else the tokenizer's end token, -1 when there is neither. */
 int32_t lf__start_token(const lf_model_config *config, const lf_tokenizer *tokenizer);

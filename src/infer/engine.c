@@ -412,6 +412,16 @@ static lf_finish overdue(const job *j, double now)
     return j->r.seconds > 0 && now - j->begun > j->r.seconds ? LF_FINISH_DEADLINE : LF_FINISH_NONE;
 }
 
+/* Branches from `first` on that there is no sequence of yet: each is told, as if there were. */
+static void end_unborn(job *j, int first, lf_finish finish)
+{
+    for (int b = first; b < j->r.branches; b++) {
+        sequence unborn = {.job = j, .branch = b};
+        tell(&unborn, -1, finish, NULL);
+        lf__text_stream_release(&unborn.text);
+    }
+}
+
 static void end_overdue(lf_engine *e)
 {
     double now = lf__now();
@@ -421,6 +431,7 @@ static void end_overdue(lf_engine *e)
         lf_finish finish = overdue(s->job, now);
         if (finish) {
             tell(s, -1, finish, NULL);
+            if (s->branch == 0 && s->drawn == 0) end_unborn(s->job, 1, finish); /* it has not forked yet */
             sequence_free(e, s);
         } else
             e->running[kept++] = s;
@@ -430,7 +441,7 @@ static void end_overdue(lf_engine *e)
         job *j = *link;
         lf_finish finish = overdue(j, now);
         if (finish) {
-            for (int b = 0; b < j->r.branches; b++) tell(&(sequence){.job = j, .branch = b}, -1, finish, NULL);
+            end_unborn(j, 0, finish);
             if (!(*link = j->next)) e->last = link;
             e->state.waiting--;
             job_free(j);
@@ -586,8 +597,7 @@ int lf_engine_run(lf_engine *e, lf_error *err)
     return left;
 }
 
-/* ---- files -----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- files -------------------------------------------------------------------------------------------------------------- */
 static int own(lf_engine *e, lf_kv_owner *o, lf_error *err)
 {
     *o = (lf_kv_owner){.shape = e->shape, .isa = e->model->device->isa, .vocab_size = (int)e->model->config.vocab_size};

@@ -36,7 +36,13 @@ int lf__kv_fingerprint(uint64_t *out, lf_model *m, lf_model_ctx *work, const lf_
     int32_t start[2] = {0, 1}, row = 0, token, position;
     uint64_t hash = (uint64_t)c->sliding_window;
     kv.capacity = LF_KV_BLOCK, kv.blocks = &page;
-    lf_batch b = {.n_tokens = 1, .n_seqs = 1, .tokens = &token, .positions = &position, .seq_start = start, .kv = &kvs, .out_rows = &row,
+    lf_batch b = {.n_tokens = 1,
+                  .n_seqs = 1,
+                  .tokens = &token,
+                  .positions = &position,
+                  .seq_start = start,
+                  .kv = &kvs,
+                  .out_rows = &row,
                   .n_out_rows = 1};
     int status = 0;
     for (int i = 0; i < LF_MIN(PROBE, lf__model_longest(m)) && !status; i++, kv.length++) {
@@ -134,17 +140,16 @@ static int check_header(const kv_header *h, const lf_kv_owner *o, const lf_file 
     const struct {
         const char *what;
         int64_t theirs, ours;
-    } facts[] = {{"the number of layers", h->n_layers, mine.n_layers},
-                 {"the number of key-value heads", h->n_kv_heads, mine.n_kv_heads},
-                 {"the width of a head", h->head_dim, mine.head_dim},
-                 {"the size of the vocabulary", h->vocab_size, mine.vocab_size},
-                 {"the type (its number in GGUF)", h->type, mine.type},
-                 {"the size of a page", (int64_t)h->page_bytes, (int64_t)mine.page_bytes}};
+    } facts[] = {
+        {"the number of layers", h->n_layers, mine.n_layers},  {"the number of key-value heads", h->n_kv_heads, mine.n_kv_heads},
+        {"the width of a head", h->head_dim, mine.head_dim},   {"the size of the vocabulary", h->vocab_size, mine.vocab_size},
+        {"the type (its number in GGUF)", h->type, mine.type}, {"the size of a page", (int64_t)h->page_bytes, (int64_t)mine.page_bytes}};
     for (size_t i = 0; i < LF_COUNT(facts); i++)
         if (facts[i].theirs != facts[i].ours) return not_ours(err, f->path, facts[i].what, facts[i].theirs, facts[i].ours);
     if (h->model == mine.model) return 0;
     if (memcmp(h->isa, mine.isa, sizeof h->isa) != 0) {
-        lf_error_set(err, LF_E_MISMATCH, "%s: keys and values of the instruction set %.15s; %s computes other bits", f->path, h->isa, o->isa);
+        lf_error_set(err, LF_E_MISMATCH, "%s: keys and values of the instruction set %.15s; %s computes other bits", f->path, h->isa,
+                     o->isa);
         return lf_error_hint(err, "open the device with that instruction set, or let the text be read again");
     }
     lf_error_set(err, LF_E_MISMATCH, "%s: keys and values of another model of the same shape, of other weights or settings", f->path);

@@ -1,5 +1,5 @@
-/* fuzz_kv_file.c - a file of keys and values from hostile bytes, into an engine. The checksum is made true first, or nothing but it would be
- * tested; whatever comes in, a text is answered afterwards and no page is lost. */
+/* fuzz_kv_file.c - a file of keys and values from hostile bytes, into an engine. The checksum is made true first, or nothing but it would
+ * be tested; whatever comes in, a text is answered afterwards and no page is lost. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,8 @@ static void ask(lf_engine *e)
     lf_config_init(&c);
     c.sampler.max_tokens = 1;
     for (int i = 0; i < TEXT; i++) text[i] = i % VOCAB;
-    if (lf_engine_submit(e, &(lf_request){.tokens = text, .n_tokens = TEXT, .sampling = &c.sampler}, &err) < 0 || lf_engine_run(e, &err)) abort();
+    if (lf_engine_submit(e, &(lf_request){.tokens = text, .n_tokens = TEXT, .sampling = &c.sampler}, &err) < 0 || lf_engine_run(e, &err))
+        abort();
 }
 
 /* An engine, and a true file of one page at fuzz_path, once. */

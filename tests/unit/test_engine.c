@@ -323,6 +323,16 @@ static void endings(void **state)
                                                   .seconds = 1e-9},
                                     &err);
     assert_true(late > 0);
+    /* Branches that are cancelled before they part are told, each. */
+    talk unborn[3];
+    for (int i = 0; i < 3; i++) invent(&unborn[i], 1), unborn[i].n_prompt = 90, unborn[i].max = 9;
+    lf_engine *slow = lf_engine_new(m, &(lf_engine_options){.max_rows = 3}, &err);
+    int64_t all = ask(slow, unborn, 3, &err);
+    assert_int_equal(lf_engine_step(slow, &err), 1);
+    assert_true(lf_engine_cancel(slow, all));
+    assert_int_equal(lf_engine_run(slow, &err), 0);
+    for (int i = 0; i < 3; i++) assert_true(unborn[i].words == 1 && unborn[i].finish == LF_FINISH_CANCELLED);
+    lf_engine_free(&slow);
     assert_int_equal(lf_engine_run(e, &err), 0);
     assert_int_equal(t[0].finish, LF_FINISH_CANCELLED);
     assert_int_equal(t[5].finish, LF_FINISH_CANCELLED);

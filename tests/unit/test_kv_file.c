@@ -83,7 +83,8 @@ static answer ask(lf_engine *e, int n)
     lf_config c;
     lf_config_init(&c);
     c.sampler.max_tokens = 12;
-    if (lf_engine_submit(e, &(lf_request){.tokens = text, .n_tokens = n, .sampling = &c.sampler, .on_token = on_token, .user = &a}, &err) < 0 ||
+    if (lf_engine_submit(e, &(lf_request){.tokens = text, .n_tokens = n, .sampling = &c.sampler, .on_token = on_token, .user = &a}, &err) <
+            0 ||
         lf_engine_run(e, &err))
         fail_msg("%s", err.message);
     return a;
@@ -153,7 +154,8 @@ static void little_room(void **state)
     c.sampler.max_tokens = 100, c.sampler.temperature = 0;
     int32_t mine[170] = {1, 2, 3};
     answer a = {0};
-    assert_true(lf_engine_submit(busy, &(lf_request){.tokens = mine, .n_tokens = 170, .sampling = &c.sampler, .on_token = on_token, .user = &a},
+    assert_true(lf_engine_submit(busy,
+                                 &(lf_request){.tokens = mine, .n_tokens = 170, .sampling = &c.sampler, .on_token = on_token, .user = &a},
                                  &err) > 0);
     assert_true(lf_engine_step(busy, &err) == 1);
     int held = lf_engine_state_of(busy).pages_held;

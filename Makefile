@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
-.PHONY: build test test-slow demo install format setup clean help
+.PHONY: build test test-slow docs demo install format setup clean help
 build: setup ## the library and the command: build/libfoundry.a, build/foundry
 	@mkdir -p $(BUILD)
 	@cmake -S . -B $(BUILD) -G Ninja >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }
@@ -20,6 +20,13 @@ test-slow: ## what takes memory or minutes; the NEON kernels under qemu; every p
 	@cmake -S . -B $(BUILD)-fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DFOUNDRY_FUZZ=$(FUZZ_SECONDS)
 	@cmake --build $(BUILD)-fuzz
 	@ctest --test-dir $(BUILD)-fuzz --output-on-failure --no-tests=error -L slow
+
+docs: ## the documents as a web site that works offline: BUILD/site/index.html
+	@tools/setup docs
+	@mkdir -p $(BUILD)
+	@cmake -S . -B $(BUILD) -G Ninja >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }
+	@cmake --build $(BUILD) --target docs_site
+	@$(BUILD)/docs_site . $(BUILD)/site
 
 demo: build ## train a small bilingual story model and let it talk
 	@tools/demo $(BUILD)

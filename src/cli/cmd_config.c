@@ -1,5 +1,5 @@
-/* cmd_config.c - foundry config init | show | check: a configuration written, explained, judged. Everything it knows of options it asks
- * the option table. */
+/* cmd_config.c - foundry config init | show | check | reference: a configuration written, explained, judged. Everything it knows of options
+ * it asks the option table. */
 #include "cli/cli.h"
 
 #include <stdlib.h>
@@ -163,17 +163,79 @@ static int run_check(int argc, char **argv)
     return CLI_OK;
 }
 
+/* ---- reference ---------------------------------------------------------------------------------------------------------------- */
+/* A cell of a table: '|' would end it. */
+static void print_cell(const char *text, bool code)
+{
+    if (code && *text) putchar('`');
+    for (const char *p = text; *p; p++) printf(*p == '|' ? "\\%c" : "%c", *p);
+    if (code && *text) putchar('`');
+}
+
+static int run_reference(int argc, char **argv)
+{
+    static const cli_spec spec = {.name = "config reference",
+                                  .summary = "every option as a page of Markdown: docs/en/config-reference.md is this output",
+                                  .summary_zh = "全部选项，输出为 Markdown：docs/zh/config-reference.md 就是它",
+                                  .example = "foundry config reference --lang en > config-reference.md",
+                                  .usage = "foundry config reference"};
+    static const struct {
+        const char *section, *title, *title_zh;
+    } sections[] = {{"model.", "model: Hugging Face's names", "model：沿用 Hugging Face 的名称"},
+                    {"data.", "data: what is read", "data：读什么"},
+                    {"train.", "train: how it learns", "train：怎么学"},
+                    {"run.", "run: where it is kept", "run：存在哪里"},
+                    {"sampler.", "sampler: how it chooses words", "sampler：怎样选词"},
+                    {"", "the machine", "机器"}};
+    cli_args args;
+    if (!cli_parse(&spec, argc, argv, &args)) return args.exit;
+    puts(cli_say(
+        "# Configuration reference\n\n"
+        "Written by `foundry config reference` from the table that the command itself reads: a test keeps page and table equal.\n\n"
+        "A value comes from the last of these that names it: its default, the recipe (YAML, JSON or a preset), the environment\n"
+        "(`FOUNDRY_TRAIN_LR`), the command line (`--train.lr 3e-4`). `foundry config show RECIPE --origin` says which one it was. In "
+        "YAML,\n"
+        "the part before the dot is the section. \"fixed\" options are part of what a run means: they cannot change when it is resumed.",
+        "# 配置参考\n\n"
+        "本页由 `foundry config reference` 生成，来源就是命令自己读取的那张表；有测试保证两者一致。\n\n"
+        "一个值取自下面最后一个给出它的地方：默认值、配方（YAML、JSON 或预设）、环境变量（`FOUNDRY_TRAIN_LR`）、命令行\n"
+        "（`--train.lr 3e-4`）。`foundry config show 配方 --origin` 会说明来自哪里。在 YAML 里，点号之前是小节名。\n"
+        "“固定”的选项决定了一次训练的含义：续训时不能改。"));
+    lf_option_info info;
+    size_t n_sections = sizeof sections / sizeof *sections;
+    for (size_t s = 0; s < n_sections; s++) {
+        printf("\n## %s\n\n%s\n|---|---|---|---|---|\n", cli_say(sections[s].title, sections[s].title_zh),
+               cli_say("| option | values | default | resumed | meaning |", "| 选项 | 取值 | 默认值 | 续训 | 含义 |"));
+        for (size_t row = 0; lf_config_option(row, &info); row++) {
+            size_t mine = 0; /* the last section has an empty prefix: what fits none before it */
+            while (strncmp(info.key, sections[mine].section, strlen(sections[mine].section)) != 0) mine++;
+            if (mine != s) continue;
+            printf("| "), print_cell(info.key, true), printf(" | "), print_cell(cli_say(info.range, info.range_zh), false);
+            printf(" | "), print_cell(info.fallback, true),
+                printf(" | %s | ", info.fixed ? cli_say("fixed", "固定") : cli_say("free", "可改"));
+            print_cell(cli_say(info.help, info.help_zh), false), puts(" |");
+        }
+    }
+    printf("\n## %s\n\n%s\n", cli_say("Presets", "预设"),
+           cli_say("Recipes that come with the command; `foundry config init --preset NAME` writes one out with every option explained.",
+                   "随命令附带的配方；`foundry config init --preset 名称` 写出一份，逐项说明。"));
+    for (const char *const *p = lf_config_presets(); *p; p++) printf("%s`%s`", p == lf_config_presets() ? "\n" : ", ", *p);
+    puts("");
+    return CLI_OK;
+}
+
 int cmd_config(int argc, char **argv)
 {
     static const cli_command table[] = {{"init", run_init, "write a configuration with every key explained", "写出一份配置，逐项说明"},
                                         {"show", run_show, "print the configuration as a run would see it", "显示运行时实际使用的配置"},
                                         {"check", run_check, "find mistakes before a run does", "提前找出错误"},
+                                        {"reference", run_reference, "every option as a page of Markdown", "全部选项，输出为 Markdown"},
                                         {0}};
     static const cli_spec spec = {.name = "config",
                                   .summary = "write, show and check configurations",
                                   .summary_zh = "写出、查看和检查配置",
                                   .example = "foundry config init --preset stories-3m -o my.yaml\n"
                                              "foundry config show my.yaml --train.lr 1e-3 --origin",
-                                  .usage = "foundry config init|show|check ..."};
+                                  .usage = "foundry config init|show|check|reference ..."};
     return cli_dispatch(table, &spec, argc, argv);
 }

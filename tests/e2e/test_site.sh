@@ -1,0 +1,63 @@
+#!/bin/bash
+# What is made from other things is fresh: docs/*/config-reference.md is what the binary prints; the web site builds, all its links lead
+# somewhere, and a link that does not is seen; figures are SVG that reads in light and dark and stand in both languages.
+. "$(dirname "$0")/lib.sh"
+site=$(dirname "$FOUNDRY")/docs_site
+
+for lang in en zh; do
+    run config reference --lang $lang >page.md
+    equal "docs/$lang/config-reference.md is fresh (foundry config reference --lang $lang)" "" "$(diff page.md "$SOURCE/docs/$lang/config-reference.md" | head -n 6)"
+done
+
+# ---- figures
+for figure in "$SOURCE"/docs/figures/*.svg; do
+    [ -f "$figure" ] || continue
+    name=$(basename "$figure")
+    bad=
+    grep -q 'prefers-color-scheme: dark' "$figure" || bad="$bad one-theme"
+    grep -q '<title>' "$figure" || bad="$bad no-title"
+    grep -q '<script\|href="http\|@import' "$figure" && bad="$bad reaches-out"
+    grep -rqF "figures/$name" "$SOURCE"/docs/en "$SOURCE"/docs/zh || bad="$bad unused"
+    case $name in
+    *.zh.svg) [ -f "${figure%.zh.svg}.svg" ] || bad="$bad no-english" ;;
+    esac
+    if command -v python3 >/dev/null; then python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$figure" 2>/dev/null || bad="$bad not-xml"; fi
+    equal "figure $name" "" "$bad"
+done
+
+# ---- the site
+if [ ! -x "$site" ]; then
+    skip "the site" "docs_site was not built: libcmark-gfm-dev is not installed"
+    finish
+fi
+"$site" "$SOURCE" site >out.txt 2>&1
+equal "the site builds, every link inside leads somewhere" 0 $?
+[ -s site/index.html ] || not_ok "site/index.html" "a page" "$(cat out.txt)"
+tail -n 1 out.txt
+bad=
+for page in $(find site -name '*.html'); do # again, and without the tool's own eyes
+    for link in $(grep -oE ' (href|src)="[^"#]+' "$page" | sed 's/^[^"]*"//' | grep -v '^[a-z]*:' | sort -u); do
+        [ -e "$(dirname "$page")/$link" ] || bad="$bad ${page#site/}:$link"
+    done
+done
+equal "every href and src is a file" "" "$bad"
+equal "nothing is fetched from elsewhere" "" "$(grep -rlE '<script|<link[^>]*href="http|src="http' site | head -n 3)"
+for lang in en zh; do
+    equal "$lang: as many pages as documents" "$(find "$SOURCE/docs/$lang" -name '*.md' | wc -l)" \
+        "$(cd "$SOURCE/docs/$lang" && find . -name '*.md' | while read -r f; do [ -f "$WORK/site/$lang/${f%.md}.html" ] && echo; done | wc -l)"
+done
+says "a page leads to its twin" 'href="../zh/glossary.html">中文' site/en/glossary.html
+says "and back" 'href="../en/glossary.html">English' site/zh/glossary.html
+says "chapters are pages" 'class="c">/* model.c' site/files/tutorials/model.c.html
+
+mkdir -p broken/docs/en broken/docs/zh broken/tutorials broken/tools
+touch broken/tools/site.css
+printf '# A\n\n[x](missing.md) [y](#b) [z](#no) [out](../secret)\n\n## B\n' >broken/README.md
+cp broken/README.md broken/README.zh-CN.md
+"$site" broken out >out.txt 2>&1
+equal "broken links are an error" 1 $?
+says "a missing file" "README.md: nothing is at missing.md" out.txt
+says "a way out of the repository" "README.md: nothing is at ../secret" out.txt
+says "a missing heading" "has no heading #no" out.txt
+grep -q '#b' out.txt && not_ok "a heading that is there" "found" "$(cat out.txt)"
+finish

@@ -1,5 +1,5 @@
-/* cli_svg.c - loss curves of several runs in one picture: an SVG that any browser shows, without scripts and fonts of its own. Knows curves
- * and a stream, no run. Axes as in cli_plot.c: steps, and the logarithm of the loss. No state. */
+/* cli_svg.c - loss curves of several runs in one picture: an SVG that any browser shows, light or dark as its reader's system is, no scripts,
+ * no fonts of its own. Knows curves and a stream, no run. Axes as in cli_plot.c: steps, and the logarithm of the loss. No state. */
 #include "cli/cli_plot.h"
 
 #include <math.h>
@@ -53,7 +53,7 @@ static void put_text(FILE *out, const char *text)
 
 static void put_grid(FILE *out, const frame *f)
 {
-    fprintf(out, "<g stroke=\"#ddd\" fill=\"#555\">\n");
+    fprintf(out, "<g class=\"grid\">\n");
     double step = nice_step(f->steps, 8), lo = exp(f->lo), hi = exp(f->hi);
     for (double s = 0; s <= f->steps * 1.0001; s += step)
         fprintf(out, "<path d=\"M%.1f %dV%d\"/><text stroke=\"none\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.10g</text>\n", x_of(f, s),
@@ -66,9 +66,9 @@ static void put_grid(FILE *out, const frame *f)
         fprintf(out, "<path d=\"M%d %.1fH%d\"/><text stroke=\"none\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g</text>\n", LEFT, last,
                 WIDTH - RIGHT, LEFT - 8, last + 4, at);
     }
-    fprintf(out, "</g>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\" fill=\"#555\">steps</text>\n", (LEFT + WIDTH - RIGHT) / 2,
+    fprintf(out, "</g>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\" class=\"quiet\">steps</text>\n", (LEFT + WIDTH - RIGHT) / 2,
             HEIGHT - 8);
-    fprintf(out, "<text x=\"12\" y=\"%d\" fill=\"#555\">loss, nats per token</text>\n", TOP - 8);
+    fprintf(out, "<text x=\"12\" y=\"%d\" class=\"quiet\">loss, nats per token</text>\n", TOP - 8);
 }
 
 /* Steps that share a column are averaged. */
@@ -106,12 +106,15 @@ static void put_val(FILE *out, const frame *f, const plot_curve *c, const char *
 bool cli_svg_write(FILE *out, const plot_named *runs, int n)
 {
     /* Told apart without red and green (Okabe and Ito 2008). */
-    static const char *const colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"};
+    static const char *const colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "var(--ink)"};
     frame f = frame_of(runs, n);
     if (!isfinite(f.lo) || !isfinite(f.hi)) return false;
     fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n", WIDTH,
             HEIGHT);
-    fprintf(out, "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n", WIDTH, HEIGHT);
+    fprintf(out, "<title>loss</title>\n<style>svg{--paper:#fff;--ink:#1f2328;--quiet:#57606a;--rule:#ddd}\n"
+                 "@media (prefers-color-scheme: dark){svg{--paper:#14171b;--ink:#dfe4ea;--quiet:#98a3af;--rule:#30363d}}\n"
+                 "text{fill:var(--ink)}.grid{stroke:var(--rule)}.grid text,.quiet{fill:var(--quiet)}</style>\n");
+    fprintf(out, "<rect width=\"%d\" height=\"%d\" fill=\"var(--paper)\"/>\n", WIDTH, HEIGHT);
     put_grid(out, &f);
     for (int r = 0; r < n; r++) {
         const char *color = colors[r % (int)(sizeof colors / sizeof *colors)];

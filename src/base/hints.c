@@ -92,6 +92,7 @@ static const struct {
      "M.from_pretrained(\"FOLDER\").save_pretrained(\"OUT\", safe_serialization=True)'"},
     {"name a model folder, a .safetensors or .gguf file, or a .bin of llama2.c",
      "请给出模型目录、.safetensors 或 .gguf 文件，或 llama2.c 的 .bin"},
+    {"write it from the float model: python3 export.py FILE.bin --version 1", "请由浮点模型写出：python3 export.py FILE.bin --version 1"},
     {"name the file: %s/%s", "请给出文件：%s/%s"},
     {"see what is there: ls %s", "看看里面有什么：ls %s"},
     {"foundry config init -o my.yaml", NULL},
@@ -111,6 +112,7 @@ static const struct {
 
     /* infer */
     {"allow more memory, or a context of at most %lld tokens", "允许更多内存，或上下文最多 %lld 个词元"},
+    {"allow more memory, keep them as q8_0, or a context of at most %lld tokens", "允许更多内存，改用 q8_0 存放，或上下文最多 %lld 个词元"},
     {"shorten the prompt, or open the engine with a larger context where the model has one", "缩短提示，或在模型允许时打开更大的上下文"},
     {"supported are %s, and notes such as title and description", "支持的有 %s，以及 title、description 之类的说明"},
     {"--sampler.order %s", NULL},
@@ -175,6 +177,8 @@ static const struct {
      "foundry doctor 会测试内核；是否改过预设的默认值或代码？"},
 
     /* cli */
+    {"/help", NULL},
+    {"/params", NULL},
     {"foundry learn list", NULL},
     {"foundry learn start", NULL},
     {"%.*s%s", NULL},

@@ -91,8 +91,9 @@ static int choose_pages(const lf_engine *e, const lf_engine_options *o, int *n_p
                      "%s for keys and values hold %lld tokens of this model (%s per %d tokens in %s); one text of %d tokens needs %s",
                      lf__human_bytes(have, (double)o->kv_bytes), (long long)n * LF_KV_BLOCK, lf__human_bytes(want, (double)page),
                      LF_KV_BLOCK, lf__dtype(e->shape.type)->name, e->context, lf__human_bytes(all, (double)least * (double)page));
-        return lf_error_hint(err, "allow more memory, or a context of at most %lld tokens%s", (long long)n * LF_KV_BLOCK,
-                             e->shape.type == LF_Q8_0 ? "" : ", or keep them as q8_0");
+        if (e->shape.type == LF_Q8_0)
+            return lf_error_hint(err, "allow more memory, or a context of at most %lld tokens", (long long)n * LF_KV_BLOCK);
+        return lf_error_hint(err, "allow more memory, keep them as q8_0, or a context of at most %lld tokens", (long long)n * LF_KV_BLOCK);
     }
     *n_pages = (int)LF_MIN(n, INT32_MAX / LF_KV_BLOCK);
     return 0;

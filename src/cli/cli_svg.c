@@ -1,5 +1,6 @@
-/* cli_svg.c - loss curves of several runs in one picture: an SVG that any browser shows, light or dark as its reader's system is, no scripts,
- * no fonts of its own. Knows curves and a stream, no run. Axes as in cli_plot.c: steps, and the logarithm of the loss. No state. */
+/* cli_svg.c - loss curves of several runs in one picture: an SVG that any browser shows, light or dark as its reader's system is, no
+ * scripts, no fonts of its own. Knows curves and a stream, no run. Axes as in cli_plot.c: steps, and the logarithm of the loss. No state.
+ */
 #include "cli/cli_plot.h"
 
 #include <math.h>

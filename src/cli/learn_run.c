@@ -81,7 +81,8 @@ static void become(const char *program, int results, int words, double seconds)
 static int run(learn_verdict *verdict, char *results, char *words, const char *program, double seconds, lf_error *err)
 {
     int pipes[4], status = 0;
-    if (pipe(pipes) || pipe(pipes + 2)) return lf_error_set(err, LF_E_IO, "no pipe to the program: %s", strerror(errno));
+    if (pipe(pipes) || pipe(pipes + 2))
+        return lf_error_set(err, LF_E_IO, cli_say("no pipe to the program: %s", "无法与程序建立管道：%s"), strerror(errno));
     for (int i = 0; i < 4; i++) { /* away from 0 .. 3, and closed in whatever is executed */
         int high = fcntl(pipes[i], F_DUPFD_CLOEXEC, 16);
         close(pipes[i]), pipes[i] = high;
@@ -92,7 +93,7 @@ static int run(learn_verdict *verdict, char *results, char *words, const char *p
     close(pipes[1]), close(pipes[3]);
     if (child < 0) {
         close(pipes[0]), close(pipes[2]);
-        return lf_error_set(err, LF_E_IO, "the program cannot be started: %s", strerror(errno));
+        return lf_error_set(err, LF_E_IO, cli_say("the program cannot be started: %s", "程序无法启动：%s"), strerror(errno));
     }
     setpgid(child, child);
     struct pollfd fds[2] = {{.fd = pipes[0], .events = POLLIN}, {.fd = pipes[2], .events = POLLIN}};
@@ -128,7 +129,8 @@ typedef struct workshop {
 static int put(const char *path, const char *text, lf_error *err)
 {
     FILE *f = fopen(path, "w");
-    if (!f || fputs(text, f) < 0 || fclose(f)) return lf_error_set(err, LF_E_IO, "%s: cannot be written: %s", path, strerror(errno));
+    if (!f || fputs(text, f) < 0 || fclose(f))
+        return lf_error_set(err, LF_E_IO, cli_say("%s: cannot be written: %s", "%s：无法写入：%s"), path, strerror(errno));
     return 0;
 }
 
@@ -136,7 +138,8 @@ static int open_workshop(workshop *w, int exercise, lf_error *err)
 {
     const char *tmp = getenv("TMPDIR");
     snprintf(w->dir, sizeof w->dir, "%s/foundry-learn-XXXXXX", tmp && *tmp && strlen(tmp) < 32 ? tmp : "/tmp");
-    if (!mkdtemp(w->dir)) return lf_error_set(err, LF_E_IO, "%s: no folder to build in: %s", w->dir, strerror(errno));
+    if (!mkdtemp(w->dir))
+        return lf_error_set(err, LF_E_IO, cli_say("%s: no folder to build in: %s", "%s：没有可供编译的目录：%s"), w->dir, strerror(errno));
     snprintf(w->check, sizeof w->check, "%s/check.c", w->dir);
     snprintf(w->header, sizeof w->header, "%s/check.h", w->dir);
     snprintf(w->object, sizeof w->object, "%s/mine.o", w->dir);
@@ -312,7 +315,7 @@ int learn_check(learn_result *r, int exercise, const char *path, const char *cc,
     r->output = calloc(1, OUTPUT_MAX + 1);
     int result = -1;
     if (!words || !r->output) {
-        lf_error_set(err, LF_E_MEMORY, "no memory for the output of a program");
+        lf_error_set(err, LF_E_MEMORY, "%s", cli_say("no memory for the output of a program", "没有内存存放程序的输出"));
     } else if (open_workshop(&w, exercise, err) == 0) {
         int built = build_with(&w, cc, path, err);
         r->verdict = built == 2 ? LEARN_NOT_LINKED : LEARN_NOT_BUILT;

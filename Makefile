@@ -1,7 +1,7 @@
 # The front door. The build itself is CMake and Ninja; tools/setup fetches what they need.
 BUILD ?= build
 PREFIX ?= /usr/local
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 600
 
 .PHONY: build test test-slow docs demo install format setup clean help
 build: setup ## the library and the command: build/libfoundry.a, build/foundry
@@ -13,7 +13,7 @@ test: ## everything: tests, sanitizers, a second compiler, musl, layers; the las
 	@tools/setup test
 	@tools/run-tests $(BUILD)
 
-test-slow: ## what takes memory or minutes; the NEON kernels under qemu; every parser under libFuzzer, FUZZ_SECONDS (60) each
+test-slow: ## what takes memory or minutes; the NEON kernels under qemu; every parser under libFuzzer, FUZZ_SECONDS (600) each
 	@tools/setup test
 	@cmake -S . -B $(BUILD) -G Ninja && cmake --build $(BUILD) && ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -L slow
 	@tools/test-arm64 $(BUILD)-arm64

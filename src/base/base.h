@@ -208,6 +208,9 @@ int lf__cpu_count(void);
 int lf__io_error(lf_error *err, const char *verb, const char *path, int errnum);
 /* Joins with one '/', fails with LF_E_LIMIT when too long. out may equal neither part. */
 int lf__path_join(char out[LF_PATH_MAX], const char *dir, const char *name, lf_error *err);
+/* The same for a file of a model folder, whose name may come from outside and which may be a link: it must not lead out of the folder (but
+ * to the blobs of a Hugging Face cache, which is made of such links). A file that is not there passes. */
+int lf__path_inside(char out[LF_PATH_MAX], const char *dir, const char *name, lf_error *err);
 const char *lf__path_name(const char *path); /* last component, with the slashes that follow it */
 bool lf__path_exists(const char *path);
 bool lf__path_is_dir(const char *path);

@@ -42,10 +42,9 @@ int lf_error_hint(lf_error *err, const char *format, ...)
     va_start(args, format);
     set_text(err->hint, sizeof err->hint, format, args);
     va_end(args);
-    const char *zh = lf__hint_zh(format);
-    if (!zh) return -1;
+    if (!lf__hint_zh(format)) return -1;
     va_start(args, format);
-    set_text(err->hint_zh, sizeof err->hint_zh, zh, args);
+    set_text(err->hint_zh, sizeof err->hint_zh, lf__hint_zh(format), args); /* as an argument: clang follows it to the literals */
     va_end(args);
     return -1;
 }

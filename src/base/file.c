@@ -102,6 +102,39 @@ bool lf__path_is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool begins_with_dir(const char *path, const char *dir)
+{
+    size_t n = strlen(dir);
+    return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+/* In a Hugging Face cache, files are links from models--x/snapshots/<revision> to models--x/blobs. */
+static bool in_blobs(const char *real, char *real_dir)
+{
+    static const char inside[] = "/snapshots";
+    char *revision = strrchr(real_dir, '/');
+    if (!revision) return false;
+    *revision = '\0';
+    size_t n = strlen(real_dir), m = sizeof inside - 1;
+    if (n < m || strcmp(real_dir + n - m, inside) != 0) return false;
+    strcpy(real_dir + n - m, "/blobs"); /* the shorter word */
+    return begins_with_dir(real, real_dir);
+}
+
+int lf__path_inside(char out[LF_PATH_MAX], const char *dir, const char *name, lf_error *err)
+{
+    if (lf__path_join(out, dir, name, err)) return -1;
+    char *real = realpath(out, NULL), *real_dir = realpath(*dir ? dir : ".", NULL);
+    bool leaves = real && real_dir && !begins_with_dir(real, real_dir) && !in_blobs(real, real_dir);
+    if (leaves) {
+        lf_error_set(err, LF_E_FORMAT, "%s is a link out of its folder, to \"%.500s\"", out, real);
+        lf_error_hint(err, "copy the file into the folder, or name it directly: %s", real);
+    }
+    free(real);
+    free(real_dir);
+    return leaves ? -1 : 0;
+}
+
 /* ---- folders --------------------------------------------------------------------------------------------------------------- */
 
 int lf__make_dirs(const char *path, lf_error *err)

@@ -90,6 +90,8 @@ static const struct {
      "M.from_pretrained(\"FOLDER\").save_pretrained(\"OUT\", safe_serialization=True)'",
      "在你信任它的地方转换：python3 -c 'from transformers import AutoModelForCausalLM as M; "
      "M.from_pretrained(\"FOLDER\").save_pretrained(\"OUT\", safe_serialization=True)'"},
+    {"write it from the float model: python3 export.py FILE.bin --version 1",
+     "请从浮点模型重新写出：python3 export.py FILE.bin --version 1"},
     {"name a model folder, a .safetensors or .gguf file, or a .bin of llama2.c",
      "请给出模型目录、.safetensors 或 .gguf 文件，或 llama2.c 的 .bin"},
     {"write it from the float model: python3 export.py FILE.bin --version 1", "请由浮点模型写出：python3 export.py FILE.bin --version 1"},

@@ -50,7 +50,7 @@ static json_t *load_if_there(const char *dir, const char *name, bool *failed, lf
 {
     char path[LF_PATH_MAX];
     json_t *root = NULL;
-    if (lf__path_join(path, dir, name, err)) return *failed = true, NULL;
+    if (lf__path_inside(path, dir, name, err)) return *failed = true, NULL;
     if (!lf__path_exists(path)) return NULL;
     root = lf__json_load(path, CONFIG_MAX, err);
     if (root && !json_is_object(root)) {
@@ -69,7 +69,7 @@ static int parse_file(j_template *t, const char *dir, const char *name, lf_error
     lf_buf text;
     if (name && (strlen(name) > 200 || strchr(name, '/'))) return 0;
     snprintf(file, sizeof file, name ? "additional_chat_templates/%s.jinja" : "chat_template.jinja", name);
-    if (lf__path_join(path, dir, file, err)) return -1;
+    if (lf__path_inside(path, dir, file, err)) return -1;
     if (!lf__path_exists(path)) return 0;
     lf__buf_init(&text, J_SOURCE_MAX + 1);
     int rc = lf__read_file(&text, path, J_SOURCE_MAX, err) || lf__j_parse(t, text.data ? text.data : "", text.len, path, err) ? -1 : 1;

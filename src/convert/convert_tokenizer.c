@@ -18,7 +18,7 @@ int lf__copy_tokenizer(const char *to, const char *from, char *list, size_t size
     for (size_t i = 0; i < LF_COUNT(files); i++) {
         char path[LF_PATH_MAX];
         lf_buf text;
-        if (lf__path_join(path, from, files[i], err)) return -1;
+        if (lf__path_inside(path, from, files[i], err)) return -1;
         if (!lf__path_exists(path)) continue;
         lf__buf_init(&text, FILE_MAX);
         int status = lf__read_file(&text, path, FILE_MAX, err) || lf__path_join(path, to, files[i], err) ||
@@ -50,7 +50,7 @@ char *lf__chat_template(const char *dir, lf_error *err)
 {
     char path[LF_PATH_MAX];
     char *out = NULL;
-    if (lf__path_join(path, dir, "chat_template.jinja", err)) return NULL;
+    if (lf__path_inside(path, dir, "chat_template.jinja", err)) return NULL;
     if (lf__path_exists(path)) {
         lf_buf text;
         lf__buf_init(&text, 1 << 20);
@@ -58,7 +58,7 @@ char *lf__chat_template(const char *dir, lf_error *err)
         lf__buf_release(&text);
         return out;
     }
-    if (lf__path_join(path, dir, "tokenizer_config.json", err) || !lf__path_exists(path)) return NULL;
+    if (lf__path_inside(path, dir, "tokenizer_config.json", err) || !lf__path_exists(path)) return NULL;
     json_t *config = lf__json_load(path, FILE_MAX, err);
     const char *text = config ? template_in(json_object_get(config, "chat_template")) : NULL;
     if (text) out = lf__strdup(text, err);

@@ -25,39 +25,6 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static bool begins_with_dir(const char *path, const char *dir)
-{
-    size_t n = strlen(dir);
-    return strncmp(path, dir, n) == 0 && path[n] == '/';
-}
-
-/* In a Hugging Face cache, files are links from models--x/snapshots/<revision> to models--x/blobs. */
-static bool in_blobs(const char *real, char *real_dir)
-{
-    static const char inside[] = "/snapshots";
-    char *revision = strrchr(real_dir, '/');
-    if (!revision) return false;
-    *revision = '\0';
-    if (!ends_with(real_dir, inside)) return false;
-    strcpy(real_dir + strlen(real_dir) - (sizeof inside - 1), "/blobs"); /* the shorter word */
-    return begins_with_dir(real, real_dir);
-}
-
-/* dir/name, where name comes from outside or may be a link: it must not lead out of the folder. A file that is not there passes. */
-static int path_inside(char out[LF_PATH_MAX], const char *dir, const char *name, lf_error *err)
-{
-    if (lf__path_join(out, dir, name, err)) return -1;
-    char *real = realpath(out, NULL), *real_dir = realpath(*dir ? dir : ".", NULL);
-    bool leaves = real && real_dir && !begins_with_dir(real, real_dir) && !in_blobs(real, real_dir);
-    if (leaves) {
-        lf_error_set(err, LF_E_FORMAT, "%s is a link out of its folder, to \"%.500s\"", out, real);
-        lf_error_hint(err, "copy the file into the folder, or name it directly: %s", real);
-    }
-    free(real);
-    free(real_dir);
-    return leaves ? -1 : 0;
-}
-
 /* ---- parts ------------------------------------------------------------------------------------------------------------------------ */
 static struct lf_weights_part *new_parts(lf_weights *w, size_t n, lf_error *err)
 {
@@ -162,7 +129,7 @@ static int open_shards(lf_weights *w, const char *dir, json_t *map, const char *
     if (!status && !new_parts(w, n, err)) status = -1;
     for (size_t i = 0; i < n && !status; i++) {
         char shard[LF_PATH_MAX];
-        status = path_inside(shard, dir, files[i], err) || lf__safetensors_open(&w->parts[i].st, shard, err) ? -1 : 0;
+        status = lf__path_inside(shard, dir, files[i], err) || lf__safetensors_open(&w->parts[i].st, shard, err) ? -1 : 0;
         if (status && err && err->code == LF_E_NOT_FOUND) lf_error_hint(err, "the model comes in %zu files: fetch the missing ones", n);
         if (!status) w->n_parts++;
     }
@@ -174,7 +141,7 @@ static int open_index(lf_weights *w, const char *dir, const char *name, lf_error
 {
     char path[LF_PATH_MAX];
     w->kind = LF_WEIGHTS_SAFETENSORS;
-    if (path_inside(path, dir, name, err)) return -1;
+    if (lf__path_inside(path, dir, name, err)) return -1;
     json_t *root = lf__json_load(path, INDEX_MAX, err);
     if (!root) return -1;
     json_t *map = json_object_get(root, "weight_map"), *total = json_object_get(json_object_get(root, "metadata"), "total_size");
@@ -230,7 +197,7 @@ static int open_rest(lf_weights *w, const char *path, int64_t count, lf_error *e
     for (int64_t i = 1; i < count; i++) {
         lf_gguf *g = &w->parts[i].gguf;
         snprintf(name, sizeof name, "%.*s%05d-of-%05d.gguf", (int)(suffix - base), base, (int)i + 1, (int)count);
-        if (path_inside(part, dir, name, err) || lf__gguf_open(g, part, err)) {
+        if (lf__path_inside(part, dir, name, err) || lf__gguf_open(g, part, err)) {
             if (err && err->code == LF_E_NOT_FOUND) lf_error_hint(err, "the model comes in %d files: fetch the missing ones", (int)count);
             return -1;
         }
@@ -312,7 +279,7 @@ static int open_folder_gguf(lf_weights *w, const char *dir, lf_error *err)
         if (found++ == 0) snprintf(first, sizeof first, "%s", names[i]);
     }
     lf__names_free(&names, n);
-    if (found == 1) return path_inside(path, dir, first, err) ? -1 : open_gguf(w, path, err);
+    if (found == 1) return lf__path_inside(path, dir, first, err) ? -1 : open_gguf(w, path, err);
     if (found > 1) {
         lf_error_set(err, LF_E_ARGUMENT, "%s holds %zu GGUF models, one is needed", dir, found);
         return lf_error_hint(err, "name the file: %s/%s", dir, first);
@@ -325,7 +292,7 @@ static int open_folder_gguf(lf_weights *w, const char *dir, lf_error *err)
 static int open_folder(lf_weights *w, const char *dir, lf_error *err)
 {
     char path[LF_PATH_MAX], index[LF_PATH_MAX];
-    if (path_inside(path, dir, SINGLE, err) || lf__path_join(index, dir, INDEX, err)) return -1;
+    if (lf__path_inside(path, dir, SINGLE, err) || lf__path_join(index, dir, INDEX, err)) return -1;
     if (lf__path_exists(path)) return open_safetensors(w, path, err);
     return lf__path_exists(index) ? open_index(w, dir, INDEX, err) : open_folder_gguf(w, dir, err);
 }

@@ -20,7 +20,7 @@ static void add(lf_model *m, int64_t id)
 static int read_json(lf_model *m, const char *dir, const char *name, lf_error *err)
 {
     char path[LF_PATH_MAX];
-    if (lf__path_join(path, dir, name, err)) return -1;
+    if (lf__path_inside(path, dir, name, err)) return -1;
     if (!lf__path_exists(path)) return 0;
     json_t *root = lf__json_load(path, FILE_MAX, err), *ids = json_object_get(root, "eos_token_id"), *id;
     size_t i;

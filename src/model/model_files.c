@@ -323,7 +323,7 @@ int lf__model_config_read(lf_config *c, const char *path, lf_error *err)
     char json[LF_PATH_MAX] = "";
     lf_weights w;
     lf_config_init(c);
-    if (lf__path_is_dir(path) && lf__path_join(json, path, "config.json", err)) return -1;
+    if (lf__path_is_dir(path) && lf__path_inside(json, path, "config.json", err)) return -1;
     if (json[0] && lf__path_exists(json)) return lf_config_load(c, json, err) || lf__model_check(&c->model, json, err) ? -1 : 0;
     if (lf__weights_open(&w, path, err)) return -1;
     int status = -1;

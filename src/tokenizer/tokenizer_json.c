@@ -473,7 +473,14 @@ static int read_model(lf_loader *l, const json_t *root)
     const json_t *added = json_object_get(root, "added_tokens");
     if (added && !json_is_array(added)) return lf_error_set(l->err, LF_E_FORMAT, "%s: added_tokens: expected an array", l->path);
     if (!type || strcmp(type_of(model), "BPE") == 0) return read_bpe(l, model, added);
-    if (strcmp(type_of(model), "Unigram") == 0) return read_unigram(l, model, added);
+    return read_unigram(l, model, added);
+}
+
+/* First of all: the stages of other models (WordPiece, WordLevel) are refused by the wrong name. */
+static int refuse_model(const lf_loader *l, const json_t *model)
+{
+    const json_t *type = json_object_get(model, "type");
+    if (!type || strcmp(type_of(model), "BPE") == 0 || strcmp(type_of(model), "Unigram") == 0) return 0;
     return refuse(l, "model", json_is_string(type) ? model : type, "BPE or Unigram");
 }
 
@@ -501,7 +508,9 @@ int lf__loader_document(lf_loader *l, const json_t *root)
 {
     if (!json_is_object(json_object_get(root, "model")))
         return lf_error_set(l->err, LF_E_FORMAT, "%s: model: expected an object; this is not a tokenizer.json", l->path);
-    if (read_stages(l, root) || read_model(l, root) || read_post(l, json_object_get(root, "post_processor"), 0)) return -1;
+    if (refuse_model(l, json_object_get(root, "model")) || read_stages(l, root) || read_model(l, root) ||
+        read_post(l, json_object_get(root, "post_processor"), 0))
+        return -1;
     settle_unknown(l->t);
     return 0;
 }

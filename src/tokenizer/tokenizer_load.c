@@ -30,7 +30,7 @@ static int folder_of(char dir[LF_PATH_MAX], const char *path, lf_error *err)
 int lf__loader_config(lf_loader *l, const char *file)
 {
     char dir[LF_PATH_MAX], path[LF_PATH_MAX];
-    if (folder_of(dir, file, l->err) || lf__path_join(path, dir, "tokenizer_config.json", l->err)) return -1;
+    if (folder_of(dir, file, l->err) || lf__path_inside(path, dir, "tokenizer_config.json", l->err)) return -1;
     if (!lf__path_exists(path)) return 0;
     l->config = lf__json_load(path, LF_TOK_MAX_FILE, l->err);
     return l->config ? 0 : -1;
@@ -204,13 +204,13 @@ lf_tokenizer *lf_tokenizer_load(const char *path, lf_error *err)
         }
         return load_file(path, err);
     }
-    if (lf__path_join(json, path, "tokenizer.json", err) || lf__path_join(vocab, path, "vocab.json", err) ||
-        lf__path_join(merges, path, "merges.txt", err))
+    if (lf__path_inside(json, path, "tokenizer.json", err) || lf__path_inside(vocab, path, "vocab.json", err) ||
+        lf__path_inside(merges, path, "merges.txt", err))
         return NULL;
     if (lf__path_exists(json)) return lf__load_json(json, err);
     if (lf__path_exists(vocab) && lf__path_exists(merges)) return lf_tokenizer_load_gpt2(vocab, merges, err);
     for (size_t i = 0; i < LF_COUNT(others); i++) {
-        if (lf__path_join(json, path, others[i], err)) return NULL;
+        if (lf__path_inside(json, path, others[i], err)) return NULL;
         if (lf__path_exists(json)) return load_file(json, err);
     }
     lf_error_set(err, LF_E_NOT_FOUND,

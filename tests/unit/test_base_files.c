@@ -607,11 +607,38 @@ static void one_lock_per_folder(void **state)
     expect_error(&err, LF_E_NOT_FOUND, ".lock");
 }
 
+/* A link may lead anywhere inside of its folder, and in a cache of Hugging Face's to the blobs. */
+static void links_stay_inside(void **state)
+{
+    (void)state;
+    char path[LF_PATH_MAX], dir[LF_PATH_MAX];
+    lf_error err = {0};
+    static const char *const folders[] = {"m", "m/snapshots", "m/snapshots/abc", "m/blobs"};
+    for (size_t i = 0; i < LF_COUNT(folders); i++) mkdir(in_root(folders[i]), 0777);
+    make_file(in_root("outside"), "secret");
+    make_file(in_root("m/blobs/1"), "{}");
+    make_file(in_root("m/snapshots/abc/own"), "{}");
+    snprintf(dir, sizeof dir, "%s", in_root("m/snapshots/abc"));
+    static const struct {
+        const char *name, *target;
+        int status;
+    } rows[] = {{"a.json", "own", 0},          {"b.json", "../../blobs/1", 0}, {"c.json", "../../../outside", -1},
+                {"d.json", "/etc/passwd", -1}, {"e.json", "not-there", 0},     {"f.json", NULL, 0}};
+    for (size_t i = 0; i < LF_COUNT(rows); i++) {
+        lf_error_reset(&err);
+        assert_int_equal(lf__path_join(path, dir, rows[i].name, NULL), 0);
+        if (rows[i].target) assert_int_equal(symlink(rows[i].target, path), 0);
+        assert_int_equal(lf__path_inside(path, dir, rows[i].name, &err), rows[i].status);
+        if (rows[i].status) expect_error(&err, LF_E_FORMAT, "is a link out of its folder");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths),
         cmocka_unit_test(hostile_inputs_have_a_sentence),
+        cmocka_unit_test(links_stay_inside),
         cmocka_unit_test(map_and_read),
         cmocka_unit_test(writer_commits_whole_files),
         cmocka_unit_test(writer_of_known_size),

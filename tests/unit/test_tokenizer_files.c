@@ -101,7 +101,7 @@ static char *replaced(const char *json, const char *from, const char *to, size_t
 static const struct {
     const char *from, *to, *says;
 } wrong[] = {
-    {"\"type\": \"BPE\"", "\"type\": \"WordPiece\"", "model: WordPiece is not supported"},
+    {"\"type\": \"BPE\"", "\"type\": \"WordPiece\"", "model: WordPiece is not supported: expected BPE or Unigram"},
     {"\"type\": \"BPE\"", "\"type\": 3", "model: 3 is not supported"},
     {"\"normalizer\": null", "\"normalizer\": {\"type\": \"Bert\"}", "normalizer: Bert is not supported: expected "},
     {"\"normalizer\": null", "\"normalizer\": {\"type\": \"Sequence\"}", "normalizer.normalizers: expected an array"},

@@ -22,23 +22,22 @@ typedef struct room {
     pcre2_jit_stack *stack;
 } room;
 
-/* PCRE2 counts U+180E as white space; Unicode, and who wrote the expression, do not. \s and \S become the property, everywhere. */
-static void spell_spaces(lf_buf *out, const char *pattern)
-{
-    for (const char *p = pattern; *p; p++) {
-        bool escape = *p == '\\' && p[1];
-        if (escape && (p[1] == 's' || p[1] == 'S'))
-            lf__buf_puts(out, p[1] == 's' ? "\\p{White_Space}" : "\\P{White_Space}");
-        else
-            lf__buf_add(out, p, escape ? 2 : 1);
-        p += escape;
-    }
-}
-
 static pcre2_code *compile(const char *pattern, int *code, PCRE2_SIZE *at)
 {
     return pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_MATCH_INVALID_UTF,
                          code, at, NULL);
+}
+
+static bool is_script(const char *name, size_t n)
+{
+    char pattern[80];
+    int code;
+    PCRE2_SIZE at;
+    if (n > 40 || memchr(name, ':', n) || memchr(name, '=', n)) return false;
+    snprintf(pattern, sizeof pattern, "\\p{sc:%.*s}", (int)n, name);
+    pcre2_code *compiled = compile(pattern, &code, &at);
+    pcre2_code_free(compiled);
+    return compiled;
 }
 
 lf_regex *lf__regex_new(const char *pattern, lf_error *err)
@@ -52,12 +51,17 @@ lf_regex *lf__regex_new(const char *pattern, lf_error *err)
                NULL;
     lf_regex *r = lf__calloc(1, sizeof *r, err);
     if (!r) return NULL;
-    lf__buf_init(&spelled, 16 * MAX_PATTERN);
-    spell_spaces(&spelled, pattern);
-    r->code = spelled.failed ? NULL : compile(spelled.data ? spelled.data : "", &code, &at);
+    lf__buf_init(&spelled, 200 * MAX_PATTERN);
+    int failed = lf__regex_spell(&spelled, pattern, is_script, err);
+    if (!failed && spelled.failed) failed = lf_error_set(err, LF_E_MEMORY, "out of memory for a regular expression");
+    if (!failed) r->code = compile(spelled.data ? spelled.data : "", &code, &at);
     lf__buf_release(&spelled);
-    if (!r->code) r->code = compile(pattern, &code, &at); /* a PCRE2 before 10.40, or a message that names the place */
+    if (failed) return lf__regex_free(&r), NULL;
     if (!r->code) {
+        int plain;
+        pcre2_code *message = compile(pattern, &plain, &at); /* which names the place in what was written */
+        if (!message) code = plain;
+        pcre2_code_free(message);
         PCRE2_UCHAR why[128] = "";
         pcre2_get_error_message(code, why, sizeof why);
         lf_error_set(err, LF_E_FORMAT, "the regular expression \"%.80s\" is not one that PCRE2 takes: %s at byte %zu", pattern, (char *)why,

@@ -6,10 +6,13 @@
 
 typedef struct lf_regex lf_regex; /* immutable, shared by threads */
 
-/* With Unicode classes, ^ and $ at every line, as Oniguruma in Ruby's dialect has them (what Hugging Face uses). NULL: not a regular
- * expression, longer than 64 KiB, or this build has none. */
+/* Oniguruma's, in Ruby's dialect (what Hugging Face uses): Unicode classes, ^ and $ at every line. NULL: not a regular expression, one that
+ * PCRE2 has no words for, longer than 64 KiB, or this build has none. */
 lf_regex *lf__regex_new(const char *pattern, lf_error *err);
 void lf__regex_free(lf_regex **r);
+
+/* regex_spell.c: the same for PCRE2 with UCP and MULTILINE, appended to out; is_script: it knows \p{sc:name}. LF_E_UNSUPPORTED: refused. */
+int lf__regex_spell(lf_buf *out, const char *pattern, bool (*is_script)(const char *name, size_t n), lf_error *err);
 
 /* Matches in text one after the other. A byte that is not valid UTF-8 belongs to none. */
 typedef struct lf_matches {

@@ -10,7 +10,8 @@
 #include "fuzz/fuzz_llama2c.c"
 #include "fuzz/mutate.h"
 
-/* dim 4, hidden 2, 1 layer, 2 heads, 1 for k and v, vocabulary 3, context 2: 3*4 + 2*4 + 2*16 + 2*8 + 3*8 + 4 numbers, and 2*2 in the first layout. */
+/* dim 4, hidden 2, 1 layer, 2 heads, 1 for k and v, vocabulary 3, context 2: 3*4 + 2*4 + 2*16 + 2*8 + 3*8 + 4 numbers, and 2*2 in the first
+ * layout. */
 enum { NUMBERS = 12 + 8 + 32 + 16 + 24 + 4, ROPE = 4 };
 static const int32_t sizes[] = {4, 2, 1, 2, 1, 3, 2};
 
@@ -36,7 +37,8 @@ static size_t put_piece(uint8_t *out, const char *text, float score)
 static void vocabulary(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {"<unk>", "\n<s>\n", "\n</s>\n"}, *const more[] = {" ", "a", "b", " a", "ab", " ab", "\xE5\xB1\xB1"};
+    static const char *const pieces[] = {"<unk>", "\n<s>\n", "\n</s>\n"}, *const more[] = {" ",  "a",   "b",           " a",
+                                                                                           "ab", " ab", "\xE5\xB1\xB1"};
     static uint8_t file[8192] = {6};
     size_t n = 4;
     char text[8];

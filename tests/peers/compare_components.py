@@ -43,6 +43,9 @@ byte_level = {
     "punctuation": level(P.Punctuation()), "punctuation removed": level(P.Punctuation("removed")), "whitespace": level(P.Whitespace()),
     "whitespace split": level(P.WhitespaceSplit()), "nothing": level(),
 }
+for dialect in [r"\w", r"\W+", r"[\w.]", r"\b.", r"\B.", r"[\h]\h", r"\p{Han}", r"\P{Han}\p{^Han}", "[[:alpha:]]", "[[:punct:]]", "[[:upper:][:digit:]]",
+                "[[:alnum:]_]", r"[^\s[:word:]]", r"(?m:x.)", r"\u5c71", r"\v|[\b]", "[[:blank:]]+", "[[:cntrl:]]|[[:xdigit:]]{2}"]:
+    byte_level["dialect " + dialect] = level(*split(dialect, behavior="removed"))
 normalizers = {
     "NFC": N.NFC(), "NFKC": N.NFKC(), "NFD": N.NFD(), "NFKD": N.NFKD(), "lowercase": N.Lowercase(), "strip": N.Strip(),
     "strip left": N.Strip(right=False), "prepend": N.Prepend("x "), "replace": N.Replace("the", "THE"),

@@ -1,13 +1,40 @@
-/* mutate.h - a small driver for fuzz entries without libFuzzer: every truncation and bit flip of short seeds, then random mutations from a
- * fixed seed. The entry must neither crash nor trip a sanitizer; what it returns does not matter. */
+/* mutate.h - a small driver for fuzz entries without libFuzzer: the kept corpus, every truncation and bit flip of short seeds, then random
+ * mutations from a fixed seed. The entry must neither crash nor trip a sanitizer; what it returns does not matter. */
 #ifndef TEST_MUTATE_H
 #define TEST_MUTATE_H
 
+#include <dirent.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef int (*mutate_entry)(const uint8_t *data, size_t size);
+
+/* The files of tests/fuzz/corpus/NAME, which libFuzzer begins with, too: inputs that reach far, and whatever has once failed. */
+static inline void mutate_corpus(mutate_entry entry, const char *name)
+{
+    static uint8_t bytes[1 << 16];
+    char path[512];
+    int files = 0;
+    snprintf(path, sizeof path, TESTS_DIR "/fuzz/corpus/%s", name);
+    DIR *dir = opendir(path);
+    for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, TESTS_DIR "/fuzz/corpus/%s/%.64s", name, e->d_name);
+        FILE *f = fopen(path, "rb");
+        if (!f) abort();
+        size_t n = fread(bytes, 1, sizeof bytes, f);
+        fclose(f);
+        uint8_t *exact = malloc(n ? n : 1); /* reading past the end is seen */
+        memcpy(exact, bytes, n);
+        entry(exact, n);
+        free(exact);
+        files++;
+    }
+    if (!files) abort();
+    closedir(dir);
+}
 
 static inline uint64_t mutate_next(uint64_t *state)
 {

@@ -26,8 +26,14 @@ static void mutations(void **state)
     mutate_run(LLVMFuzzerTestOneInput, hf, sizeof hf - 1, 2000);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_config");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(mutations)};
     return cmocka_run_group_tests_name("fuzz_config", tests, NULL, NULL);
 }

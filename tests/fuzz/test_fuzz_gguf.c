@@ -20,8 +20,14 @@ static void mutations(void **state)
     lf__buf_release(&seed);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_gguf");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(mutations)};
     return cmocka_run_group_tests_name("fuzz_gguf", tests, NULL, NULL);
 }

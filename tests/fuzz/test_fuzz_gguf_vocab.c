@@ -72,8 +72,14 @@ static void pieces(void **state)
     }
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_gguf_vocab");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bytes), cmocka_unit_test(pieces)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(bytes), cmocka_unit_test(pieces)};
     return cmocka_run_group_tests_name("fuzz_gguf_vocab", tests, NULL, NULL);
 }

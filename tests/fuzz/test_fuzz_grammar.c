@@ -19,8 +19,14 @@ static void mutations(void **state)
     mutate_run(LLVMFuzzerTestOneInput, odd, sizeof odd - 1, 1500);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_grammar");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(mutations)};
     return cmocka_run_group_tests_name("fuzz_grammar", tests, NULL, NULL);
 }

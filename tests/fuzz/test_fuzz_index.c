@@ -17,8 +17,14 @@ static void mutations(void **state)
     mutate_run(LLVMFuzzerTestOneInput, seed, sizeof seed - 1, 5000);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_index");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(mutations)};
     return cmocka_run_group_tests_name("fuzz_index", tests, NULL, NULL);
 }

@@ -38,8 +38,14 @@ static void mutations(void **state)
     mutate_run(LLVMFuzzerTestOneInput, talk, sizeof talk - 1, 3000);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_jinja");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(mutations)};
     return cmocka_run_group_tests_name("fuzz_jinja", tests, NULL, NULL);
 }

@@ -57,8 +57,14 @@ static void vocabulary(void **state)
     mutate_run(LLVMFuzzerTestOneInput, file, n, 1500);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_llama2c");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(models), cmocka_unit_test(vocabulary)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(models), cmocka_unit_test(vocabulary)};
     return cmocka_run_group_tests_name("fuzz_llama2c", tests, NULL, NULL);
 }

@@ -60,6 +60,12 @@ static void ggufs(void **state)
     }
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_model");
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -75,6 +81,6 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(configs), cmocka_unit_test(ggufs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(configs), cmocka_unit_test(ggufs)};
     return cmocka_run_group_tests_name("fuzz_model", tests, set_up, tear_down);
 }

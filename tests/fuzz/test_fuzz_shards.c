@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "fuzz/fuzz_shards.c"
+#include "fuzz/mutate.h"
 
 static void feed(int what, const void *bytes, size_t n)
 {
@@ -56,8 +57,14 @@ static void hostile_shards_are_refused_with_a_sentence(void **state)
     for (size_t n = 0; n < good_json_size; n++) feed(2, good_json, n);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_shards");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hostile_shards_are_refused_with_a_sentence)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(hostile_shards_are_refused_with_a_sentence)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,8 +77,15 @@ static void not_files(void **state)
     assert_int_equal(err.code, LF_E_LIMIT);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_sp_model");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mutations), cmocka_unit_test(lengths), cmocka_unit_test(not_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(mutations), cmocka_unit_test(lengths),
+                                       cmocka_unit_test(not_files)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -11,6 +11,7 @@
 #define LLVMFuzzerTestOneInput fuzz_encode
 #include "fuzz/fuzz_encode.c"
 #undef LLVMFuzzerTestOneInput
+#include "fuzz/mutate.h"
 
 static int rounds(int usual)
 {
@@ -147,9 +148,17 @@ static void text(void **state)
     }
 }
 
+static void corpus(void **state)
+{
+    LF_UNUSED(state);
+    mutate_corpus(fuzz_json, "fuzz_tokenizer_json");
+    mutate_corpus(fuzz_ranks, "fuzz_ranks");
+    mutate_corpus(fuzz_encode, "fuzz_encode");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(json), cmocka_unit_test(ranks), cmocka_unit_test(components),
-                                       cmocka_unit_test(text)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(json), cmocka_unit_test(ranks),
+                                       cmocka_unit_test(components), cmocka_unit_test(text)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

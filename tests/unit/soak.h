@@ -23,8 +23,8 @@ enum { SOAK_VOCAB = 64, SOAK_CONTEXT = 256, SOAK_CASES = 40, SOAK_FLIGHTS = 64, 
 typedef struct soak_case {
     int32_t prompt[SOAK_CONTEXT];
     int n_prompt, max;
-    int drawn[SOAK_BRANCHES];                     /* tokens of each branch                            */
-    uint64_t after[SOAK_BRANCHES][SOAK_TOKENS];   /* a hash over tokens and logits, after each of them */
+    int drawn[SOAK_BRANCHES];                   /* tokens of each branch                            */
+    uint64_t after[SOAK_BRANCHES][SOAK_TOKENS]; /* a hash over tokens and logits, after each of them */
     lf_finish finish[SOAK_BRANCHES];
 } soak_case;
 

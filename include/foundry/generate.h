@@ -23,7 +23,8 @@ typedef struct lf_generate_stats {
                                of every text */
     double prefill_seconds; /* from the call to the first token         */
     double decode_seconds;  /* from there to the last                   */
-    lf_finish finish;       /* of the last answer; LF_FINISH_NONE: the callback wanted no more */
+    int64_t drafted, accepted; /* tokens that were guessed; of them right */
+    lf_finish finish;          /* of the last answer; LF_FINISH_NONE: the callback wanted no more */
 } lf_generate_stats;
 
 /* Continues prompt (prompt_bytes of text; empty = a new document, see lf_prompt_tokens). on_text gets the text as it is made, in pieces
@@ -40,6 +41,8 @@ typedef struct lf_generate_args {
     int answers;              /* to the same prompt, which is read once; answer i has seed + i; 0: 1 */
     const char *const *stops; /* [n_stops] texts that end an answer and are not part of it: at most LF_STOPS of LF_STOP_BYTES */
     int n_stops;
+    lf_speculation speculate; /* the same answers, sooner (infer.h) */
+    lf_model *draft;          /* NULL, or a smaller model with the same tokenizer (lf_same_tokens), used as the model is */
     /* Every token: answer->branch is the number of the answer. Answers come side by side. 1: this one ends, -1: all do. */
     int (*on_token)(void *user, const lf_answer *answer);
     void (*on_prompt)(void *user, int at, const float *logits); /* as in lf_request; NULL: not wanted */
@@ -54,6 +57,8 @@ int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf
  * how many, at least 1; free(*tokens). -1: a character that the tokenizer does not have, a tokenizer of another model. */
 int lf_prompt_tokens(int32_t **tokens, const lf_model *model, const lf_tokenizer *tokenizer, const char *prompt, size_t prompt_bytes,
                      lf_error *err);
+/* Are the tokens of a draft model those of the model, id for id? 0, or -1 with the first that is not. */
+int lf_same_tokens(const lf_tokenizer *tokenizer, const lf_tokenizer *draft, lf_error *err);
 /* What an answer ends with: lf_model_ends and the tokenizer's end token. Returns how many. */
 int lf_answer_ends(int32_t ends[LF_ENDS], const lf_model *model, const lf_tokenizer *tokenizer);
 

@@ -35,10 +35,13 @@ typedef struct lf_engine_options {
     /* What keys and values are kept as: "f32", "bf16" (half the memory; products with them are of bfloat16 where the CPU multiplies it),
      * "q8_0" (a little over a quarter), or "auto" and NULL: bf16, but f32 where all weights are kept as f32. */
     const char *kv_type;
+    /* A smaller model with the same vocabulary, for requests that speculate; NULL: none. Borrowed like the model. Its keys and values, for
+     * as many tokens as the model's, come on top of kv_bytes; behind the end of its own context it guesses nothing. */
+    lf_model *draft;
 } lf_engine_options;
 
 /* Borrows model, which nobody else may use until lf_engine_free. options may be NULL. NULL (LF_E_MEMORY, LF_E_LIMIT) when kv_bytes does not
- * hold a single sequence of `context`: the message says what would. */
+ * hold a single sequence of `context`: the message says what would; LF_E_MISMATCH: the draft model has another vocabulary. */
 lf_engine *lf_engine_new(lf_model *model, const lf_engine_options *options, lf_error *err);
 void lf_engine_free(lf_engine **engine); /* requests that still run end without a word */
 
@@ -71,7 +74,20 @@ typedef struct lf_answer {
     size_t text_bytes;
     int prompt_tokens, cached_tokens; /* of the request; cached: found again                             */
     double prompt_seconds;            /* from lf_engine_submit to the first token                        */
+    int drafted, accepted;            /* of this branch so far: tokens that were guessed; of them right  */
 } lf_answer;
+
+/* Speculation: tokens are guessed, and one step of the model checks them all, each in a row of its own: a step that reads all weights gives
+ * several tokens. The answer is the same to the bit as without, greedy or sampled, because a row does not depend on its neighbours and
+ * token i is always drawn from its own logits with draw i of the seed: a guess is right when it is that token, and what was fed behind a
+ * wrong one is taken back. */
+#define LF_GUESSES 16 /* of one step, at most */
+typedef struct lf_speculation {
+    int tokens; /* guessed in one step, at most: 0 (none) to LF_GUESSES. It begins with 4, doubles as long as all are right, shrinks to what
+                   was right, and rests where nothing is; when many requests share a step, the rows left over are for guesses */
+    int ngram;  /* What followed when the last tokens, 2 to `ngram` of them, stood in the text before. 0: 4; negative: not looked for.
+                   Where the text had no such place, the engine's draft model is asked */
+} lf_speculation;
 
 typedef struct lf_request {
     const int32_t *tokens; /* [n_tokens] all of the text so far, at least 1; copied */
@@ -85,6 +101,7 @@ typedef struct lf_request {
     int n_ends;
     const char *const *stops; /* [n_stops] texts that end an answer and are not part of it; copied; need the tokenizer */
     int n_stops;
+    lf_speculation speculate;
     double seconds;                                       /* until it is ended with LF_FINISH_DEADLINE; 0: no deadline */
     int (*on_token)(void *user, const lf_answer *answer); /* may be NULL; non-zero: the branch ends */
     /* May be NULL. The logits [vocab_size] that token `at` of the prompt had, at = 1, 2, ... n_tokens-1; all of it is read for that. */
@@ -121,6 +138,7 @@ typedef struct lf_engine_state {
     const char *kv_type;               /* as ggml spells it: "F32", "BF16", "Q8_0" */
     int64_t steps, rows;               /* so far: steps, tokens that went through the model */
     int64_t cached;                    /* tokens that were found again                      */
+    int64_t drafted, accepted;         /* tokens that were guessed; of them right           */
     double model_seconds, all_seconds; /* in the model, and in lf_engine_step altogether */
 } lf_engine_state;
 lf_engine_state lf_engine_state_of(const lf_engine *engine);

@@ -116,6 +116,7 @@ static const struct {
     {"allow more memory, or a context of at most %lld tokens", "允许更多内存，或上下文最多 %lld 个词元"},
     {"allow more memory, keep them as q8_0, or a context of at most %lld tokens", "允许更多内存，改用 q8_0 存放，或上下文最多 %lld 个词元"},
     {"shorten the prompt, or open the engine with a larger context where the model has one", "缩短提示，或在模型允许时打开更大的上下文"},
+    {"a draft model is trained with the tokenizer of the model", "草稿模型须与主模型用同一个分词器训练"},
     {"supported are %s, and notes such as title and description", "支持的有 %s，以及 title、description 之类的说明"},
     {"--sampler.order %s", NULL},
     {"--logit-bias 15=-2.5,7=ban", NULL},

@@ -11,7 +11,7 @@
 #include "infer/infer.h"
 
 #include "foundry/infer.h"
-#include "infer/sampler.h"
+#include "infer/speculate.h"
 #include "model/model.h"
 
 #include <stdlib.h>
@@ -46,6 +46,8 @@ typedef struct sequence {
     lf_kv kv;     /* kv.length: tokens fed                                   */
     lf_sampler *sampler;
     lf_text_stream text;
+    lf_guesses guesses; /* behind the last token, in this step */
+    int drafted, accepted;
     int rows; /* in this step */
     int outs; /* of them have logits: the last ones */
     bool ended;
@@ -58,6 +60,8 @@ struct lf_engine {
     uint64_t fingerprint; /* of the model, for files; 0: not taken yet */
     lf_model_ctx work;
     int context, max_sequences, max_rows, max_outs; /* max_outs: rows of a step with logits */
+    lf_drafter *drafter;                            /* NULL: no draft model */
+    lf_wish *wishes;                                /* [max_sequences]      */
     int promised;                                   /* pages, to all who run */
     sequence **running;                             /* [max_sequences], in the order they were let in */
     int n_running;
@@ -153,6 +157,9 @@ lf_engine *lf_engine_new(lf_model *model, const lf_engine_options *options, lf_e
     e->positions = e->tokens + rows, e->out_rows = e->positions + rows, e->seq_start = e->out_rows + outs;
     if (!(e->pool = lf__kv_pool_new(&e->shape, pages, err))) goto fail;
     if (init_work(e, err)) goto fail;
+    if (o->draft && !(e->wishes = lf__calloc(seqs, sizeof *e->wishes, err))) goto fail;
+    lf_drafter_size size = {e->context, e->max_sequences, e->max_rows, pages, o->kv_type};
+    if (o->draft && !(e->drafter = lf__drafter_new(o->draft, model, &size, err))) goto fail;
     return e;
 fail:
     lf_engine_free(&e);
@@ -181,6 +188,7 @@ static void sequence_free(lf_engine *e, sequence *s)
     job *j = s->job;
     for (int i = s->n_pages - 1; i >= 0; i--) lf__kv_pool_release(e->pool, s->pages[i]); /* leaves first: they are the first to be taken */
     e->promised -= s->promised;
+    if (e->drafter) lf__drafter_forget(e->drafter, &s->guesses);
     sequence_discard(s);
     if (--j->live > 0) return;
     e->promised -= j->forks_promised;
@@ -199,10 +207,11 @@ void lf_engine_free(lf_engine **engine)
     lf_engine *e = *engine;
     if (!e) return;
     if (e->pool) drop_all(e);
+    lf__drafter_free(&e->drafter);
     lf__model_ctx_release(&e->work);
     lf__kv_pool_free(&e->pool);
     lf__grammar_vocab_free(&e->vocab);
-    free(e->running), free(e->tokens), free(e->kv), free(e->found), free(e);
+    free(e->running), free(e->tokens), free(e->kv), free(e->found), free(e->wishes), free(e);
     *engine = NULL;
 }
 
@@ -223,11 +232,12 @@ static int check_request(const lf_engine *e, const lf_request *r, lf_error *err)
 {
     int64_t vocab = e->model->config.vocab_size;
     if (r->n_tokens < 1 || r->branches < 0 || r->n_ends < 0 || r->n_stops < 0 || r->n_ids < 0 || r->n_ids > vocab || !r->sampling ||
-        r->sampling->max_tokens < 0 || !(r->seconds >= 0) || ((r->grammar || r->n_stops) && !r->tokenizer))
+        r->sampling->max_tokens < 0 || r->speculate.tokens < 0 || r->speculate.tokens > LF_GUESSES || !(r->seconds >= 0) ||
+        ((r->grammar || r->n_stops) && !r->tokenizer))
         return lf_error_set(err, LF_E_ARGUMENT,
-                            "a request of %d tokens, %d branches, %d ends, %d stops and %d ids: at least one token, nothing negative, a "
-                            "tokenizer with a grammar or stops, no more ids than the model's %lld",
-                            r->n_tokens, r->branches, r->n_ends, r->n_stops, r->n_ids, (long long)vocab);
+                            "a request of %d tokens, %d branches, %d ends, %d stops, %d guesses and %d ids: at least one token, nothing "
+                            "negative, a tokenizer with a grammar or stops, at most %d guesses, no more ids than the model's %lld",
+                            r->n_tokens, r->branches, r->n_ends, r->n_stops, r->speculate.tokens, r->n_ids, LF_GUESSES, (long long)vocab);
     if (r->n_tokens > e->context) {
         lf_error_set(err, LF_E_LIMIT, "the prompt is %d tokens long, the context holds %d", r->n_tokens, e->context);
         return lf_error_hint(err, "shorten the prompt, or open the engine with a larger context where the model has one");
@@ -309,7 +319,9 @@ static bool tell(sequence *s, int32_t token, lf_finish finish, const float *logi
                    .text_bytes = s->text.out.len,
                    .prompt_tokens = j->r.n_tokens,
                    .cached_tokens = j->cached,
-                   .prompt_seconds = j->first_token > 0 ? j->first_token - j->begun : 0};
+                   .prompt_seconds = j->first_token > 0 ? j->first_token - j->begun : 0,
+                   .drafted = s->drafted,
+                   .accepted = s->accepted};
     bool more = !j->r.on_token || j->r.on_token(j->r.user, &a) == 0;
     return more && !finish;
 }
@@ -455,17 +467,50 @@ static void end_overdue(lf_engine *e)
 static int outs_of(const sequence *s)
 {
     bool prompt = s->job->r.on_prompt && s->kv.length < s->job->r.n_tokens;
+    if (s->guesses.n) return s->rows;
     return prompt ? s->rows : s->rows && s->kv.length + s->rows == s->n_tokens;
 }
 
-/* Rows of this step: one for each sequence that waits for its next token, then pieces of prompts in the order they came. */
-static int share_rows(lf_engine *e)
+/* Guesses at what follows the last tokens, in at most `left` rows; returns how many rows they take. */
+static int make_guesses(lf_engine *e, int left, lf_error *err)
+{
+    int wishes = 0, rows = 0;
+    for (int i = 0; i < e->n_running; i++) {
+        sequence *s = e->running[i];
+        const lf_speculation *want = &s->job->r.speculate;
+        s->guesses.n = 0, s->guesses.drafted = false;
+        if (!want->tokens || s->n_tokens - s->kv.length != 1 || s->kv.length < s->job->r.n_tokens) continue;
+        int most = LF_MIN(want->tokens, (int)LF_MIN(s->job->sampling.max_tokens - s->drawn - 1, left - rows));
+        most = lf__guesses_wanted(&s->guesses, LF_MIN(most, positions_of(e, s->job) - s->n_tokens));
+        if (most <= 0) continue;
+        int longest = want->ngram ? want->ngram : 4;
+        if (longest > 0) s->guesses.n = lf__guess_from_text(s->guesses.tokens, s->tokens, s->n_tokens, longest, most);
+        if (!s->guesses.n && e->drafter)
+            e->wishes[wishes++] = (lf_wish){&s->guesses, s->tokens, s->n_tokens, most, s->sampler, (uint64_t)s->drawn};
+        rows += s->guesses.n ? s->guesses.n : e->drafter ? most : 0;
+    }
+    if (wishes && lf__drafter_guess(e->drafter, e->wishes, wishes, err)) return -1;
+    rows = 0;
+    for (int i = 0; i < e->n_running; i++) rows += e->running[i]->guesses.n;
+    e->state.drafted += rows;
+    return rows;
+}
+
+/* Rows of this step: one for each sequence that waits for its next token, then guesses behind them, then pieces of prompts in the order
+ * they came. */
+static int share_rows(lf_engine *e, lf_error *err)
 {
     int left = e->max_rows, outs = e->max_outs - e->n_running; /* besides one for each */
+    bool reading = false;
     for (int i = 0; i < e->n_running; i++) {
         sequence *s = e->running[i];
         left -= s->rows = s->n_tokens - s->kv.length == 1;
+        reading |= !s->rows;
     }
+    int guesses = make_guesses(e, LF_MAX(LF_MIN(reading ? left / 2 : left, outs), 0), err);
+    if (guesses < 0) return -1;
+    for (int i = 0; i < e->n_running; i++) e->running[i]->rows += e->running[i]->guesses.n;
+    left -= guesses, outs -= guesses;
     for (int i = 0; i < e->n_running && left > 0; i++) {
         sequence *s = e->running[i];
         if (s->rows) continue;
@@ -495,7 +540,8 @@ static int run_model(lf_engine *e, float **logits, lf_error *err)
         add_pages(e, s);
         e->seq_start[b.n_seqs] = b.n_tokens, e->kv[b.n_seqs++] = &s->kv;
         for (int r = 0; r < s->rows; r++, b.n_tokens++)
-            e->tokens[b.n_tokens] = s->tokens[s->kv.length + r], e->positions[b.n_tokens] = s->kv.length + r;
+            e->tokens[b.n_tokens] = s->guesses.n && r > 0 ? s->guesses.tokens[r - 1] : s->tokens[s->kv.length + r],
+            e->positions[b.n_tokens] = s->kv.length + r;
         for (int o = s->outs; o > 0; o--) e->out_rows[b.n_out_rows++] = b.n_tokens - o;
     }
     e->seq_start[b.n_seqs] = b.n_tokens;
@@ -545,6 +591,22 @@ static bool draw(const lf_engine *e, sequence *s, const float *logits)
     return !more;
 }
 
+/* Rows of guesses, as long as the token drawn last is the guess that was fed next; what was fed behind it is taken back. */
+static void check_guesses(lf_engine *e, sequence *s, const float *logits)
+{
+    lf_guesses *g = &s->guesses;
+    int64_t vocab = e->model->config.vocab_size;
+    int right = 0, fed = s->kv.length + g->n, read = s->n_tokens - 1; /* read: tokens before the one that was just drawn */
+    while (right < g->n && !s->ended && !s->job->cancelled && s->tokens[s->n_tokens - 1] == g->tokens[right]) {
+        s->kv.length++, right++, s->accepted++, e->state.accepted++;
+        s->ended = draw(e, s, logits), logits += vocab;
+    }
+    lf__kv_clear(e->pool, e->model->device, &s->kv, s->kv.length, fed);
+    if (g->drafted) lf__drafter_settle(e->drafter, g, read + right);
+    lf__guesses_learn(g, right);
+    publish(e, s);
+}
+
 /* After the model: rows are in the pages; whoever has been fed to the end draws. Branches that come to be now draw from the same logits. */
 static int take_logits(lf_engine *e, const float *logits, lf_error *err)
 {
@@ -552,17 +614,19 @@ static int take_logits(lf_engine *e, const float *logits, lf_error *err)
     int kept = 0, ran = e->n_running;
     for (int i = 0; i < ran; i++) {
         sequence *s = e->running[i];
-        s->kv.length += s->rows;
+        s->kv.length += s->rows - s->guesses.n;
         publish(e, s);
-        for (; s->outs > (s->kv.length == s->n_tokens); s->outs--, logits += vocab)
-            s->job->r.on_prompt(s->job->r.user, s->kv.length - s->outs + 1, logits);
+        for (int outs = s->outs - s->guesses.n; outs > (s->kv.length == s->n_tokens); outs--, logits += vocab)
+            s->job->r.on_prompt(s->job->r.user, s->kv.length - outs + 1, logits);
         if (!s->rows || s->kv.length < s->n_tokens) continue;
         if (s->job->first_token == 0) s->job->first_token = lf__now();
         int first = e->n_running;
         if (s->branch == 0 && s->drawn == 0 && fork_branches(e, s, err)) return -1;
+        s->drafted += s->guesses.n;
         s->ended = draw(e, s, logits);
+        if (s->guesses.n) check_guesses(e, s, logits + vocab);
         for (int b = first; b < e->n_running; b++) e->running[b]->ended = draw(e, e->running[b], logits);
-        logits += vocab;
+        logits += vocab * (1 + s->guesses.n);
     }
     for (int i = 0; i < e->n_running; i++)
         if (e->running[i]->text.held.failed || e->running[i]->text.out.failed)
@@ -585,7 +649,9 @@ int lf_engine_step(lf_engine *e, lf_error *err)
     end_overdue(e);
     while (e->waiting && let > 0) let = let_in(e, err);
     bool failed = let < 0;
-    if (!failed && share_rows(e) > 0) failed = run_model(e, &logits, err) || take_logits(e, logits, err);
+    int rows = failed ? 0 : share_rows(e, err);
+    failed |= rows < 0;
+    if (rows > 0) failed = run_model(e, &logits, err) || take_logits(e, logits, err);
     if (failed) drop_all(e);
     e->state.steps++, e->state.all_seconds += lf__now() - begun;
     return failed ? -1 : e->n_running + e->state.waiting;

@@ -7,6 +7,7 @@
 #include "model/model.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int32_t lf__start_token(const lf_model_config *config, const lf_tokenizer *tokenizer)
 {
@@ -45,6 +46,21 @@ int lf_prompt_tokens(int32_t **tokens, const lf_model *model, const lf_tokenizer
     return 1;
 }
 
+int lf_same_tokens(const lf_tokenizer *tokenizer, const lf_tokenizer *draft, lf_error *err)
+{
+    int sizes[2] = {lf_tokenizer_size(tokenizer), lf_tokenizer_size(draft)};
+    for (int32_t id = 0; id < LF_MAX(sizes[0], sizes[1]); id++) {
+        size_t n[2] = {0};
+        const char *text[2] = {lf_tokenizer_token(tokenizer, id, &n[0], NULL), lf_tokenizer_token(draft, id, &n[1], NULL)};
+        if (!text[0] == !text[1] && (!text[0] || (n[0] == n[1] && memcmp(text[0], text[1], n[0]) == 0))) continue;
+        lf_error_set(err, LF_E_MISMATCH,
+                     "the draft model has another vocabulary: token %d is \"%.*s\", the model's \"%.*s\" (%d and %d tokens)", id,
+                     (int)LF_MIN(n[1], 40), text[1] ? text[1] : "", (int)LF_MIN(n[0], 40), text[0] ? text[0] : "", sizes[1], sizes[0]);
+        return lf_error_hint(err, "a draft model is trained with the tokenizer of the model");
+    }
+    return 0;
+}
+
 int lf_answer_ends(int32_t ends[LF_ENDS], const lf_model *model, const lf_tokenizer *tokenizer)
 {
     int n = 0;
@@ -63,7 +79,8 @@ typedef struct talk {
     const lf_generate_args *args;
     lf_generate_stats stats;
     int first; /* the answer that is branch 0 of this request */
-    int steps; /* of this request, after its first tokens     */
+    const lf_engine *engine;
+    int64_t first_step, steps; /* of this request: number of the one that gave the first tokens, those after it */
     double position_bytes;
     bool unheard; /* nobody wants more                           */
     int stuck;    /* 1 + tokens of an answer behind which no token fits the grammar */
@@ -78,7 +95,8 @@ static int on_token(void *user, const lf_answer *a)
     if (a->index == 0 && a->branch == 0) t->stats.prefill_seconds += a->prompt_seconds;
     if (a->token >= 0 && a->finish != LF_FINISH_END) t->stats.tokens++;
     if (a->index > 0) t->stats.decode_bytes += t->position_bytes * (a->prompt_tokens + a->index);
-    t->steps = LF_MAX(t->steps, a->index);
+    if (a->index == 0) t->first_step = lf_engine_state_of(t->engine).steps;
+    t->steps = lf_engine_state_of(t->engine).steps - t->first_step;
     if (a->finish == LF_FINISH_GRAMMAR) t->stuck = 1 + a->index;
     int wish = t->unheard ? -1 : t->args->on_token ? t->args->on_token(t->args->user, &answer) : 0;
     t->unheard |= wish < 0;
@@ -112,6 +130,8 @@ static int run(talk *t, const lf_model *model, lf_engine *engine, lf_request *re
         const char *form = sampling.grammar[0] ? sampling.grammar : sampling.json_schema;
         if (t->stuck) return lf_error_set(err, LF_E_MISMATCH, "%s: after %d tokens none fits the grammar", form, t->stuck - 1);
     }
+    s = lf_engine_state_of(engine);
+    t->stats.drafted = s.drafted, t->stats.accepted = s.accepted;
     t->stats.decode_seconds = lf__now() - begun - t->stats.prefill_seconds;
     return 0;
 }
@@ -130,8 +150,10 @@ int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf
                             (long long)sampling->max_tokens);
     if (lf_grammar_of_sampling(&grammar, sampling, err)) return -1;
     if ((n = lf_prompt_tokens(&tokens, model, tokenizer, args->prompt, args->prompt_bytes, err)) > 0) {
-        lf_engine_options o = {.max_sequences = LF_MAX(LF_MIN(args->answers, TOGETHER), 1), .kv_type = sampling->kv_type};
-        o.max_rows = LF_MAX(LF_MIN(n, ROWS), o.max_sequences);
+        lf_engine_options o = {
+            .max_sequences = LF_MAX(LF_MIN(args->answers, TOGETHER), 1), .kv_type = sampling->kv_type, .draft = args->draft};
+        int together = o.max_sequences * (1 + LF_MAX(args->speculate.tokens, 0));
+        o.max_rows = LF_MAX(LF_MIN(n, ROWS), LF_MIN(together, ROWS));
         o.context = (int)LF_MIN(longest, n + LF_MIN(sampling->max_tokens, longest));
         lf_request request = {.tokens = tokens,
                               .n_tokens = n,
@@ -142,9 +164,11 @@ int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf
                               .n_ends = lf_answer_ends(ends, model, tokenizer),
                               .stops = args->stops,
                               .n_stops = args->n_stops,
+                              .speculate = args->speculate,
                               .on_token = on_token,
                               .user = &t};
         engine = lf_engine_new(model, &o, err);
+        t.engine = engine;
         if (engine) status = run(&t, model, engine, &request, o.context, err);
         t.stats.prompt_tokens = n;
     }

@@ -26,6 +26,8 @@ int lf__kv_pool_take(lf_kv_pool *pool);
 int lf__kv_pool_copy(lf_kv_pool *pool, int page);  /* the same with the contents of another */
 void lf__kv_pool_hold(lf_kv_pool *pool, int page); /* one holder more */
 void lf__kv_pool_release(lf_kv_pool *pool, int page);
+/* Positions from..to-1 of a sequence, in pages that nobody else holds, become as if they had never been written. */
+void lf__kv_clear(const lf_kv_pool *pool, lf_device *device, const lf_kv *kv, int from, int to);
 /* The longest run of full pages that the tree has for the beginning of a text, n_pages at most (tokens: LF_KV_BLOCK for each): into pages,
  * each with one holder more. Returns how many. */
 int lf__kv_pool_match(lf_kv_pool *pool, int *pages, const int32_t *tokens, int n_pages);

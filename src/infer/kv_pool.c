@@ -37,6 +37,7 @@ struct lf_kv_pool {
     uint32_t mask;
     uint64_t clock;
     size_t page_bytes;
+    float *nothing; /* zeros: a key or value of all heads */
 };
 
 int lf__kv_of(lf_kv *kv, const lf_model *m, const char *name, lf_error *err)
@@ -80,7 +81,8 @@ lf_kv_pool *lf__kv_pool_new(const lf_kv *kv, int n_pages, lf_error *err)
     }
     p->pages = lf__calloc((size_t)n_pages, sizeof *p->pages, err);
     p->chains = lf__calloc(chains, sizeof *p->chains, err);
-    if (!p->pages || !p->chains) goto fail;
+    p->nothing = lf__calloc((size_t)kv->n_kv_heads * (size_t)kv->head_dim, sizeof *p->nothing, err);
+    if (!p->pages || !p->chains || !p->nothing) goto fail;
     if (lf__arena_init(&p->arena, "keys and values", bytes, err)) goto fail;
     for (uint32_t i = 0; i < chains; i++) p->chains[i] = NONE;
     p->free = NONE;
@@ -99,6 +101,7 @@ void lf__kv_pool_free(lf_kv_pool **pool)
     lf__arena_release(&p->arena);
     free(p->pages);
     free(p->chains);
+    free(p->nothing);
     free(p);
     *pool = NULL;
 }
@@ -177,6 +180,31 @@ int lf__kv_pool_copy(lf_kv_pool *p, int i)
     int to = lf__kv_pool_take(p);
     if (to != NONE) memcpy(p->pages[to].data, p->pages[i].data, p->page_bytes);
     return to;
+}
+
+void lf__kv_clear(const lf_kv_pool *p, lf_device *device, const lf_kv *kv, int from, int to)
+{
+    size_t layer = (size_t)kv->n_kv_heads * lf__kv_head_bytes(kv->type, kv->head_dim);
+    int32_t positions[LF_KV_BLOCK], seq_start[2] = {0}, seq_block[2] = {0, 1};
+    for (int at = from, end; at < to; at = end) { /* the part in one page, in every layer */
+        end = LF_MIN(to, (at / LF_KV_BLOCK + 1) * LF_KV_BLOCK);
+        seq_start[1] = end - at;
+        for (int i = 0; i < end - at; i++) positions[i] = at % LF_KV_BLOCK + i;
+        for (int l = 0; l < kv->n_layers; l++) {
+            void *block = (char *)kv->blocks[at / LF_KV_BLOCK] + (size_t)l * layer;
+            lf_kv_rows rows = {.k = p->nothing,
+                               .v = p->nothing,
+                               .type = kv->type,
+                               .n_kv_heads = kv->n_kv_heads,
+                               .head_dim = kv->head_dim,
+                               .n_seqs = 1,
+                               .seq_start = seq_start,
+                               .positions = positions,
+                               .seq_block = seq_block,
+                               .blocks = &block};
+            device->ops->kv_write(device, &rows);
+        }
+    }
 }
 
 int lf__kv_pool_match(lf_kv_pool *p, int *pages, const int32_t *tokens, int n_pages)

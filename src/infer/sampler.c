@@ -322,6 +322,8 @@ static int32_t draw(lf_sampler *s, const float *logits, uint64_t index, const ui
     return s->candidates[last].id;
 }
 
+int32_t lf__sampler_guess(lf_sampler *s, const float *logits, uint64_t index) { return draw(s, logits, index, NULL); }
+
 int32_t lf_sampler_draw(lf_sampler *s, const float *logits, uint64_t index)
 {
     int32_t id = draw(s, logits, index, NULL);

@@ -63,6 +63,8 @@ extern const lf_sampler_stage lf__sampler_stages[]; /* in llama.cpp's order; end
 extern const lf_sampler_stage lf__sampler_mirostat; /* beside them: follows the temperature, and nothing else runs */
 /* Before lf_sampler_set_grammar: a vocabulary that somebody else has made of the same tokenizer; shared with him. */
 void lf__sampler_share_vocab(lf_sampler *s, lf_grammar_vocab *vocab);
+/* What lf_sampler_draw would draw if there were no grammar, more or less: a guess, which changes nothing. */
+int32_t lf__sampler_guess(lf_sampler *s, const float *logits, uint64_t index);
 /* weight[i] = exp(logit - max) of the candidates; returns their sum (>= 1). */
 double lf__sampler_weigh(lf_sampler *s);
 

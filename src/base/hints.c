@@ -94,7 +94,6 @@ static const struct {
      "请从浮点模型重新写出：python3 export.py FILE.bin --version 1"},
     {"name a model folder, a .safetensors or .gguf file, or a .bin of llama2.c",
      "请给出模型目录、.safetensors 或 .gguf 文件，或 llama2.c 的 .bin"},
-    {"write it from the float model: python3 export.py FILE.bin --version 1", "请由浮点模型写出：python3 export.py FILE.bin --version 1"},
     {"name the file: %s/%s", "请给出文件：%s/%s"},
     {"see what is there: ls %s", "看看里面有什么：ls %s"},
     {"foundry config init -o my.yaml", NULL},
@@ -116,10 +115,23 @@ static const struct {
     {"allow more memory, or a context of at most %lld tokens", "允许更多内存，或上下文最多 %lld 个词元"},
     {"allow more memory, keep them as q8_0, or a context of at most %lld tokens", "允许更多内存，改用 q8_0 存放，或上下文最多 %lld 个词元"},
     {"shorten the prompt, or open the engine with a larger context where the model has one", "缩短提示，或在模型允许时打开更大的上下文"},
+    {"open the engine on the model, and with the types, that the file was saved with", "用保存该文件时的模型和类型打开引擎"},
+    {"open the engine on the model, and with the types and scaling, that the file was saved with",
+     "用保存该文件时的模型、类型和缩放打开引擎"},
+    {"open the device with that instruction set, or let the text be read again", "用那个指令集打开设备，或重新读一遍文本"},
+    {"delete the file: the text can be read again", "删掉该文件：文本可以重新读"},
     {"a draft model is trained with the tokenizer of the model", "草稿模型须与主模型用同一个分词器训练"},
     {"supported are %s, and notes such as title and description", "支持的有 %s，以及 title、description 之类的说明"},
     {"--sampler.order %s", NULL},
     {"--logit-bias 15=-2.5,7=ban", NULL},
+
+    /* quant */
+    {"start from the model it was made from, or say --requantize", "从它的来源模型开始，或加 --requantize"},
+    {"names are those of GGUF: output, token_embd, blk.0.attn_q, blk.*.ffn_down, *attn_v",
+     "用 GGUF 的名字：output、token_embd、blk.0.attn_q、blk.*.ffn_down、*attn_v"},
+    {"foundry imatrix MODEL --data TEXT -o FILE makes one", "用 foundry imatrix MODEL --data TEXT -o FILE 生成"},
+    {"foundry imatrix MODEL --data TEXT -o FILE makes one; llama-imatrix --in-file OLD -o NEW.gguf converts a .dat",
+     "用 foundry imatrix MODEL --data TEXT -o FILE 生成；旧的 .dat 用 llama-imatrix --in-file OLD -o NEW.gguf 转换"},
 
     /* track, train */
     {"foundry runs ls", NULL},

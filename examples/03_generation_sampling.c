@@ -14,18 +14,14 @@ static int print_text(const char *text, size_t n, void *user) { return fwrite(te
 static int show_candidates(lf_model *model, const lf_tokenizer *t, const char *prompt, const lf_sample_config *s, lf_error *err)
 {
     int size = lf_tokenizer_size(t), vocab = (int)lf_model_config_of(model)->vocab_size;
-    size_t bytes = strlen(prompt);
-    int32_t *tokens = malloc((bytes + 1) * sizeof *tokens), *ids = malloc((size_t)size * sizeof *ids);
+    int32_t *tokens, *ids = malloc((size_t)size * sizeof *ids);
     double *p = malloc((size_t)size * sizeof *p);
-    int n_start = lf_tokenizer_end(t) >= 0; /* a document begins behind an end token */
-    tokens[0] = lf_tokenizer_end(t);
-    int64_t n = lf_tokenizer_encode(t, tokens + n_start, bytes, prompt, bytes, false, err);
-    n = n < 0 ? n : n + n_start;
+    int n = lf_prompt_tokens(&tokens, model, t, prompt, strlen(prompt), err);
     float *logits = n > 0 ? malloc((size_t)n * (size_t)vocab * sizeof *logits) : NULL;
     lf_sampler *sampler = logits ? lf_sampler_new(s, size, err) : NULL;
-    int failed = !sampler || lf_model_logits(model, logits, tokens, (int)n, 0, err);
+    int failed = !sampler || lf_model_logits(model, logits, tokens, n, 0, err);
     if (!failed) {
-        for (int64_t i = 0; i < n; i++) lf_sampler_accept(sampler, tokens[i], true);
+        for (int i = 0; i < n; i++) lf_sampler_accept(sampler, tokens[i], true);
         int left = lf_sampler_distribution(sampler, logits + (size_t)(n - 1) * (size_t)vocab, ids, p);
         printf("  %d left:", left);
         for (int shown = 0; shown < 5 && shown < left; shown++) {

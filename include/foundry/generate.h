@@ -18,13 +18,12 @@ extern "C" {
 
 typedef struct lf_generate_stats {
     int prompt_tokens;
-    int64_t tokens;         /* drawn, end tokens not counted            */
-    double decode_bytes;    /* that the steps after the first token read: weights once a step, keys and values (of a sliding window: none)
-                               of every text */
-    double prefill_seconds; /* from the call to the first token         */
-    double decode_seconds;  /* from there to the last                   */
-    int64_t drafted, accepted; /* tokens that were guessed; of them right */
-    lf_finish finish;          /* of the last answer; LF_FINISH_NONE: the callback wanted no more */
+    int64_t tokens;            /* drawn, end tokens not counted                                          */
+    double prefill_seconds;    /* to the first token                                                     */
+    double decode_seconds;     /* from there to the last                                                 */
+    double decode_bytes;       /* read in that time: weights once a step, keys and values of every text (none with a sliding window) */
+    int64_t drafted, accepted; /* tokens that were guessed; of them right                                */
+    lf_finish finish;          /* of what ended last; LF_FINISH_NONE: the callback wanted no more        */
 } lf_generate_stats;
 
 /* Continues prompt (prompt_bytes of text; empty = a new document, see lf_prompt_tokens). on_text gets the text as it is made, in pieces

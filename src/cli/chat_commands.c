@@ -41,7 +41,10 @@ static int load(chat *c, const char *rest, lf_error *err)
     if (!talk) return -1;
     lf_conversation_free(&c->talk);
     c->talk = talk;
-    chat_note(cli_say("(%d messages from %s)", "（%d 条消息，读自 %s）"), lf_conversation_length(c->talk), rest);
+    int length = lf_conversation_length(c->talk);
+    chat_note(cli_say("(%d messages from %s)", "（%d 条消息，读自 %s）"), length, rest);
+    if (has_role(c, length - 1, "user"))
+        chat_note("%s", cli_say("(the last one has no answer yet: /regen)", "（最后一条还没有回答：/regen）"));
     return 0;
 }
 
@@ -93,7 +96,8 @@ static int params(chat *c, const char *rest, lf_error *err)
     const char *text = rest + length + strspn(rest + length, " =");
     for (size_t row = 0; lf_config_option(row, &info); row++) {
         const char *name = info.key + SAMPLER;
-        if (strncmp(info.key, "sampler.", SAMPLER) != 0 || strcmp(name, "prompts") == 0) continue;
+        /* prompts are of training, the type of keys and values was settled when the engine was opened */
+        if (strncmp(info.key, "sampler.", SAMPLER) != 0 || strcmp(name, "prompts") == 0 || strcmp(name, "kv_type") == 0) continue;
         if (n < 64) names[n++] = name;
         if (!length) fprintf(stderr, "  %-22s %s\n", name, lf_config_value(&c->config, row, value, sizeof value));
         if (strcmp(name, word) != 0) continue;

@@ -42,6 +42,7 @@ static const cli_flag flags[] = {
      .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},
     {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = "auto|f32|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k",
      .help = "what weights are kept as; auto: as the file has them", .help_zh = "权重以何种类型保存在内存中；auto：与文件相同"},
+    {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|bf16|q8_0"},
     {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},
     {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
     {.name = "--json", .type = CLI_SWITCH, .value = &json,
@@ -113,8 +114,8 @@ static int open_chat(chat *c, lf_device **device, const cli_args *args, lf_error
         return -1;
     }
     c->context = context ? (int)context : longest;
-    if (!(c->engine = lf_engine_new(c->model, &(lf_engine_options){.max_sequences = 1, .context = c->context, .max_rows = 256}, err)))
-        return -1;
+    lf_engine_options engine = {.max_sequences = 1, .context = c->context, .max_rows = 256, .kv_type = c->config.sampler.kv_type};
+    if (!(c->engine = lf_engine_new(c->model, &engine, err))) return -1;
     c->turn_end = lf_chat_find_turn_end(c->template, c->tokenizer);
     c->n_ends = lf_answer_ends(c->ends, c->model, c->tokenizer);
     for (int i = 0; i < c->n_ends; i++)

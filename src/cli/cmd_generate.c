@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +172,14 @@ static void print_token(FILE *f, const lf_tokenizer *t, int32_t id)
     cli_json_bytes(f, text ? text : "", n);
 }
 
+static void print_number(double logprob) /* JSON has no infinity */
+{
+    if (isfinite(logprob))
+        printf("%.6f", logprob);
+    else
+        printf("null");
+}
+
 static void print_logprobs_json(const char *name, const bytes *list, int64_t k, const lf_tokenizer *t, bool of_prompt)
 {
     const lf_logprob *row = (const lf_logprob *)(const void *)list->data, *end = row + list->n / sizeof *row;
@@ -179,12 +188,14 @@ static void print_logprobs_json(const char *name, const bytes *list, int64_t k, 
         printf(first ? "{\"token\": " : ", {\"token\": ");
         print_token(stdout, t, row->token);
         printf(", \"id\": %d, \"logprob\": ", row->token);
-        printf(first && of_prompt ? "null" : "%.6f", row->logprob);
+        print_number(first && of_prompt ? NAN : row->logprob);
         printf(", \"top\": [");
         for (int i = 1; i <= k && row[i].token >= 0; i++) {
             printf(i > 1 ? ", {\"token\": " : "{\"token\": ");
             print_token(stdout, t, row[i].token);
-            printf(", \"id\": %d, \"logprob\": %.6f}", row[i].token, row[i].logprob);
+            printf(", \"id\": %d, \"logprob\": ", row[i].token);
+            print_number(row[i].logprob);
+            printf("}");
         }
         printf("]}");
     }

@@ -22,7 +22,7 @@ static void write_text(const char *text) { assert_int_equal(lf__write_file(path,
 static int setup(void **state)
 {
     (void)state;
-    static const char *const specials[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>", NULL};
+    static const char *const specials[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>", "ab|", "|cd", NULL};
     const char *paths[] = {path};
     if (!mkdtemp(dir)) return -1;
     snprintf(path, sizeof path, "%s/a.txt", dir);
@@ -39,7 +39,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The special tokens among ids, as letters: e, s, x. */
+/* The special tokens among ids, as letters: e, s, x, and | for the short ones. */
 static const char *specials_of(const int32_t *ids, int64_t n)
 {
     static char out[64];
@@ -48,7 +48,7 @@ static const char *specials_of(const int32_t *ids, int64_t n)
         size_t length;
         bool special;
         const char *text = lf_tokenizer_token(tokenizer, ids[i], &length, &special);
-        if (special) out[at++] = text[2] == 'e' ? 'e' : text[5] == 's' ? 's' : 'x';
+        if (special) out[at++] = length == 3 ? '|' : text[2] == 'e' ? 'e' : text[5] == 's' ? 's' : 'x';
     }
     out[at] = 0;
     return out;
@@ -74,7 +74,11 @@ static void test_mixed(void **state)
     assert_string_equal(mixed("<|im_start|>a<|im_end|>", (lf_span[]){{13, 23}}, 1), "s");
     assert_string_equal(mixed("<|im_start|>a<|im_end|>", (lf_span[]){{0, 1}, {22, 23}}, 2), ""); /* one byte is enough */
     assert_string_equal(mixed("<<|im_end|>", (lf_span[]){{0, 1}}, 1), "x");
-    assert_string_equal(mixed("<|im_<|im_end|>", (lf_span[]){{0, 5}}, 1), "x"); /* what a user began takes nothing from the template */
+    assert_string_equal(mixed("ab|cd", NULL, 0), "|");
+    assert_string_equal(mixed("ab|cd", (lf_span[]){{0, 2}}, 1), "|"); /* what a user began takes nothing from the template */
+    int32_t all[8];
+    int64_t n = lf_tokenizer_encode_mixed(tokenizer, all, 8, "ab|cd", 5, (lf_span[]){{0, 2}}, 1, &err);
+    assert_true(n > 1 && all[n - 1] == lf_tokenizer_special(tokenizer, "|cd"));
     assert_string_equal(mixed("a<|im_end|>b", (lf_span[]){{0, 1}, {11, 12}}, 2), "x");
     assert_string_equal(mixed("", NULL, 0), "");
 }

@@ -26,8 +26,12 @@ int chat_encode(const chat *c, int32_t **tokens, lf_error *err)
     int count = -1;
     char *messages = lf_conversation_json(c->talk, &n, err);
     if (!messages) return -1;
-    lf_chat_request request = {
-        .messages = messages, .messages_size = n, .messages_name = "the conversation", .add_generation_prompt = true};
+    lf_chat_request request = {.messages = messages,
+                               .messages_size = n,
+                               .messages_name = "the conversation",
+                               .add_generation_prompt = true,
+                               .variables = c->variables.v,
+                               .n_variables = c->variables.n};
     if (!lf_chat_render(&text, c->template, &request, err)) {
         count = lf_chat_tokens(tokens, &text, c->tokenizer, err);
         lf_chat_text_release(&text);

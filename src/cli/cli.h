@@ -185,6 +185,14 @@ void cli_print_help(FILE *f, const cli_spec *spec);
 
 /* cmd_bench_infer.c: `foundry bench infer`; argv[0] is "infer". */
 int cmd_bench_infer(int argc, char **argv);
+/* cmd_chat_template.c: variables of a template, from --var NAME=JSON. */
+typedef struct cli_variables {
+    lf_chat_variable v[64];
+    char names[64][64];
+    int n;
+} cli_variables;
+int cli_chat_variables(cli_variables *out, const cli_texts *texts, lf_error *err);
+
 /* ---- models and texts (cli_model.c) ----------------------------------------------------------------------------------------- */
 /* A model to talk with, and the tokenizer beside it. */
 typedef struct cli_model {

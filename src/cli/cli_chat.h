@@ -18,6 +18,7 @@ typedef struct chat {
     int32_t ends[LF_ENDS];
     int n_ends;
     cli_texts stops;
+    cli_variables variables;
     lf_chat_turn_end turn_end;
     int64_t answers;    /* so far: the next one has seed + answers */
     bool person, json;  /* somebody types; answers are JSON objects */

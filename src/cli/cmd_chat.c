@@ -11,7 +11,7 @@ enum { TEMPLATE_MAX = 1 << 20 };
 
 static const char *which = "last", *weights = "auto", *template_file, *template_name, *system_text, *messages_file;
 static int64_t max_tokens = 1024, context;
-static cli_texts stops;
+static cli_texts stops, variables;
 static bool json;
 
 /* clang-format off */
@@ -24,6 +24,9 @@ static const cli_flag flags[] = {
      .help = "a chat template (Jinja) in place of the model's own", .help_zh = "用此对话模板（Jinja）代替模型自带的"},
     {.name = "--template-name", .type = CLI_TEXT, .value = &template_name, .meta = "NAME",
      .help = "which template, where the model has several", .help_zh = "模型含多个模板时选用哪一个"},
+    {.name = "--var", .type = CLI_TEXTS, .value = &variables, .meta = "NAME=JSON",
+     .help = "a variable of the template, such as enable_thinking=false; may be repeated",
+     .help_zh = "模板变量，例如 enable_thinking=false；可重复给出"},
     {.name = "--stop", .type = CLI_TEXTS, .value = &stops, .meta = "TEXT",
      .help = "ends an answer, and is not part of it; may be repeated", .help_zh = "遇到它即结束回答，且不输出它；可重复给出"},
     {.name = "--max-tokens", .letter = 'n', .type = CLI_INT, .value = &max_tokens, .lo = 1, .hi = 1000000000, .meta = "N",
@@ -46,7 +49,8 @@ static const cli_flag flags[] = {
     {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},
     {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
     {.name = "--json", .type = CLI_SWITCH, .value = &json,
-     .help = "one JSON object per answer: content, tokens, why it stopped, seconds", .help_zh = "每次回答输出一个 JSON 对象：内容、词元数、停止原因、用时"},
+     .help = "one JSON object per answer (content, tokens, why it stopped, seconds) or error",
+     .help_zh = "每次回答（内容、词元数、停止原因、用时）或错误输出一个 JSON 对象"},
     {0}};
 /* clang-format on */
 
@@ -105,8 +109,8 @@ static int open_chat(chat *c, lf_device **device, const cli_args *args, lf_error
     if (c->stops.n == LF_STOPS) return lf_error_set(err, LF_E_LIMIT, "--stop: at most %d", LF_STOPS - 1);
     if (!(c->talk = messages_file ? lf_conversation_load(messages_file, err) : lf_conversation_new(err))) return -1;
     if (system_text && lf_conversation_insert(c->talk, 0, "system", system_text, strlen(system_text), err)) return -1;
-    if (open_template(c, dir, err) || !(c->tokenizer = lf_tokenizer_load(dir, err)) || !(*device = lf_device_open(&o, err)) ||
-        !(c->model = lf_model_open(*device, dir, weights, err)))
+    if (cli_chat_variables(&c->variables, &variables, err) || open_template(c, dir, err) || !(c->tokenizer = lf_tokenizer_load(dir, err)) ||
+        !(*device = lf_device_open(&o, err)) || !(c->model = lf_model_open(*device, dir, weights, err)))
         return -1;
     int longest = (int)lf_model_config_of(c->model)->max_position_embeddings;
     if (context > longest) {
@@ -182,6 +186,19 @@ static int take_message(chat *c, const char *text, lf_error *err)
     return status;
 }
 
+/* In words for a person; with --json in an object, too, so that whoever reads one line a turn gets one. */
+static void complain(const chat *c, const lf_error *err)
+{
+    cli_fail(err);
+    if (!c->json) return;
+    printf("{\"error\": \"%s\", \"message\": ", lf_code_name(err->code));
+    cli_json_string(stdout, err->message);
+    printf(", \"hint\": ");
+    cli_json_string(stdout, err->hint);
+    printf("}\n");
+    fflush(stdout);
+}
+
 static void converse(chat *c)
 {
     char history[4096], n[32];
@@ -201,7 +218,7 @@ static void converse(chat *c)
         if (!text && !cli_interrupted()) break;
         cli_forget_interrupt();
         int status = text && text[strspn(text, " \t\n")] ? take_message(c, text, &err) : 0;
-        if (status < 0) cli_fail(&err);
+        if (status < 0) complain(c, &err);
         if (status > 0)
             chat_note("%s", cli_say("(stopped before an answer began: it was not asked)", "（回答开始前已停止：视作没有问过）"));
         c->failed |= status < 0;

@@ -10,16 +10,18 @@ static const char *messages_file, *tools_file, *which, *date;
 static bool generation_prompt, json, as_tokens;
 static cli_texts variables;
 
-/* name=JSON at the equals sign; a copy of the name goes to `name`. */
-static int split_variable(lf_chat_variable *v, char name[64], const char *text, lf_error *err)
+int cli_chat_variables(cli_variables *out, const cli_texts *texts, lf_error *err)
 {
-    const char *equals = strchr(text, '=');
-    if (!equals || equals == text || equals - text >= 64) {
-        lf_error_set(err, LF_E_ARGUMENT, "--var: expected NAME=JSON, got \"%.64s\"", text);
-        return lf_error_hint(err, "--var enable_thinking=false   --var 'language=\"zh\"'");
+    out->n = 0;
+    for (int i = 0; i < texts->n; i++) {
+        const char *text = texts->v[i], *equals = strchr(text, '=');
+        if (!equals || equals == text || (size_t)(equals - text) >= sizeof *out->names) {
+            lf_error_set(err, LF_E_ARGUMENT, "--var: expected NAME=JSON, got \"%.64s\"", text);
+            return lf_error_hint(err, "--var enable_thinking=false   --var 'language=\"zh\"'");
+        }
+        snprintf(out->names[i], sizeof *out->names, "%.*s", (int)(equals - text), text);
+        out->v[out->n++] = (lf_chat_variable){out->names[i], equals + 1};
     }
-    snprintf(name, 64, "%.*s", (int)(equals - text), text);
-    *v = (lf_chat_variable){name, equals + 1};
     return 0;
 }
 
@@ -51,13 +53,12 @@ static int print_tokens(const lf_chat_text *text, const char *dir, lf_error *err
 static int render(const char *dir, lf_error *err)
 {
     cli_bytes messages = {0}, tools = {0};
-    char names[64][64];
-    lf_chat_variable vars[64];
+    cli_variables vars;
     lf_chat_text text = {0};
     lf_chat_template *t = NULL;
     int rc = cli_read(&messages, messages_file, INPUT_MAX, err);
     if (!rc && tools_file) rc = cli_read(&tools, tools_file, INPUT_MAX, err);
-    for (int i = 0; i < variables.n && !rc; i++) rc = split_variable(&vars[i], names[i], variables.v[i], err);
+    if (!rc) rc = cli_chat_variables(&vars, &variables, err);
     if (!rc && !(t = lf_chat_template_open(dir, which, err))) rc = -1;
     if (!rc) {
         lf_chat_request request = {.messages = messages.data,
@@ -67,8 +68,8 @@ static int render(const char *dir, lf_error *err)
                                    .tools_size = tools.n,
                                    .tools_name = tools_file,
                                    .add_generation_prompt = generation_prompt,
-                                   .variables = vars,
-                                   .n_variables = variables.n,
+                                   .variables = vars.v,
+                                   .n_variables = vars.n,
                                    .date = date};
         rc = lf_chat_render(&text, t, &request, err);
     }

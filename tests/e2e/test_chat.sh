@@ -120,8 +120,13 @@ wrong "nothing to answer" 'there is nothing to answer yet' '/regen\n'
 wrong "bytes that are no text" 'the message is not UTF-8 at byte 1' 'a\377b\n'
 wrong "a NUL byte" 'the message is not UTF-8 at byte 1' 'a\0b\n'
 talk "/load torn.json\nHello\n" model -n 3 --json
-equal "it goes on after a mistake" 1 "$(wc -l <out.txt | tr -d ' ')"
-for bad in "--context 100000" "--template nowhere.jinja" "--template-name nope" "--messages torn.json" "--max-tokens 0"; do
+equal "it goes on after a mistake; --json tells both" '{"error": {"role": ' "$(cut -c1-9 out.txt | tr '\n' ' ')"
+head -n 1 out.txt >error.json
+json "an error as JSON" error.json
+printf '{{ greeting }}{%% for m in messages %%}{{ m.content }}{%% endfor %%}' >var.jinja
+talk '/tokens\n' model --template var.jinja --var 'greeting="some more words"'
+[ "$(sed -n 's/.*messages, \([0-9]*\) tokens.*/\1/p' err.txt)" -gt 2 ] && ok "--var" || not_ok "--var" "tokens of it" "$(cat err.txt)"
+for bad in "--var x" "--context 100000" "--template nowhere.jinja" "--template-name nope" "--messages torn.json" "--max-tokens 0"; do
     talk 'Hello\n' model $bad
     [ $? -ne 0 ] && [ -s err.txt ] && [ ! -s out.txt ] && ok "$bad is refused" || not_ok "$bad is refused" "a sentence" "$(cat err.txt out.txt)"
 done

@@ -33,7 +33,7 @@ int chat_encode(const chat *c, int32_t **tokens, lf_error *err)
                                .variables = c->variables.v,
                                .n_variables = c->variables.n};
     if (!lf_chat_render(&text, c->template, &request, err)) {
-        count = lf_chat_tokens(tokens, &text, c->tokenizer, err);
+        count = lf_chat_tokens(tokens, &text, c->m.tokenizer, err);
         lf_chat_text_release(&text);
     }
     free(messages);
@@ -81,8 +81,8 @@ static int run(chat *c, answer *s, const int32_t *tokens, int n, lf_error *err)
     lf_request request = {.tokens = tokens,
                           .n_tokens = n,
                           .sampling = &sampling,
-                          .n_ids = lf_tokenizer_size(c->tokenizer),
-                          .tokenizer = c->tokenizer,
+                          .n_ids = lf_tokenizer_size(c->m.tokenizer),
+                          .tokenizer = c->m.tokenizer,
                           .ends = c->ends,
                           .n_ends = c->n_ends,
                           .stops = stops,

@@ -8,8 +8,7 @@
 #include "cli/cli.h"
 
 typedef struct chat {
-    lf_model *model;
-    lf_tokenizer *tokenizer;
+    cli_model m;
     lf_engine *engine;
     lf_chat_template *template;
     lf_conversation *talk;

@@ -100,28 +100,26 @@ static int open_template(chat *c, const char *dir, lf_error *err)
 
 static int open_chat(chat *c, lf_device **device, const cli_args *args, lf_error *err)
 {
-    char dir[LF_CONFIG_PATH_MAX];
     lf_config_init(&c->config);
-    if (cli_config_apply(&c->config, args, err) || lf_checkpoint_find(dir, sizeof dir, args->v[0], which, err)) return -1;
-    lf_device_options o = {.threads = (int)c->config.machine.threads, .isa = c->config.machine.isa, .pin = c->config.machine.pin};
+    if (cli_config_apply(&c->config, args, err)) return -1;
     c->config.sampler.max_tokens = max_tokens, c->stops = stops, c->json = json;
     c->person = isatty(STDIN_FILENO) && !json;
     if (c->stops.n == LF_STOPS) return lf_error_set(err, LF_E_LIMIT, "--stop: at most %d", LF_STOPS - 1);
     if (!(c->talk = messages_file ? lf_conversation_load(messages_file, err) : lf_conversation_new(err))) return -1;
     if (system_text && lf_conversation_insert(c->talk, 0, "system", system_text, strlen(system_text), err)) return -1;
-    if (cli_chat_variables(&c->variables, &variables, err) || open_template(c, dir, err) || !(c->tokenizer = lf_tokenizer_load(dir, err)) ||
-        !(*device = lf_device_open(&o, err)) || !(c->model = lf_model_open(*device, dir, weights, err)))
+    if (cli_chat_variables(&c->variables, &variables, err) || !(*device = cli_device_open(args, err)) ||
+        cli_model_open(&c->m, *device, args->v[0], which, weights, err) || open_template(c, c->m.dir, err))
         return -1;
-    int longest = (int)lf_model_config_of(c->model)->max_position_embeddings;
+    int longest = (int)lf_model_config_of(c->m.model)->max_position_embeddings;
     if (context > longest) {
         lf_error_set(err, LF_E_ARGUMENT, "--context: %" PRId64 " tokens; the model was made for %d", context, longest);
         return -1;
     }
     c->context = context ? (int)context : longest;
     lf_engine_options engine = {.max_sequences = 1, .context = c->context, .max_rows = 256, .kv_type = c->config.sampler.kv_type};
-    if (!(c->engine = lf_engine_new(c->model, &engine, err))) return -1;
-    c->turn_end = lf_chat_find_turn_end(c->template, c->tokenizer);
-    c->n_ends = lf_answer_ends(c->ends, c->model, c->tokenizer);
+    if (!(c->engine = lf_engine_new(c->m.model, &engine, err))) return -1;
+    c->turn_end = lf_chat_find_turn_end(c->template, c->m.tokenizer);
+    c->n_ends = lf_answer_ends(c->ends, c->m.model, c->m.tokenizer);
     for (int i = 0; i < c->n_ends; i++)
         if (c->ends[i] == c->turn_end.token) c->turn_end.token = -1;
     if (c->turn_end.token >= 0) c->ends[c->n_ends < LF_ENDS ? c->n_ends++ : LF_ENDS - 1] = c->turn_end.token;
@@ -243,9 +241,8 @@ int cmd_chat(int argc, char **argv)
         code = c->failed && !c->person ? CLI_FAILED : CLI_OK;
     }
     lf_engine_free(&c->engine);
-    lf_model_free(&c->model);
+    cli_model_close(&c->m);
     lf_device_close(&device);
-    lf_tokenizer_free(&c->tokenizer);
     lf_chat_template_free(&c->template);
     lf_conversation_free(&c->talk);
     free(c);

@@ -19,7 +19,7 @@ typedef struct lf_device lf_device;
 
 typedef struct lf_device_options {
     int threads;     /* worker threads, 1..256; 0 = as many as the process may use                       */
-    const char *isa; /* "auto", "scalar", "neon", "neon_bf16", "avx2", "avx512", "avx512_vnni", "avx512_bf16"; NULL = "auto". Not of this
+    const char *isa; /* "auto", "scalar", "neon", "neon_dotprod", "neon_i8mm", "neon_bf16", "avx2", "avx512", "avx512_vnni", "avx512_bf16"; NULL = "auto". Not of this
                         CPU: an error */
     const char *pin; /* "auto", "on", "off"; NULL = "auto": pin when the workers fill the affinity mask  */
 } lf_device_options;
@@ -29,7 +29,7 @@ lf_device *lf_device_open(const lf_device_options *options, lf_error *err);
 void lf_device_close(lf_device **device);
 
 int lf_device_threads(const lf_device *device);
-const char *lf_device_isa(const lf_device *device); /* "scalar", "neon", "neon_bf16", "avx2", "avx512", "avx512_vnni", "avx512_bf16" */
+const char *lf_device_isa(const lf_device *device); /* "scalar", "neon", "avx2", ...: one of lf_isa_list */
 
 /* What the CPU offers, as a space-separated list of feature names ("avx2 fma f16c avx512f ..."); static storage. */
 const char *lf_cpu_features(void);

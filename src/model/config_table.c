@@ -292,7 +292,7 @@ const lf_option lf__config_options[] = {
         "worker threads; auto = as many as the process may use; never changes results", "工作线程数；auto = 进程可用的全部；不影响结果"),
     CHOICE("threads.pin", machine.pin, "auto", "auto|on|off", 'r',
         "bind threads to cores; auto = when they fill the machine", "是否把线程绑定到核心；auto = 线程占满机器时绑定"),
-    CHOICE("isa", machine.isa, "auto", "auto|scalar|neon|neon_bf16|avx2|avx512|avx512_vnni|avx512_bf16", 'r',
+    CHOICE("isa", machine.isa, "auto", "auto|scalar|neon|neon_dotprod|neon_i8mm|neon_bf16|avx2|avx512|avx512_vnni|avx512_bf16", 'r',
         "instruction set; auto = the best this CPU has", "指令集；auto = 此 CPU 支持的最好的"),
     {0}};
 /* clang-format on */

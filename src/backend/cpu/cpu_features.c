@@ -28,8 +28,8 @@ static const feature_row features[] = {
     {"avx512_vnni", LEAF7_ECX, 11, 2, LF_ISA_AVX512_VNNI},
     {"avx_vnni", LEAF71_EAX, 4, 1, LF_ISA_COUNT},
     {"neon", ARM_HWCAP, 1, 0, LF_ISA_NEON},
-    {"dotprod", ARM_HWCAP, 20, 0, LF_ISA_COUNT},
-    {"i8mm", ARM_HWCAP2, 13, 0, LF_ISA_COUNT},
+    {"dotprod", ARM_HWCAP, 20, 0, LF_ISA_NEON_DOTPROD},
+    {"i8mm", ARM_HWCAP2, 13, 0, LF_ISA_NEON_I8MM},
     {"bf16", ARM_HWCAP2, 14, 0, LF_ISA_NEON_BF16},
 };
 
@@ -39,7 +39,9 @@ static const struct {
     lf_isa below;
 } rungs[LF_ISA_COUNT] = {[LF_ISA_SCALAR] = {"scalar", LF_ISA_SCALAR},
                          [LF_ISA_NEON] = {"neon", LF_ISA_SCALAR},
-                         [LF_ISA_NEON_BF16] = {"neon_bf16", LF_ISA_NEON},
+                         [LF_ISA_NEON_DOTPROD] = {"neon_dotprod", LF_ISA_NEON},
+                         [LF_ISA_NEON_I8MM] = {"neon_i8mm", LF_ISA_NEON_DOTPROD},
+                         [LF_ISA_NEON_BF16] = {"neon_bf16", LF_ISA_NEON_I8MM},
                          [LF_ISA_AVX2] = {"avx2", LF_ISA_SCALAR},
                          [LF_ISA_AVX512] = {"avx512", LF_ISA_AVX2},
                          [LF_ISA_AVX512_VNNI] = {"avx512_vnni", LF_ISA_AVX512},

@@ -1,4 +1,4 @@
-/* kernels.h - what one rung of the ladder (scalar, neon, neon_bf16, avx2, avx512, avx512_vnni, avx512_bf16) brings: function pointers and,
+/* kernels.h - what one rung of the ladder (scalar, neon, neon_dotprod, neon_i8mm, neon_bf16, avx2, avx512, avx512_vnni, avx512_bf16) brings: function pointers and,
  * in the same struct, the block sizes they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never
  * allocate, never start threads and never look at the device: the loops around them (cpu_*.c) are the same for every rung.
  *
@@ -160,6 +160,8 @@ void lf__kernels_scalar_bf16(lf_kernels *k);
 void lf__kernels_scalar_quant(lf_kernels *k);
 void lf__kernels_scalar_kv(lf_kernels *k);
 void lf__kernels_neon(lf_kernels *k);
+void lf__kernels_neon_dotprod(lf_kernels *k);
+void lf__kernels_neon_i8mm(lf_kernels *k);
 void lf__kernels_neon_bf16(lf_kernels *k);
 void lf__kernels_avx2(lf_kernels *k);
 void lf__kernels_avx2_quant(lf_kernels *k);
@@ -312,6 +314,8 @@ static inline void lf__cpu_run(lf_device *dev, lf_pool_fn fn, void *arg, double 
 typedef enum lf_isa {
     LF_ISA_SCALAR,
     LF_ISA_NEON,
+    LF_ISA_NEON_DOTPROD,
+    LF_ISA_NEON_I8MM,
     LF_ISA_NEON_BF16,
     LF_ISA_AVX2,
     LF_ISA_AVX512,

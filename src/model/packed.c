@@ -113,6 +113,7 @@ lf_model *lf__packed_open(const lf_packed *p, lf_device *device, const lf_model_
 {
     packed_head h;
     uint64_t hash = 0;
+    size_t n = 0;
     lf_error why = {0};
     lf_model *m = NULL;
     if (!lf__path_exists(p->path)) return NULL;
@@ -122,7 +123,8 @@ lf_model *lf__packed_open(const lf_packed *p, lf_device *device, const lf_model_
     bool ours = whole && h.version == VERSION && h.source == p->source && h.shape == p->shape;
     lf__file_close(&f);
     if (ours) m = lf__model_alloc_mapped(device, config, types, &(lf_model_image){p->path, HEAD, h.bytes}, &why);
-    if (m && (hash_all(&hash, m, m->weights.base, h.bytes, &why) || hash != h.hash)) lf_model_free(&m), whole = false;
+    const void *bytes = m ? lf__arena_contents(&m->weights, &n) : NULL;
+    if (m && (hash_all(&hash, m, bytes, n, &why) || hash != h.hash)) lf_model_free(&m), whole = false;
     if (!m && !whole)
         lf__log(LF_LOG_WARNING, "%s is damaged%s%s; the weights are packed anew", p->path, *why.message ? ": " : "", why.message);
     else if (!m)

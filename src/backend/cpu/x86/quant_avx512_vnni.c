@@ -107,8 +107,7 @@ LF_INLINE void store_c(const lf_qtile *t, const int rows, int h, const __m512 c[
 
 /* Asks for half a block of what comes: the more rows, the longer the core stays with a block and the less it sees coming by itself. Of
  * 72 MB in Q4_0 one thread reads with 4 rows 17.0 -> 19.4 GB/s, with 8 7.3 -> 10.4; with one row 21.7, and less with any distance. The wide
- * blocks of Q8_0 would crowd L1: theirs go to L2 first
- * (8 rows: 11.2 -> 15.4). */
+ * blocks of Q8_0 would crowd L1: theirs go to L2 first (8 rows: 11.2 -> 15.4). */
 LF_INLINE void fetch(const lf_qblock *b, const lf_dtype type, const int rows, int h)
 {
     const int bytes = lf__qtypes[type].step / 2, ahead = rows > 4 ? 8192 : 2048;

@@ -81,11 +81,11 @@ typedef void rows_fn(const lf_qtile *, ptrdiff_t distance);
 #define ROWS(type, n) static void rows_##type##_##n(const lf_qtile *t, ptrdiff_t distance) { rows_of(t, LF_##type, n, distance); }
 #define TYPE(type) ROWS(type, 1) ROWS(type, 2) ROWS(type, 3) ROWS(type, 4)
 TYPE(Q8_0) TYPE(Q4_0) TYPE(IQ4_NL) TYPE(Q4_K) TYPE(Q5_K) TYPE(Q6_K)
-/* clang-format on */
+    /* clang-format on */
 
-static void qrows(lf_dtype type, const lf_qtile *t)
+    static void qrows(lf_dtype type, const lf_qtile *t)
 {
-#define ROW(type) [LF_##type] = {rows_##type##_1, rows_##type##_2, rows_##type##_3, rows_##type##_4}
+#define ROW(type) [LF_##type] = { rows_##type##_1, rows_##type##_2, rows_##type##_3, rows_##type##_4 }
     static rows_fn *const table[LF_DTYPES][4] = {ROW(Q8_0), ROW(Q4_0), ROW(IQ4_NL), ROW(Q4_K), ROW(Q5_K), ROW(Q6_K)};
     for (int at = 0, n; at < t->mr; at += n) {
         lf_qtile part = *t;

@@ -85,10 +85,10 @@ static void info_text(const lf_model_info *m, const char *path)
         fact("parameters", "参数", cli_human_count(a, (double)m->parameters));
         snprintf(text, sizeof text,
                  cli_say("%" PRId64 " layers, %" PRId64 " wide, %" PRId64 " feed-forward, %" PRId64 "/%" PRId64 " heads of %" PRId64
-                         ", vocabulary %" PRId64,
-                         "%" PRId64 " 层，宽 %" PRId64 "，前馈 %" PRId64 "，%" PRId64 "/%" PRId64 " 头 × %" PRId64 "，词表 %" PRId64),
+                         ", vocabulary %s",
+                         "%" PRId64 " 层，宽 %" PRId64 "，前馈 %" PRId64 "，%" PRId64 "/%" PRId64 " 头 × %" PRId64 "，词表 %s"),
                  c->num_hidden_layers, c->hidden_size, c->intermediate_size, c->num_attention_heads, c->num_key_value_heads, c->head_dim,
-                 c->vocab_size);
+                 cli_human_count(a, (double)c->vocab_size));
         fact("shape", "形状", text);
         snprintf(text, sizeof text, "%s%s%s%s", cli_human_count(a, (double)c->max_position_embeddings), cli_say(" tokens", " 词元"),
                  strcmp(c->rope_scaling.rope_type, "default") != 0 ? ", " : "",

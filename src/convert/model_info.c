@@ -60,6 +60,15 @@ static void tokenizer_of_folder(lf_model_info *info, const char *dir)
     free(text);
 }
 
+/* llama2.c keeps it in the folder of the .bin. */
+static void tokenizer_beside(lf_model_info *info, const char *path)
+{
+    static const char name[] = "tokenizer.bin";
+    char dir[LF_PATH_MAX], file[LF_PATH_MAX];
+    snprintf(dir, sizeof dir, "%.*s", (int)(lf__path_name(path) - path), path);
+    if (lf__path_join(file, dir, name, NULL) == 0 && lf__path_exists(file)) snprintf(info->tokenizer, sizeof info->tokenizer, "%s", name);
+}
+
 /* ---- can we run it? ------------------------------------------------------------------------------------------------------ */
 static void say_unverified(lf_model_info *info, const lf_family *f)
 {
@@ -113,6 +122,8 @@ int lf_model_info_read(lf_model_info *info, const char *path, lf_tensor_fn tenso
             tokenizer_of_gguf(info, w.gguf);
         else if (lf__path_is_dir(path))
             tokenizer_of_folder(info, path);
+        else if (w.llama2c)
+            tokenizer_beside(info, path);
         examine(info, path, config);
         hand_over(&w, tensors, user);
     }

@@ -19,8 +19,8 @@ typedef struct lf_device lf_device;
 
 typedef struct lf_device_options {
     int threads;     /* worker threads, 1..256; 0 = as many as the process may use                       */
-    const char *isa; /* "auto", "scalar", "neon", "neon_dotprod", "neon_i8mm", "neon_bf16", "avx2", "avx512", "avx512_vnni", "avx512_bf16"; NULL = "auto". Not of this
-                        CPU: an error */
+    const char *isa; /* "auto", "scalar", "neon", "neon_dotprod", "neon_i8mm", "neon_bf16", "avx2", "avx512", "avx512_vnni", "avx512_bf16";
+                        NULL = "auto". Not of this CPU: an error */
     const char *pin; /* "auto", "on", "off"; NULL = "auto": pin when the workers fill the affinity mask  */
 } lf_device_options;
 

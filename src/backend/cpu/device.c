@@ -7,7 +7,8 @@
 
 const char *const *lf_isa_list(void)
 {
-    static const char *const list[] = {"avx512_bf16", "avx512_vnni", "avx512", "avx2", "neon_bf16", "neon_i8mm", "neon_dotprod", "neon", "scalar", NULL};
+    static const char *const list[] = {"avx512_bf16", "avx512_vnni",  "avx512", "avx2",   "neon_bf16",
+                                       "neon_i8mm",   "neon_dotprod", "neon",   "scalar", NULL};
     return list;
 }
 
@@ -29,7 +30,9 @@ static int choose_isa(const char *name, lf_isa *isa, lf_error *err)
     if (!name || strcmp(name, "auto") == 0) return 0;
     if (!lf__isa_parse(name, isa)) {
         lf_error_set(err, LF_E_ARGUMENT,
-                     "instruction set: expected auto, scalar, neon, neon_dotprod, neon_i8mm, neon_bf16, avx2, avx512, avx512_vnni or avx512_bf16, got \"%s\"", name);
+                     "instruction set: expected auto, scalar, neon, neon_dotprod, neon_i8mm, neon_bf16, avx2, avx512, avx512_vnni or "
+                     "avx512_bf16, got \"%s\"",
+                     name);
         return lf_error_hint(err, "leave it at auto: this CPU runs %s", lf__isa_name(lf__isa_best()));
     }
     const char *missing = lf__isa_missing(*isa);

@@ -1,6 +1,7 @@
-/* kernels.h - what one rung of the ladder (scalar, neon, neon_dotprod, neon_i8mm, neon_bf16, avx2, avx512, avx512_vnni, avx512_bf16) brings: function pointers and,
- * in the same struct, the block sizes they want. Private to backend/cpu. Kernels work on one tile, one row or one range; they never
- * allocate, never start threads and never look at the device: the loops around them (cpu_*.c) are the same for every rung.
+/* kernels.h - what one rung of the ladder (scalar, neon, neon_dotprod, neon_i8mm, neon_bf16, avx2, avx512, avx512_vnni, avx512_bf16)
+ * brings: function pointers and, in the same struct, the block sizes they want. Private to backend/cpu. Kernels work on one tile, one row
+ * or one range; they never allocate, never start threads and never look at the device: the loops around them (cpu_*.c) are the same for
+ * every rung.
  *
  * Same bits: all vector rungs compute with 16 float lanes and reduce them by one fixed tree, so neon, avx2 and avx512 agree bit for bit. */
 #ifndef LF_CPU_KERNELS_H

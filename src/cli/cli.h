@@ -25,7 +25,7 @@
     X(chat, "talk with a model", "与模型对话")                                                                                             \
     X(chat_template, "conversations through a model's template: render, show", "用模型的模板处理对话：渲染、查看")                         \
     X(model, "models of the world, in and out: look, import, export, compare", "模型的进出：查看、导入、导出、比较")                       \
-    X(eval, "how good a model is on a text: perplexity, distance from another", "模型在一段文本上有多好：困惑度、与另一模型的差距")        \
+    X(eval, "how good a model is on a text: perplexity, KL divergence", "模型在一段文本上有多好：困惑度、KL 散度")                         \
     X(imatrix, "importance of the columns of weights, measured on a text", "在文本上测量权重各列的重要性")                                 \
     X(quantize, "a smaller model: weights of 4 to 8 bits in a GGUF file", "缩小模型：把权重写成 4 到 8 位的 GGUF 文件")                    \
     X(bench, "how fast this machine is, and how much of it the kernels use", "这台机器有多快，内核用到了几成")                             \

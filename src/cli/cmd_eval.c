@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* What both sub-commands are told. */
-static const char *data_path, *split = "val", *base_path, *which = "last", *weights = "auto";
+static const char *data_path, *split = "val", *base_path, *which = "last", *weights = "auto", *kv_type;
 static int64_t context, stride;
 static bool json;
 
@@ -23,6 +23,8 @@ static bool json;
      .help = "how far apart windows begin; 0: as far as they are long", .help_zh = "相邻窗口起点的距离；0：等于窗口长度"},                 \
     {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = "auto|f32|f16|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k", \
      .help = "what the model's weights are kept as; auto: as the file has them", .help_zh = "模型权重以何种类型保存在内存中；auto：与文件相同"}, \
+    {.name = "--kv-type", .type = CLI_CHOICE, .value = &kv_type, .choices = "f32|bf16|q8_0",                                               \
+     .help = "what the model's keys and values are kept as; f32 if not given", .help_zh = "模型的键和值以何种类型保存；默认 f32"},         \
     {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &which, .meta = "last|best|step-N",                                 \
      .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},                                                                    \
     {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},                                                          \
@@ -40,7 +42,8 @@ static int check_data(const char *command)
 
 static lf_eval_options options_of(cli_bar *bar)
 {
-    return (lf_eval_options){.context = (int)context, .stride = (int)stride, .progress = cli_progress, .progress_user = bar};
+    return (lf_eval_options){
+        .context = (int)context, .stride = (int)stride, .kv_type = kv_type, .progress = cli_progress, .progress_user = bar};
 }
 
 /* ---- perplexity -------------------------------------------------------------------------------------------------------------------- */
@@ -255,8 +258,8 @@ int cmd_eval(int argc, char **argv)
         {"kl", run_kl, "how far from a base model, token by token", "逐词元与基准模型相差多远"},
         {0}};
     static const cli_spec spec = {.name = "eval",
-                                  .summary = "how good a model is on a text: perplexity, distance from another",
-                                  .summary_zh = "模型在一段文本上有多好：困惑度、与另一模型的差距",
+                                  .summary = "how good a model is on a text: perplexity, KL divergence",
+                                  .summary_zh = "模型在一段文本上有多好：困惑度、KL 散度",
                                   .example = "foundry eval perplexity runs/stories-3m --data held-out.txt\n"
                                              "foundry eval kl model-q4_k.gguf --base model.gguf --data held-out.txt",
                                   .usage = "foundry eval perplexity|kl ..."};

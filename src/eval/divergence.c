@@ -56,13 +56,16 @@ static void compare_rows(void *arg, int tid, int n_threads)
 typedef struct side {
     lf_model *model;
     lf_model_ctx ctx;
+    lf_caches caches;
     lf_batch batch;
     lf_tensor *x; /* the last activations of the batch */
 } side;
 
-static int side_init(side *s, lf_model *model, lf_windows *w, const int32_t *rows, int n_rows, lf_error *err)
+static int side_init(side *s, lf_model *model, const char *kv_type, lf_windows *w, const int32_t *rows, int n_rows, lf_error *err)
 {
     *s = (side){.model = model, .batch = lf__windows_shape(w)};
+    if (lf__caches_init(&s->caches, model, kv_type, w->rows, err)) return -1;
+    lf__caches_attach(&s->caches, &s->batch);
     s->batch.targets = NULL, s->batch.out_rows = rows, s->batch.n_out_rows = n_rows;
     return lf__model_ctx_init(&s->ctx, model, &s->batch, false, err) || lf__model_declare(&s->ctx, model, w->context, err) ? -1 : 0;
 }
@@ -70,6 +73,7 @@ static int side_init(side *s, lf_model *model, lf_windows *w, const int32_t *row
 static void side_run(side *s, const lf_batch *batch)
 {
     s->batch = *batch;
+    lf__caches_attach(&s->caches, &s->batch);
     lf__ctx_begin(&s->ctx.ctx, &s->batch);
     s->x = s->model->arch->forward(&s->ctx.ctx, s->model);
 }
@@ -179,8 +183,8 @@ int lf_eval_divergence(lf_divergence *out, lf_model *model, lf_model *base, cons
     int32_t *rows = lf__calloc(2 * (size_t)most, sizeof *rows, err);
     place *places = lf__calloc((size_t)most, sizeof *places, err);
     sums.kls = lf__calloc((size_t)lf_eval_text_tokens(text), sizeof *sums.kls, err);
-    int status = rows && places && sums.kls && side_init(&sides[0], base, &w, rows, most, err) == 0 &&
-                         side_init(&sides[1], model, &w, rows, most, err) == 0
+    int status = rows && places && sums.kls && side_init(&sides[0], base, NULL, &w, rows, most, err) == 0 &&
+                         side_init(&sides[1], model, w.options->kv_type, &w, rows, most, err) == 0
                      ? 0
                      : -1;
     while (!status && lf__windows_next(&w, &batch)) {
@@ -192,7 +196,7 @@ int lf_eval_divergence(lf_divergence *out, lf_model *model, lf_model *base, cons
         out->seconds = lf__now() - began;
         if (!isfinite(out->kl)) status = lf_error_set(err, LF_E_NUMERIC, "the models' probabilities are not finite: weights are damaged");
     }
-    for (int s = 0; s < 2; s++) lf__model_ctx_release(&sides[s].ctx);
+    for (int s = 0; s < 2; s++) lf__model_ctx_release(&sides[s].ctx), lf__caches_release(&sides[s].caches);
     lf__windows_release(&w);
     free(rows), free(places), free(sums.kls);
     return status;

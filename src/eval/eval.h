@@ -14,6 +14,21 @@ struct lf_eval_text {
     uint64_t bytes;
 };
 
+/* ---- caches.c: keys and values of a batch, kept as an engine would keep them ----------------------------------------------------- */
+enum { LF_EVAL_SEQUENCES = 128 }; /* of a batch, at most */
+typedef struct lf_caches {
+    lf_kv shape; /* of one sequence, without pages */
+    lf_arena arena;
+    size_t page;   /* bytes */
+    lf_kv *kv;     /* [LF_EVAL_SEQUENCES], NULL: no cache, attention reads what the batch made */
+    lf_kv **of;    /* the same, as a batch wants them */
+    void **blocks; /* [pages] */
+} lf_caches;
+/* type: "f32", "bf16", "q8_0"; NULL: no cache. rows: of a batch. */
+int lf__caches_init(lf_caches *c, const lf_model *model, const char *type, int rows, lf_error *err);
+void lf__caches_release(lf_caches *c);
+void lf__caches_attach(lf_caches *c, lf_batch *batch); /* an empty cache for each sequence of the batch */
+
 /* ---- windows.c: documents into ragged batches ------------------------------------------------------------------------------- */
 typedef struct lf_windows {
     const lf_eval_text *text; /* borrowed */

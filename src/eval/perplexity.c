@@ -22,15 +22,19 @@ int lf_eval_perplexity(lf_perplexity *out, lf_model *model, const lf_eval_text *
 {
     lf_windows w;
     lf_model_ctx ctx = {0};
+    lf_caches caches;
     lf_moments sums = {0};
     lf_batch batch;
     double began = lf__now();
     if (lf__windows_init(&w, text, options, &model, 1, err)) return -1;
+    int status = lf__caches_init(&caches, model, w.options->kv_type, w.rows, err);
     float *nll = lf__calloc((size_t)w.rows, sizeof *nll, err);
     batch = lf__windows_shape(&w);
-    int status =
-        nll && lf__model_ctx_init(&ctx, model, &batch, false, err) == 0 && lf__model_declare(&ctx, model, w.context, err) == 0 ? 0 : -1;
+    if (!status) lf__caches_attach(&caches, &batch);
+    if (!nll || status || lf__model_ctx_init(&ctx, model, &batch, false, err) || lf__model_declare(&ctx, model, w.context, err))
+        status = -1;
     while (!status && lf__windows_next(&w, &batch)) {
+        lf__caches_attach(&caches, &batch);
         lf__model_loss(model, &ctx.ctx, &batch, nll);
         if (lf__failed(&ctx.ctx)) status = lf__error_pass(err, &ctx.ctx.error);
         for (int i = 0; i < batch.n_tokens && !status; i++)
@@ -44,6 +48,7 @@ int lf_eval_perplexity(lf_perplexity *out, lf_model *model, const lf_eval_text *
             status = lf_error_set(err, LF_E_NUMERIC, "the model's probabilities are not finite: its weights are damaged");
     }
     lf__model_ctx_release(&ctx);
+    lf__caches_release(&caches);
     lf__windows_release(&w);
     free(nll);
     return status;

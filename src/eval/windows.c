@@ -50,12 +50,12 @@ static lf_batch batch_of(const lf_windows *w, int n_tokens, int n_seqs)
 lf_batch lf__windows_shape(lf_windows *w)
 {
     int n_seqs = 0;
-    for (int at = 0; at < w->rows; at += w->context) {
+    for (int at = 0; at < w->rows && n_seqs < LF_EVAL_SEQUENCES; at += w->context) {
         w->seq_start[n_seqs] = at;
         w->seq_start[++n_seqs] = LF_MIN(at + w->context, w->rows);
     }
     for (int i = 0; i < w->rows; i++) w->tokens_of[i] = w->targets[i] = 0, w->positions[i] = i % w->context;
-    return batch_of(w, w->rows, n_seqs);
+    return batch_of(w, w->seq_start[n_seqs], n_seqs);
 }
 
 bool lf__windows_next(lf_windows *w, lf_batch *batch)
@@ -68,7 +68,7 @@ bool lf__windows_next(lf_windows *w, lf_batch *batch)
         size_t inputs = text->starts[w->document + 1] - text->starts[w->document] - 1, context = (size_t)w->context;
         size_t begin = w->scored ? w->scored - (context - (size_t)w->stride) : 0, end = LF_MIN(begin + context, inputs);
         int take = (int)(end - begin);
-        if (n + take > w->rows) break;
+        if (n + take > w->rows || n_seqs == LF_EVAL_SEQUENCES) break;
         for (int i = 0; i < take; i++) {
             size_t at = begin + (size_t)i;
             w->tokens_of[n + i] = tokens[at], w->positions[n + i] = i;

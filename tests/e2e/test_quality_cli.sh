@@ -45,6 +45,14 @@ near "kl reports the model's perplexity" "$(number perplexity one.json)" "$(sed 
 run eval kl good --weights q8_0 --base good --data held.txt >out.txt 2>err.txt
 says "kl for people" "same first choice" out.txt
 
+run eval kl good --base good --data held.txt --kv-type f32 --json >kl.json 2>err.txt || not_ok "kl of keys and values" "exit 0" "$(cat err.txt)"
+equal "floats in the cache: no distance" "0 1" "$(number kl_max kl.json) $(number ratio kl.json)"
+run eval kl good --base good --data held.txt --kv-type q8_0 --json >kl.json 2>err.txt || not_ok "kl of keys and values" "exit 0" "$(cat err.txt)"
+awk -v k="$(number kl kl.json)" -v r="$(number ratio kl.json)" 'BEGIN { exit !(k > 1e-10 && k < 1e-3 && r > 0.999 && r < 1.001) }' && ok "keys and values in q8_0: 0.1 % at most" ||
+    not_ok "keys and values in q8_0: 0.1 % at most" "a ratio of 0.999 to 1.001" "$(cat kl.json)"
+run eval perplexity good --data held.txt --kv-type q8_0 --json >two.json 2>err.txt
+near "and the same perplexity by itself" "$(number perplexity two.json)" "$(number perplexity kl.json)"
+
 # ---- imatrix, quantize ---------------------------------------------------------------------------------------------------------------
 # less NAME A B FACTOR: A < FACTOR * B
 less() { awk -v a="$2" -v b="$3" -v f="$4" 'BEGIN { exit !(a != "" && b != "" && a < f * b) }' && ok "$1" || not_ok "$1" "below $4 x $3" "$2"; }

@@ -126,6 +126,26 @@ static int allocate(lf_sampler *s, lf_error *err)
     return 0;
 }
 
+/* How many of the largest logits decide, when no stage looks at others: k of top_k, or one at temperature 0, and what comes before neither
+ * changes a logit nor drops the best. */
+static int few_of(const lf_sampler *s)
+{
+    const lf_sample_config *c = &s->config;
+    bool greedy = c->temperature == 0, plain = c->repetition_penalty == 1 && c->frequency_penalty == 0 && c->presence_penalty == 0;
+    if (!plain || c->dry_multiplier != 0 || s->n_bias > 0 || c->mirostat || c->dynatemp_range != 0) return 0;
+    for (int i = 0; i < s->n_stages; i++) {
+        const char *name = s->order[i]->name;
+        if (strcmp(name, "top_k") == 0 && c->top_k > 0) return (int)LF_MIN(c->top_k, s->vocab_size);
+        if (strcmp(name, "temperature") == 0) return greedy;
+        bool off = (strcmp(name, "top_n_sigma") != 0 || c->top_n_sigma <= 0 || greedy) &&
+                   (strcmp(name, "typical_p") != 0 || c->typical_p <= 0 || c->typical_p >= 1) &&
+                   (strcmp(name, "top_p") != 0 || c->top_p >= 1 || greedy) && (strcmp(name, "min_p") != 0 || c->min_p <= 0 || greedy) &&
+                   (strcmp(name, "xtc") != 0 || c->xtc_probability <= 0);
+        if (!off) return 0;
+    }
+    return 0;
+}
+
 lf_sampler *lf_sampler_new(const lf_sample_config *sampling, int vocab_size, lf_error *err)
 {
     if (vocab_size < 1) {
@@ -139,6 +159,7 @@ lf_sampler *lf_sampler_new(const lf_sample_config *sampling, int vocab_size, lf_
     s->vocab_size = vocab_size;
     s->mu = 2 * sampling->mirostat_tau;
     if (parse_order(s, err) || parse_bias(s, err) || allocate(s, err)) lf_sampler_free(&s);
+    if (s) s->few = few_of(s);
     return s;
 }
 
@@ -291,8 +312,15 @@ static lf_candidate *candidate_of(const lf_sampler *s, int32_t id)
 /* allowed: a mask, or NULL: all tokens. */
 static double run_stages(lf_sampler *s, const float *logits, const uint64_t *allowed)
 {
+    float floor = s->few > 0 && !allowed ? lf__sampler_floor(s, logits) : -INFINITY;
     s->n = 0;
-    for (int32_t i = 0; i < s->vocab_size && !allowed; i++) s->candidates[s->n++] = (lf_candidate){bounded((double)logits[i]), i};
+    for (int32_t at = 0, end; at < s->vocab_size && !allowed; at = end) { /* by 32, most of which have none */
+        int any = 0;
+        end = LF_MIN(at + 32, s->vocab_size);
+        for (int32_t i = at; i < end; i++) any |= !(logits[i] < floor);
+        for (int32_t i = at; i < end && any; i++)
+            if (!(logits[i] < floor)) s->candidates[s->n++] = (lf_candidate){bounded((double)logits[i]), i};
+    }
     for (size_t w = 0; w < lf__mask_words(s->vocab_size) && allowed; w++)
         for (uint64_t left = allowed[w]; left; left &= left - 1) {
             int32_t i = (int32_t)w * 64 + __builtin_ctzll(left);

@@ -33,6 +33,7 @@ typedef struct lf_logit_bias {
 struct lf_sampler {
     lf_sample_config config;
     int vocab_size, n;
+    int few;                  /* only so many of the largest logits can be drawn; 0: perhaps all */
     lf_candidate *candidates; /* [vocab_size]                                                       */
     lf_candidate *heap;       /* [vocab_size] scratch                                               */
     double *weight;           /* [vocab_size] exp(logit - max) of candidates                        */
@@ -65,6 +66,8 @@ extern const lf_sampler_stage lf__sampler_mirostat; /* beside them: follows the 
 void lf__sampler_share_vocab(lf_sampler *s, lf_grammar_vocab *vocab);
 /* What lf_sampler_draw would draw if there were no grammar, more or less: a guess, which changes nothing. */
 int32_t lf__sampler_guess(lf_sampler *s, const float *logits, uint64_t index);
+/* A number that at least s->few logits reach and few others do; -inf: none was found. */
+float lf__sampler_floor(const lf_sampler *s, const float *logits);
 /* weight[i] = exp(logit - max) of the candidates; returns their sum (>= 1). */
 double lf__sampler_weigh(lf_sampler *s);
 

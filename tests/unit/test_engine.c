@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -203,6 +204,11 @@ static void branches(void **state)
     lf_device_close(&device);
 }
 
+static void keep_logits(void *user, int at, const float *logits)
+{
+    memcpy((float *)user + (size_t)at * VOCAB, logits, VOCAB * sizeof *logits);
+}
+
 /* Every type of weights with every type of keys and values keeps the contract. */
 static void types(void **state)
 {
@@ -237,6 +243,74 @@ static void types(void **state)
         free(expected);
     }
     assert_int_equal(lf__remove_tree(dir, &err), 0);
+}
+
+/* Nobody waits for another: in every step each answer gets its token, and prompts get rows however many answers run, in their order. */
+static void fair(void **state)
+{
+    (void)state;
+    enum { N = 6 };
+    lf_device *device;
+    lf_error err = {0};
+    lf_model *m = make_model(&device, 1, 0);
+    lf_engine *e = lf_engine_new(m, &(lf_engine_options){.max_rows = N, .max_sequences = N}, &err);
+    talk t[N + 2];
+    for (int i = 0; i < N + 2; i++) {
+        invent(&t[i], i);
+        t[i].n_prompt = t[i].n = i < 4 ? 1 : 60, t[i].max = 70, t[i].seed = (uint64_t)i;
+        assert_true(ask(e, &t[i], 1, &err) > 0);
+    }
+    for (int step = 0, before[N + 2] = {0}; lf_engine_step(e, &err) > 0; step++) {
+        lf_engine_state s = lf_engine_state_of(e);
+        bool reading = false;
+        for (int i = 0; i < N + 2; i++) {
+            bool answers = before[i] > 0 && t[i].finish == LF_FINISH_NONE;
+            if (answers) assert_int_equal(t[i].words, before[i] + 1);
+            reading |= t[i].words == 0;
+            before[i] = t[i].words;
+        }
+        if (reading && s.running == N) assert_int_equal(s.rows, (step + 1) * N); /* no row of a step is left empty */
+        if (t[5].words) assert_true(t[4].words > 0);
+    }
+    for (int i = 0; i < N + 2; i++) assert_true(t[i].finish == LF_FINISH_LENGTH || t[i].finish == LF_FINISH_END);
+    lf_engine_free(&e);
+    lf_model_free(&m);
+    lf_device_close(&device);
+}
+
+/* How far the logits of a prompt are from those with keys and values of floats, by type: rms of the difference over rms. */
+static void errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        double allowed;
+    } rows[] = {{"f32", 0}, {"bf16", 0.02}, {"q8_0", 0.02}};
+    enum { N = 200 };
+    lf_device *device;
+    lf_error err = {0};
+    lf_model *m = make_wide_model(&device);
+    lf_config c;
+    lf_config_init(&c);
+    c.sampler.max_tokens = 0;
+    int32_t tokens[N];
+    for (int k = 0; k < N; k++) tokens[k] = (int32_t)(lf__rng_at(4, 4, (uint64_t)k) % VOCAB);
+    float *z = malloc(sizeof *z * N * VOCAB), *exact = malloc(sizeof *z * N * VOCAB);
+    for (size_t i = 0; i < LF_COUNT(rows); i++) {
+        lf_engine *e = lf_engine_new(m, &(lf_engine_options){.kv_type = rows[i].type}, &err);
+        lf_request q = {.tokens = tokens, .n_tokens = N, .sampling = &c.sampler, .on_prompt = keep_logits, .user = z};
+        assert_true(lf_engine_submit(e, &q, &err) > 0);
+        assert_int_equal(lf_engine_run(e, &err), 0);
+        if (i == 0) memcpy(exact, z, sizeof *z * N * VOCAB);
+        double error = 0, size = 0;
+        for (int k = VOCAB; k < N * VOCAB; k++) error += pow(z[k] - exact[k], 2), size += pow(exact[k], 2);
+        print_message("keys and values %-4s: logits differ by %.2e\n", rows[i].type, sqrt(error / size));
+        assert_true(sqrt(error / size) <= rows[i].allowed && (i == 0 || error > 0));
+        lf_engine_free(&e);
+    }
+    free(z), free(exact);
+    lf_model_free(&m);
+    lf_device_close(&device);
 }
 
 /* Auto follows the weights; what the memory holds is said in the tokens of the type. */
@@ -446,6 +520,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(together), cmocka_unit_test(branches), cmocka_unit_test(found_again),
                                        cmocka_unit_test(types),    cmocka_unit_test(kv_types), cmocka_unit_test(endings),
-                                       cmocka_unit_test(prompts),  cmocka_unit_test(refusals)};
+                                       cmocka_unit_test(fair),     cmocka_unit_test(errors),   cmocka_unit_test(prompts),
+                                       cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,7 @@ finish() {
 }
 
 run() { "$FOUNDRY" "$@"; }
-bits() { sha256sum <"$1" 2>/dev/null | cut -c1-16; }
+bits() { if [ -f "$1" ]; then sha256sum <"$1" | cut -c1-16; else echo "no file $1"; fi; }
 # final RUN: hash of the newest checkpoint's weights
 final() { bits "$(ls -d "$1"/checkpoints/step-* 2>/dev/null | tail -n 1)/model.safetensors"; }
 # curve RUN: metrics without the field that a clock decides

@@ -133,6 +133,9 @@ typedef enum cli_type {
     CLI_OPTION  /* a key of the option table (choices = "sampler.top_k"), under a shorter name */
 } cli_type;
 
+/* What a model that talks may keep its weights as (lf_model_open). */
+#define CLI_WEIGHTS "auto|f32|f16|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k"
+
 typedef struct cli_texts {
     const char *v[64];
     int n;

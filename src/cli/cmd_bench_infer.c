@@ -104,7 +104,7 @@ int cmd_bench_infer(int argc, char **argv)
          .help = "tokens that each text has read before", .help_zh = "每篇文本此前已读的词元数"},
         {.name = "--threads", .type = CLI_TEXT, .value = &threads, .meta = "N,N,...",
          .help = "numbers of threads; none: all there are", .help_zh = "线程数；不给则用全部"},
-        {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = "auto|f32|f16|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k",
+        {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = CLI_WEIGHTS,
          .help = "what weights are kept as; auto: as the file has them, random ones in bf16",
          .help_zh = "权重以何种类型保存在内存中；auto：与文件相同，随机权重为 bf16"},
         {.name = "--packed", .type = CLI_SWITCH, .value = &packed,

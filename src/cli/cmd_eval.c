@@ -21,7 +21,7 @@ static bool json;
      .help = "tokens of a window; 0: 512, or the model's context where that is less", .help_zh = "窗口的词元数；0：512，模型上下文更短时取其长度"}, \
     {.name = "--stride", .type = CLI_INT, .value = &stride, .lo = 0, .hi = 1 << 24, .meta = "N",                                           \
      .help = "how far apart windows begin; 0: as far as they are long", .help_zh = "相邻窗口起点的距离；0：等于窗口长度"},                 \
-    {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = "auto|f32|f16|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k", \
+    {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = CLI_WEIGHTS, \
      .help = "what the model's weights are kept as; auto: as the file has them", .help_zh = "模型权重以何种类型保存在内存中；auto：与文件相同"}, \
     {.name = "--kv-type", .type = CLI_CHOICE, .value = &kv_type, .choices = "f32|bf16|q8_0",                                               \
      .help = "what the model's keys and values are kept as; f32 if not given", .help_zh = "模型的键和值以何种类型保存；默认 f32"},         \
@@ -198,7 +198,7 @@ static int run_kl(int argc, char **argv)
     static const cli_flag flags[] = {
         {.name = "--base", .letter = 'b', .type = CLI_TEXT, .value = &base_path, .meta = "BASE",
          .help = "the model to be near to", .help_zh = "作为基准的模型"},
-        {.name = "--base-weights", .type = CLI_CHOICE, .value = &base_weights, .choices = "auto|f32|f16|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k",
+        {.name = "--base-weights", .type = CLI_CHOICE, .value = &base_weights, .choices = CLI_WEIGHTS,
          .help = "what the base's weights are kept as", .help_zh = "基准模型的权重以何种类型保存在内存中"},
         EVAL_FLAGS, {0}};
     /* clang-format on */

@@ -55,7 +55,7 @@ static const cli_flag flags[] = {
     {.name = "--sampler-order", .type = CLI_OPTION, .choices = "sampler.order", .meta = "STAGES"},
     {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &which, .meta = "last|best|step-N",
      .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},
-    {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = "auto|f32|f16|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k",
+    {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = CLI_WEIGHTS,
      .help = "what weights are kept as; auto: as the file has them", .help_zh = "权重以何种类型保存在内存中；auto：与文件相同"},
     {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|bf16|q8_0"},
     {.name = "--packed", .type = CLI_SWITCH, .value = &packed,

@@ -22,7 +22,7 @@ int cmd_imatrix(int argc, char **argv)
          .help = "windows at most; 0: the whole text", .help_zh = "最多使用多少个窗口；0：全部文本"},
         {.name = "--split", .type = CLI_CHOICE, .value = &split, .choices = "train|val",
          .help = "which split of the shards", .help_zh = "使用分片的哪一部分"},
-        {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = "auto|f32|bf16|q8_0|q4_0|iq4_nl|q4_k|q5_k|q6_k",
+        {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = CLI_WEIGHTS,
          .help = "what the model's weights are kept as; auto: as the file has them", .help_zh = "模型权重以何种类型保存在内存中；auto：与文件相同"},
         {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &which, .meta = "last|best|step-N",
          .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},

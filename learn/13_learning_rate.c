@@ -6,7 +6,7 @@
 // hint.zh: 两种情形。t <= warmup：从 0 到 peak 的直线。之后：走了多远，用 0 到 1 的数表示？
 // hint.en: part = (t - warmup) / (steps - warmup). (1 + cos(pi part)) / 2 falls from 1 to 0.
 // hint.zh: part = (t - warmup) / (steps - warmup)。(1 + cos(pi part)) / 2 从 1 降到 0。
-// hint.en: low + (peak - low) * 0.5f * (1 + cosf(3.14159265f * part)). Integers divide without a remainder: cast to float first.
+// hint.en: low + (peak - low) * 0.5f * (1 + cosf(3.14159265f * part)). Dividing two integers drops the fraction: cast to float first.
 // hint.zh: low + (peak - low) * 0.5f * (1 + cosf(3.14159265f * part))。整数相除会丢掉小数：先转成 float。
 // mistake.en: the cosine begins after the warm-up, not at step 0
 // mistake.zh: 余弦从预热之后开始，不是从第 0 步

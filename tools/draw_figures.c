@@ -83,11 +83,11 @@ static int draw_block(pen *p)
         line(p, "", true, d);
         box(p, 120, y, 90, 44, "box", "RMSNorm", "[N, C]");
         if (!branch) {
-            box(p, 240, y - 24, 90, 36, "a", "q", NULL), words(p, 338, y - 10, "start", "m s q", "[N, H·D]");
-            box(p, 240, y + 18, 90, 36, "a", "k", NULL), words(p, 338, y + 50, "start", "m s q", "[N, K·D]");
+            box(p, 240, y - 24, 90, 36, "a", "q", NULL), words(p, 338, y - 14, "start", "m s q", "[N, H·D]");
+            box(p, 240, y + 18, 90, 36, "a", "k", NULL), words(p, 338, y + 54, "start", "m s q", "[N, K·D]");
             box(p, 240, y + 60, 90, 36, "a", "v", NULL), words(p, 338, y + 92, "start", "m s q", "[N, K·D]");
             line(p, "", true, "M210 132H224V104H238"), line(p, "", true, "M224 132V146H238"), line(p, "", true, "M224 146V188H238");
-            box(p, 408, y - 24, 66, 78, "c", "RoPE", say(p, "turn q, k", "旋转 q、k"));
+            box(p, 408, y - 24, 66, 78, "c", "RoPE", say(p, "q and k", "旋转 q、k"));
             line(p, "", true, "M330 104H406"), line(p, "", true, "M330 146H406");
             box(p, 500, y - 4, 110, 62, "b", say(p, "attention", "注意力"), "[N, H·D]");
             line(p, "", true, "M474 126H498"), line(p, "", true, "M330 188H486V150H498");

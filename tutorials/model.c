@@ -605,7 +605,7 @@ int main(void)
             printf("   step %2d   loss %7.4f  %.*s\n", step, loss, (int)(loss * 12), "################################################");
         for (size_t i = 0; i < tied.n; i++) tied.data[i] -= (real)0.1 * tied_g.data[i];
     }
-    printf("   It knows these %d answers by heart now. Chapter 5 gives it more text than it can memorize.\n", N - 1);
+    printf("   It knows these %d answers by heart now. train.c gives it more text than it can memorize.\n", N - 1);
     weights_free(&w), weights_free(&g), weights_free(&tied), weights_free(&tied_g);
     activations_free(&a, &c);
     return worst < 1e-6 ? 0 : 1;

@@ -348,7 +348,7 @@ int main(int argc, char **argv)
         }
     }
     if (step == steps)
-        printf("\nDone. Chapter 6 lets it talk: ./generate %s \"Once upon a time\"    or: foundry generate %s --prompt \"从前\"\n", out,
+        printf("\nDone. generate.c lets it talk: ./generate %s \"Once upon a time\"    or: foundry generate %s --prompt \"从前\"\n", out,
                out);
     free(text), free(list), free(tokens), free(targets), free(o.m), free(o.v);
     free_stream(&train), free_stream(&val), loader_free(&l), tokenizer_free(&t);

@@ -13,14 +13,14 @@
  *      7.3 |*                          log(V): it knows nothing, all tokens are equally likely
  *          |*
  *      6.3 |*                          which tokens are frequent                                          step 30, nearly free
- *      3.0 | *                         which token follows which                                          step 100
+ *      2.5 | *                         which token follows which                                          step 135
  *      1.7 |   *                       words and sentences                                                step 200
  *      0.9 |        *    *    *    *   what happens in a story, in two languages                          step 500
  *      0.55|. . . . . . . . . . . . .  the floor: the dice of the program that wrote these stories. On new text nobody can be below it.
  *          +-------------------------- steps
  *
  * What is missing at the end is memory: who had the kite, Lily or Lucy? Keeping a name is learned late and suddenly; `make demo` shows it,
- * with fifty times the text and the same model twice as large.
+ * with thirty times the text and the same model twice as large.
  *
  * A real text has a floor, too; only nobody knows where. Ours come from `foundry data synth`, which adds up the bits of its dice.
  * Where the library does this: src/train/ (step.c, optimizer.c, schedule.c, checkpoint.c). */

@@ -104,15 +104,18 @@ static int run(chat *c, answer *s, const int32_t *tokens, int n, lf_error *err)
     return left;
 }
 
+/* Between two steps, or by on_token. */
+static bool interrupted(const chat *c) { return c->last.finish == LF_FINISH_NONE || c->last.finish == LF_FINISH_CANCELLED; }
+
 static void print_json(const chat *c, const char *text, size_t n)
 {
     printf("{\"role\": \"assistant\", \"content\": ");
     cli_json_bytes(stdout, text, n);
     printf(", \"stop\": \"%s\", \"prompt_tokens\": %d, \"cached_tokens\": %d, \"tokens\": %d, \"prefill_seconds\": %.6f, "
            "\"decode_seconds\": %.6f}\n",
-           c->last.finish == LF_FINISH_NONE || c->last.finish == LF_FINISH_CANCELLED ? "interrupted"
-           : c->last.finish == LF_FINISH_LENGTH                                      ? "max_tokens"
-                                                                                     : lf_finish_name(c->last.finish),
+           interrupted(c)                       ? "interrupted"
+           : c->last.finish == LF_FINISH_LENGTH ? "max_tokens"
+                                                : lf_finish_name(c->last.finish),
            c->last.prompt_tokens, c->last.cached_tokens, c->last.tokens, c->last.prompt_seconds, c->last.seconds);
 }
 
@@ -128,7 +131,7 @@ static void say_why(const chat *c)
                           "（上下文的 %d 个词元已满：/forget 1 忘掉最早的一轮）"),
                   c->context);
     if (c->last.finish == LF_FINISH_GRAMMAR) chat_note("%s", cli_say("(no token goes on with the grammar)", "（没有词元能继续满足文法）"));
-    if (c->last.finish == LF_FINISH_NONE || c->last.finish == LF_FINISH_CANCELLED) chat_note("%s", cli_say("(stopped)", "（已停止）"));
+    if (interrupted(c)) chat_note("%s", cli_say("(stopped)", "（已停止）"));
 }
 
 int chat_answer(chat *c, lf_error *err)
@@ -148,7 +151,7 @@ int chat_answer(chat *c, lf_error *err)
         status = run(c, &s, tokens, n, err);
         fclose(s.text);
     }
-    bool nothing = c->last.finish == LF_FINISH_CANCELLED && !size;
+    bool nothing = interrupted(c) && !size;
     if (!status && !nothing) status = lf_conversation_insert(c->talk, length, "assistant", text, size, err);
     if (!status && nothing)
         status = 1;

@@ -12,6 +12,14 @@ static bool has_role(const chat *c, int i, const char *role)
     return i >= 0 && i < lf_conversation_length(c->talk) && strcmp(lf_conversation_role(c->talk, i), role) == 0;
 }
 
+int chat_set_system(chat *c, const char *text, lf_error *err)
+{
+    bool is_there = has_role(c, 0, "system");
+    if (lf_conversation_insert(c->talk, 0, "system", text, strlen(text), err)) return -1;
+    if (is_there) lf_conversation_remove(c->talk, 1, 1);
+    return 0;
+}
+
 static int system_message(chat *c, const char *rest, lf_error *err)
 {
     size_t n;
@@ -21,8 +29,8 @@ static int system_message(chat *c, const char *rest, lf_error *err)
         chat_note("%s", text ? text : cli_say("(no system message)", "（没有系统消息）"));
         return 0;
     }
-    if (strcmp(rest, "-") != 0 && lf_conversation_insert(c->talk, 0, "system", rest, strlen(rest), err)) return -1;
-    if (is_there) lf_conversation_remove(c->talk, strcmp(rest, "-") != 0, 1);
+    if (strcmp(rest, "-") != 0) return chat_set_system(c, rest, err);
+    if (is_there) lf_conversation_remove(c->talk, 0, 1);
     return 0;
 }
 

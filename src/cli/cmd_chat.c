@@ -106,7 +106,7 @@ static int open_chat(chat *c, lf_device **device, const cli_args *args, lf_error
     c->person = isatty(STDIN_FILENO) && !json;
     if (c->stops.n == LF_STOPS) return lf_error_set(err, LF_E_LIMIT, "--stop: at most %d", LF_STOPS - 1);
     if (!(c->talk = messages_file ? lf_conversation_load(messages_file, err) : lf_conversation_new(err))) return -1;
-    if (system_text && lf_conversation_insert(c->talk, 0, "system", system_text, strlen(system_text), err)) return -1;
+    if (system_text && chat_set_system(c, system_text, err)) return -1;
     if (cli_chat_variables(&c->variables, &variables, err) || !(*device = cli_device_open(args, err)) ||
         cli_model_open(&c->m, *device, args->v[0], which, weights, err) || open_template(c, c->m.dir, err))
         return -1;

@@ -1,4 +1,5 @@
 /* eval_text.c - what is scored: documents of a text or of token shards, as tokens. Owns the tokens; immutable once made. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,7 +120,10 @@ lf_eval_text *lf_eval_text_shards(const char *path, const char *split, const lf_
     for (uint64_t d = 0; d < n && !status; d++) {
         uint64_t at, count, bytes = 0;
         int32_t *tokens = NULL;
-        status = lf_shards_document(shards, d, &at, &count) || !(tokens = room(&m, (size_t)count + 1)) ? -1 : 0;
+        if (lf_shards_document(shards, d, &at, &count))
+            status = lf_error_set(err, LF_E_FORMAT, "%s: document %" PRIu64 " cannot be read", path, d);
+        else
+            status = (tokens = room(&m, (size_t)count + 1)) ? 0 : -1;
         if (status) break;
         if (m.start >= 0) *tokens++ = m.start;
         status = lf_shards_read(shards, tokens, at, count, err);
@@ -127,7 +131,6 @@ lf_eval_text *lf_eval_text_shards(const char *path, const char *split, const lf_
         if (!status) status = close_document(&m, (size_t)count, bytes);
     }
     lf_shards_close(&shards);
-    if (status) lf_error_set(err, LF_E_FORMAT, "%s: a document cannot be read", path);
     return finish(&m, status, "split");
 }
 

@@ -199,7 +199,7 @@ static void drop_all(lf_engine *e)
 {
     while (e->n_running > 0) sequence_free(e, e->running[--e->n_running]);
     for (job *j = e->waiting, *next; j; j = next) next = j->next, job_free(j);
-    e->waiting = NULL, e->last = &e->waiting;
+    e->waiting = NULL, e->last = &e->waiting, e->state.waiting = 0;
 }
 
 void lf_engine_free(lf_engine **engine)
@@ -331,7 +331,7 @@ bool lf_engine_cancel(lf_engine *e, int64_t request)
     for (job *j = e->waiting; j; j = j->next)
         if (j->id == request) return j->cancelled = true;
     for (int i = 0; i < e->n_running; i++)
-        if (e->running[i]->job->id == request) return e->running[i]->job->cancelled = true;
+        if (!e->running[i]->ended && e->running[i]->job->id == request) return e->running[i]->job->cancelled = true;
     return false;
 }
 
@@ -435,21 +435,31 @@ static void end_unborn(job *j, int first, lf_finish finish)
     }
 }
 
+/* Those who have ended go. Not while anybody is told: a callback may look for any of them (lf_engine_cancel). */
+static void sweep(lf_engine *e)
+{
+    int kept = 0;
+    for (int i = 0; i < e->n_running; i++) {
+        if (e->running[i]->ended)
+            sequence_free(e, e->running[i]);
+        else
+            e->running[kept++] = e->running[i];
+    }
+    e->n_running = kept;
+}
+
 static void end_overdue(lf_engine *e)
 {
     double now = lf__now();
-    int kept = 0;
     for (int i = 0; i < e->n_running; i++) {
         sequence *s = e->running[i];
         lf_finish finish = overdue(s->job, now);
-        if (finish) {
-            tell(s, -1, finish, NULL);
-            if (s->branch == 0 && s->drawn == 0) end_unborn(s->job, 1, finish); /* it has not forked yet */
-            sequence_free(e, s);
-        } else
-            e->running[kept++] = s;
+        if (!finish) continue;
+        tell(s, -1, finish, NULL);
+        if (s->branch == 0 && s->drawn == 0) end_unborn(s->job, 1, finish); /* it has not forked yet */
+        s->ended = true;
     }
-    e->n_running = kept;
+    sweep(e);
     for (job **link = &e->waiting; *link;) {
         job *j = *link;
         lf_finish finish = overdue(j, now);
@@ -611,7 +621,7 @@ static void check_guesses(lf_engine *e, sequence *s, const float *logits)
 static int take_logits(lf_engine *e, const float *logits, lf_error *err)
 {
     int64_t vocab = e->model->config.vocab_size;
-    int kept = 0, ran = e->n_running;
+    int ran = e->n_running;
     for (int i = 0; i < ran; i++) {
         sequence *s = e->running[i];
         s->kv.length += s->rows - s->guesses.n;
@@ -631,13 +641,7 @@ static int take_logits(lf_engine *e, const float *logits, lf_error *err)
     for (int i = 0; i < e->n_running; i++)
         if (e->running[i]->text.held.failed || e->running[i]->text.out.failed)
             return lf_error_set(err, LF_E_MEMORY, "out of memory for the text of an answer");
-    for (int i = 0; i < e->n_running; i++) {
-        if (e->running[i]->ended)
-            sequence_free(e, e->running[i]);
-        else
-            e->running[kept++] = e->running[i];
-    }
-    e->n_running = kept;
+    sweep(e);
     return 0;
 }
 

@@ -51,9 +51,11 @@ int lf__kv_fingerprint(uint64_t *out, lf_model *m, lf_model_ctx *work, const lf_
         status = lf__model_forward(m, &work->ctx, &b, &logits);
         if (!status) hash = lf__hash64(logits, (size_t)c->vocab_size * sizeof *logits, hash);
     }
-    if (status) lf__error_pass(err, &work->ctx.error);
+    if (status)
+        lf__error_pass(err, &work->ctx.error);
+    else
+        *out = hash; /* half of one would be no model's */
     free(page);
-    *out = hash;
     return status;
 }
 

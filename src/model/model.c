@@ -124,6 +124,7 @@ double lf__model_loss(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float *nl
 
 int lf__model_forward(lf_model *m, lf_ctx *ctx, const lf_batch *batch, float **logits)
 {
+    ctx->error = (lf_error){0}; /* of the last batch */
     lf__ctx_begin(ctx, batch);
     lf_tensor *x = m->arch->forward(ctx, m);
     lf_tensor *z = op_logits(ctx, x, lf__model_head(m), (float)m->config.final_logit_softcapping);

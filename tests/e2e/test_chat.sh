@@ -84,6 +84,9 @@ says "/system -" '(no system message)' err.txt
 talk "$(printf 'word %.0s' {1..60})\nHello\n/stats\n" model -n 40
 found=$(sed -n 's/.* \([0-9]*\) of them found again.*/\1/p' err.txt)
 [ "${found:-0}" -ge 128 ] && ok "what was read is found again" || not_ok "what was read is found again" "128 or more" "$found"
+talk '/save t.json\n' model --system 'Be long.' --messages f.json
+equal "--system takes the place of the one in --messages" 'system user assistant ' "$(sed -n 's/.*"role": "\(.*\)",.*/\1/p' t.json | tr '\n' ' ')"
+says "with its text" 'Be long.' t.json
 talk '/params temperature 0\n/params temperature\n/params\n' model
 says "/params shows" '  temperature 0  (0 to 100)' err.txt
 says "/params shows all" 'mirostat_tau' err.txt

@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "foundry/infer.h"
+#include "model/model.h"
 
 enum { VOCAB = 300, CONTEXT = 320, MOST = 40 };
 
@@ -424,6 +425,90 @@ static void endings(void **state)
     lf_device_close(&device);
 }
 
+/* A callback that is told of its own end may end others, whoever else ended before it in the same step. */
+typedef struct chain {
+    lf_engine *engine;
+    int64_t next;
+    lf_finish finish;
+    bool found;
+} chain;
+
+static int end_next(void *user, const lf_answer *a)
+{
+    chain *c = user;
+    c->finish = a->finish;
+    if (a->finish) c->found = lf_engine_cancel(c->engine, c->next);
+    return 0;
+}
+
+static void chained_endings(void **state)
+{
+    (void)state;
+    lf_device *device;
+    lf_error err = {0};
+    lf_model *m = make_model(&device, 1, 0);
+    lf_engine *e = lf_engine_new(m, NULL, &err);
+    chain c[3];
+    const int32_t token = 3;
+    for (int i = 0; i < 3; i++) {
+        c[i] = (chain){.engine = e, .next = i + 2};
+        lf_request r = {.tokens = &token,
+                        .n_tokens = 1,
+                        .sampling = &(lf_sample_config){.max_tokens = 100, .repetition_penalty = 1, .top_p = 1},
+                        .on_token = end_next,
+                        .user = &c[i]};
+        assert_int_equal(lf_engine_submit(e, &r, &err), i + 1);
+    }
+    assert_int_equal(lf_engine_step(e, &err), 3);
+    for (int i = 1; i <= 2; i++) assert_true(lf_engine_cancel(e, i));
+    assert_int_equal(lf_engine_step(e, &err), 0); /* the second ended the third */
+    for (int i = 0; i < 3; i++) assert_true(c[i].finish == LF_FINISH_CANCELLED && c[i].found == (i < 2));
+    assert_int_equal(lf_engine_state_of(e).pages_held, 0);
+    lf_engine_free(&e);
+    lf_model_free(&m);
+    lf_device_close(&device);
+}
+
+static lf_tensor *no_forward(lf_ctx *ctx, lf_model *m)
+{
+    (void)m;
+    lf_error_set(&ctx->error, LF_E_NUMERIC, "no forward today");
+    return NULL;
+}
+
+/* All requests are gone, those that waited, too; the next one is served. */
+static void failed_step(void **state)
+{
+    (void)state;
+    lf_device *device;
+    lf_error err = {0};
+    lf_model *m = make_model(&device, 1, 0);
+    const lf_arch *whole = m->arch;
+    lf_arch broken = *whole;
+    broken.forward = no_forward;
+    lf_engine *e = lf_engine_new(m, &(lf_engine_options){.max_sequences = 1}, &err);
+    talk t;
+    invent(&t, 0), t.max = 3;
+    for (int i = 0; i < 3; i++) assert_true(ask(e, &t, 1, &err) > 0);
+    m->arch = &broken;
+    assert_int_equal(lf_engine_step(e, &err), -1);
+    said(&err, "no forward today");
+    assert_int_equal(lf_engine_save(e, "never.kv", t.tokens, t.n, &err), -1); /* what a failure leaves is no fingerprint */
+    said(&err, "no forward today");
+    assert_int_equal(lf_engine_save(e, "never.kv", t.tokens, t.n, &err), -1);
+    said(&err, "no forward today");
+    m->arch = whole;
+    lf_engine_state s = lf_engine_state_of(e);
+    assert_true(s.waiting == 0 && s.running == 0 && s.pages_held == 0);
+    assert_int_equal(lf_engine_step(e, &err), 0);
+    assert_true(ask(e, &t, 1, &err) > 0);
+    assert_int_equal(lf_engine_run(e, &err), 0);
+    assert_true(t.finish == LF_FINISH_LENGTH || t.finish == LF_FINISH_END);
+    lf_engine_free(&e);
+    lf_model_free(&m);
+    lf_device_close(&device);
+}
+
 typedef struct prompt_reader {
     int next;
     uint64_t hash;
@@ -518,9 +603,9 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(together), cmocka_unit_test(branches), cmocka_unit_test(found_again),
-                                       cmocka_unit_test(types),    cmocka_unit_test(kv_types), cmocka_unit_test(endings),
-                                       cmocka_unit_test(fair),     cmocka_unit_test(errors),   cmocka_unit_test(prompts),
-                                       cmocka_unit_test(refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(together), cmocka_unit_test(branches),        cmocka_unit_test(found_again),
+                                       cmocka_unit_test(types),    cmocka_unit_test(kv_types),        cmocka_unit_test(endings),
+                                       cmocka_unit_test(fair),     cmocka_unit_test(errors),          cmocka_unit_test(prompts),
+                                       cmocka_unit_test(refusals), cmocka_unit_test(chained_endings), cmocka_unit_test(failed_step)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

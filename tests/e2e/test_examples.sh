@@ -25,6 +25,9 @@ equal "02: no such file" 1 $?
 says "03: greedy leaves one" "1 left:" out.txt
 says "03: top_k and top_p" "usual: temperature 0.8, top_k 40, top_p 0.95" out.txt
 
+"$bin"/example_07_quantization basic/run basic/shards >out.txt 2>&1 || not_ok "07: exit status" 0 "$(cat out.txt)"
+equal "07: two files, each held against the original" 2 "$(grep -c 'gguf .* bits a weight, perplexity .* KL 0\.' out.txt)"
+
 "$bin"/example_08_engine basic/run "Once upon" "There was" >out.txt 2>&1 || not_ok "08: exit status" 0 "$(cat out.txt)"
 equal "08: both requests are answered" 2 "$(grep -c 'ended by .*, perplexity' out.txt)"
 finish

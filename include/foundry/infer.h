@@ -112,7 +112,7 @@ typedef struct lf_request {
 /* Takes a request in; it waits until there is room for all it may become, behind those that came before. Returns its number (1, 2, ...), or
  * -1: more tokens than the context holds (LF_E_LIMIT, with both numbers), an id, a stop or a sampling value out of range. */
 int64_t lf_engine_submit(lf_engine *engine, const lf_request *request, lf_error *err);
-/* Ends a request at once: on_token is told with token -1. False when there is none of that number. */
+/* Ends a request with the next step, in which on_token is told with token -1. False when there is none of that number. */
 bool lf_engine_cancel(lf_engine *engine, int64_t request);
 /* One step of everybody. Returns how many branches still run or wait, 0: nothing is left to do; -1 on a failure, after which all requests
  * are gone. */

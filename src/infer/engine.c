@@ -680,6 +680,7 @@ static int own(lf_engine *e, lf_kv_owner *o, lf_error *err)
 int lf_engine_save(lf_engine *e, const char *path, const int32_t *tokens, int n_tokens, lf_error *err)
 {
     lf_kv_owner o;
+    if (n_tokens < 0) return lf_error_set(err, LF_E_ARGUMENT, "%d tokens", n_tokens);
     if (own(e, &o, err)) return -1;
     return lf__kv_save(e->pool, &o, path, tokens, LF_MIN(n_tokens, e->context), err);
 }

@@ -13,7 +13,14 @@
 
 #include "model/model.h"
 
-enum { HEAD = 65536 /* a multiple of any page */, CHUNK = 4 << 20, BEGINNING = 65536, VERSION = 1 /* of the head and of panels */ };
+enum {
+    HEAD = 65536 /* a multiple of any page */,
+    CHUNK = 4 << 20,
+    BEGINNING = 65536,
+    PLACES = 64,
+    PLACE = 4096,
+    VERSION = 1 /* of the head and of panels */
+};
 
 typedef struct packed_head {
     char magic[8];
@@ -24,32 +31,36 @@ typedef struct packed_head {
 static uint64_t check_of(const packed_head *h) { return lf__hash64(h, offsetof(packed_head, check), 0); }
 
 /* ---- what a copy is of ------------------------------------------------------------------------------------------------------- */
-/* The files: name, size, time, how they begin; and all of a folder's config.json. */
+/* The files: name, size, time, how they begin and what stands at PLACES of them; and all of a folder's config.json. */
 static int source_key(uint64_t *key, const lf_source *s, const char *path, lf_error *err)
 {
     char config[LF_PATH_MAX] = "";
     lf_buf text;
     lf__buf_init(&text, SIZE_MAX / 2);
-    uint8_t *beginning = lf__calloc(1, BEGINNING, err);
-    int status = beginning ? 0 : -1;
+    uint8_t *bytes = lf__calloc(1, BEGINNING, err);
+    int status = bytes ? 0 : -1;
     const lf_file *last = NULL;
     for (size_t i = 0; i < s->weights.n && !status; i++) {
         const lf_file *f = s->weights.tensors[i].file;
         struct stat st = {0};
         if (f == last) continue;
         last = f;
-        size_t n = LF_MIN(f->map.size, (size_t)BEGINNING);
+        uint64_t hash = 0;
         if (fstat(f->fd, &st)) status = lf__io_error(err, "look at", f->path, errno);
-        if (!status) status = lf__file_read(beginning, f, 0, n, err);
+        for (size_t k = 0; k < PLACES && !status; k++) {
+            size_t at = f->map.size / PLACES * k, n = LF_MIN(f->map.size - at, (size_t)(k ? PLACE : BEGINNING));
+            status = lf__file_read(bytes, f, at, n, err);
+            hash = lf__hash64(bytes, n, hash);
+        }
         lf__buf_printf(&text, "%s %zu %lld.%09ld %" PRIx64 "\n", lf__path_name(f->path), f->map.size, (long long)st.st_mtim.tv_sec,
-                       (long)st.st_mtim.tv_nsec, lf__hash64(beginning, n, 0));
+                       (long)st.st_mtim.tv_nsec, hash);
     }
     if (!status && lf__path_is_dir(path)) status = lf__path_join(config, path, "config.json", err);
     if (!status && config[0] && lf__path_exists(config)) status = lf__read_file(&text, config, 16 << 20, err);
     if (!status && text.failed) status = lf_error_set(err, LF_E_MEMORY, "%s: out of memory", path);
     if (!status) *key = lf__hash64(text.data, text.len, 0);
     lf__buf_release(&text);
-    free(beginning);
+    free(bytes);
     return status;
 }
 

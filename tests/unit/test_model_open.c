@@ -213,6 +213,34 @@ static void packed_copies(void **state)
     lf_device_close(&d);
 }
 
+/* Weights of another training, with the size and the time of those before. */
+static void other_weights(void **state)
+{
+    (void)state;
+    lf_device *d = device(2, "auto");
+    char source[200];
+    struct stat st;
+    snprintf(source, sizeof source, "%s/model.safetensors", dir);
+    free(packed_logits(d, dir, "q4_0", NULL));
+    stat(source, &st);
+    FILE *f = fopen(source, "r+b");
+    for (long at = st.st_size / 2; at < st.st_size * 3 / 4; at++) {
+        fseek(f, at, SEEK_SET);
+        int c = fgetc(f);
+        fseek(f, at, SEEK_SET), fputc(c ^ 1, f);
+    }
+    fclose(f);
+    assert_int_equal(utimensat(AT_FDCWD, source, (struct timespec[2]){st.st_atim, st.st_mtim}, 0), 0);
+    lf_log_set_sink(on_log, NULL);
+    warnings = notes = 0;
+    float *plain = logits(d, dir, "q4_0", 0);
+    same_logits(d, dir, "q4_0", plain);
+    assert_int_equal(notes, 1);
+    lf_log_set_sink(NULL, NULL);
+    free(plain);
+    lf_device_close(&d);
+}
+
 /* What is done to a copy, and whether it is then damaged or stale. */
 static void harmed_copies(void **state)
 {
@@ -277,6 +305,6 @@ static void harmed_copies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(types), cmocka_unit_test(files), cmocka_unit_test(packed_copies),
-                                       cmocka_unit_test(harmed_copies)};
+                                       cmocka_unit_test(other_weights), cmocka_unit_test(harmed_copies)};
     return cmocka_run_group_tests(tests, make, unmake);
 }

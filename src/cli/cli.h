@@ -208,6 +208,7 @@ int cli_model_open(cli_model *m, lf_device *device, const char *path, const char
 void cli_model_close(cli_model *m);
 /* As --threads and --isa say. */
 lf_device *cli_device_open(const cli_args *args, lf_error *err);
+lf_device *cli_device_of(const lf_config *config, lf_error *err); /* the device that a configuration asks for */
 /* Shards, or a text ("-": standard input), as tokens of m. *kept: the text's bytes, read once for several models; the caller frees it. */
 lf_eval_text *cli_eval_text(cli_bytes *kept, const char *path, const char *split, const cli_model *m, lf_error *err);
 

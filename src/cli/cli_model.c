@@ -20,13 +20,17 @@ void cli_model_close(cli_model *m)
     lf_tokenizer_free(&m->tokenizer);
 }
 
+lf_device *cli_device_of(const lf_config *config, lf_error *err)
+{
+    const lf_machine_config *m = &config->machine;
+    return lf_device_open(&(lf_device_options){.threads = (int)m->threads, .isa = m->isa, .pin = m->pin}, err);
+}
+
 lf_device *cli_device_open(const cli_args *args, lf_error *err)
 {
     lf_config config;
     lf_config_init(&config);
-    if (cli_config_apply(&config, args, err)) return NULL;
-    return lf_device_open(
-        &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin}, err);
+    return cli_config_apply(&config, args, err) ? NULL : cli_device_of(&config, err);
 }
 
 lf_eval_text *cli_eval_text(cli_bytes *kept, const char *path, const char *split, const cli_model *m, lf_error *err)

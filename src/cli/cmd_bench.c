@@ -124,8 +124,7 @@ int cmd_bench(int argc, char **argv)
         snprintf(hint, sizeof hint, "foundry bench %s", near ? near : "machine");
         return cli_usage_error(hint, cli_say("foundry bench: there is no suite \"%s\"", "foundry bench：没有测试集 \"%s\""), args.v[0]);
     }
-    lf_device *device =
-        lf_device_open(&(lf_device_options){.threads = (int)c.machine.threads, .isa = c.machine.isa, .pin = c.machine.pin}, &err);
+    lf_device *device = cli_device_of(&c, &err);
     if (!device) return cli_fail(&err);
     cli_catch_signals();
     int status = run_suite(device, args.v[0], &(lf_bench_options){.seconds = seconds, .all = all}, json, &err);

@@ -163,8 +163,7 @@ int cmd_doctor(int argc, char **argv)
     lf_config c;
     lf_config_init(&c);
     if (cli_config_apply(&c, &args, &err)) return cli_fail(&err);
-    lf_device *device =
-        lf_device_open(&(lf_device_options){.threads = (int)c.machine.threads, .isa = c.machine.isa, .pin = c.machine.pin}, &err);
+    lf_device *device = cli_device_of(&c, &err);
     if (!device) return cli_fail(&err);
     const char *build = lf_build_info(), *rungs = strstr(build, ", rungs:"); /* the rungs have a line of their own */
     add(&r, OK, "foundry", "%s, %.*s", lf_version(), rungs ? (int)(rungs - build) : (int)strlen(build), build);

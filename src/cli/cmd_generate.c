@@ -452,13 +452,11 @@ int cmd_generate(int argc, char **argv)
     char dir[LF_CONFIG_PATH_MAX];
     double begun = cli_now(), load = 0;
     lf_config_init(&config);
-    int rc =
-        cli_config_apply(&config, &args, &err) || get_prompt(&t.prompt, &args, &err) ||
-        lf_checkpoint_find(dir, sizeof dir, args.v[0], which, &err) || !(tokenizer = lf_tokenizer_load(dir, &err)) ||
-        !(device = lf_device_open(
-              &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin}, &err)) ||
-        !(model = lf_model_open_with(device, dir, &(lf_open_options){.weights = weights, .packed = packed}, &err)) ||
-        open_draft(&draft, device, tokenizer, &err);
+    int rc = cli_config_apply(&config, &args, &err) || get_prompt(&t.prompt, &args, &err) ||
+             lf_checkpoint_find(dir, sizeof dir, args.v[0], which, &err) || !(tokenizer = lf_tokenizer_load(dir, &err)) ||
+             !(device = cli_device_of(&config, &err)) ||
+             !(model = lf_model_open_with(device, dir, &(lf_open_options){.weights = weights, .packed = packed}, &err)) ||
+             open_draft(&draft, device, tokenizer, &err);
     load = cli_now() - begun;
     t.tokenizer = tokenizer;
     if (!rc) {

@@ -164,8 +164,7 @@ int cmd_plan(int argc, char **argv)
     lf_config config;
     lf_config_init(&config);
     if (lf_config_load(&config, args.v[0], &err) || cli_config_apply(&config, &args, &err)) return cli_fail(&err);
-    lf_device *device = lf_device_open(
-        &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin}, &err);
+    lf_device *device = cli_device_of(&config, &err);
     if (!device) return cli_fail(&err);
     int code = cli_plan(device, &config, seconds, json);
     lf_device_close(&device);

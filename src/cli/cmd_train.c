@@ -399,9 +399,7 @@ int cmd_train(int argc, char **argv)
     if (!cli_parse(&spec, argc, argv, &args)) {
         code = args.exit;
     } else if (lf_config_load(&config, args.v[0], &err) || cli_config_apply(&config, &args, &err) || lf_config_check(&config, &err) ||
-               !(device = lf_device_open(
-                     &(lf_device_options){.threads = (int)config.machine.threads, .isa = config.machine.isa, .pin = config.machine.pin},
-                     &err))) {
+               !(device = cli_device_of(&config, &err))) {
         code = cli_fail(&err);
     } else if (dry_run) {
         code = cli_plan(device, &config, 3, false);

@@ -93,8 +93,7 @@ int cmd_verify(int argc, char **argv)
     lf_config c;
     lf_config_init(&c);
     if (cli_config_apply(&c, &args, &err)) return cli_fail(&err);
-    lf_device *device =
-        lf_device_open(&(lf_device_options){.threads = (int)c.machine.threads, .isa = c.machine.isa, .pin = c.machine.pin}, &err);
+    lf_device *device = cli_device_of(&c, &err);
     if (!device) return cli_fail(&err);
     lf_verify_options o = {.steps = steps,
                            .data = data,

@@ -103,27 +103,31 @@ static int choose_pages(const lf_engine *e, const lf_engine_options *o, int *n_p
     return 0;
 }
 
-/* Working memory for the largest step there can be: every sequence has a row, one of them the rest. */
-static int init_work(lf_engine *e, lf_error *err)
+int lf__step_memory(lf_model_ctx *work, lf_model *model, const lf_kv *like, const lf_step_size *z, lf_error *err)
 {
-    lf_kv empty = e->shape;
-    empty.capacity = pages_for(e->context) * LF_KV_BLOCK;
-    empty.blocks = lf__calloc((size_t)pages_for(e->max_rows), sizeof *empty.blocks, err); /* looked at, not into */
-    if (!empty.blocks) return -1;
-    for (int s = 0; s < e->max_sequences; s++) e->kv[s] = &empty, e->seq_start[s] = s;
-    for (int i = 0; i < e->max_outs; i++) e->out_rows[i] = i;
-    e->seq_start[e->max_sequences] = e->max_rows;
-    lf_batch shape = {.n_tokens = e->max_rows,
-                      .n_seqs = e->max_sequences,
-                      .tokens = e->tokens,
-                      .positions = e->positions,
-                      .seq_start = e->seq_start,
-                      .kv = e->kv,
-                      .out_rows = e->out_rows,
-                      .n_out_rows = e->max_outs};
-    int status =
-        lf__model_ctx_init(&e->work, e->model, &shape, false, err) || lf__model_declare(&e->work, e->model, e->context, err) ? -1 : 0;
-    free(empty.blocks);
+    lf_kv empty = *like;
+    size_t rows = (size_t)z->rows, seqs = (size_t)z->sequences, outs = (size_t)z->outs;
+    int32_t *numbers = lf__calloc(2 * rows + outs + seqs + 1, sizeof *numbers, err);
+    lf_kv **kv = lf__calloc(seqs, sizeof(lf_kv *), err);
+    empty.capacity = pages_for(z->context) * LF_KV_BLOCK;
+    empty.blocks = lf__calloc((size_t)pages_for(z->rows), sizeof *empty.blocks, err); /* looked at, not into */
+    int status = -1;
+    if (numbers && kv && empty.blocks) {
+        int32_t *outs_at = numbers + 2 * rows, *seq_start = outs_at + outs;
+        for (int s = 0; s < z->sequences; s++) kv[s] = &empty, seq_start[s] = s;
+        for (int i = 0; i < z->outs; i++) outs_at[i] = i;
+        seq_start[z->sequences] = z->rows;
+        lf_batch shape = {.n_tokens = z->rows,
+                          .n_seqs = z->sequences,
+                          .tokens = numbers,
+                          .positions = numbers + rows,
+                          .seq_start = seq_start,
+                          .kv = kv,
+                          .out_rows = outs_at,
+                          .n_out_rows = z->outs};
+        status = lf__model_ctx_init(work, model, &shape, false, err) || lf__model_declare(work, model, z->context, err) ? -1 : 0;
+    }
+    free(numbers), free(kv), free(empty.blocks);
     return status;
 }
 
@@ -156,7 +160,8 @@ lf_engine *lf_engine_new(lf_model *model, const lf_engine_options *options, lf_e
     if (choose_pages(e, o, &pages, err)) goto fail;
     e->positions = e->tokens + rows, e->out_rows = e->positions + rows, e->seq_start = e->out_rows + outs;
     if (!(e->pool = lf__kv_pool_new(&e->shape, pages, err))) goto fail;
-    if (init_work(e, err)) goto fail;
+    lf_step_size step = {e->context, e->max_sequences, e->max_rows, e->max_outs};
+    if (lf__step_memory(&e->work, model, &e->shape, &step, err)) goto fail;
     if (o->draft && !(e->wishes = lf__calloc(seqs, sizeof *e->wishes, err))) goto fail;
     lf_drafter_size size = {e->context, e->max_sequences, e->max_rows, pages, o->kv_type};
     if (o->draft && !(e->drafter = lf__drafter_new(o->draft, model, &size, err))) goto fail;

@@ -7,6 +7,7 @@
 #include "foundry/config.h"
 #include "foundry/model.h"
 #include "foundry/tokenizer.h"
+#include "model/model.h"
 
 /* ---- kv_pool.c: pages of many sequences, shared where they begin alike ---------------------------------------------------- */
 typedef struct lf_kv_pool lf_kv_pool;
@@ -54,6 +55,13 @@ int lf__kv_load(lf_kv_pool *pool, const lf_kv_owner *owner, const char *path, lf
 /* ---- generate.c ------------------------------------------------------------------------------------------------------------ */
 /* What stands before the first token of a document: the model's bos_token_id, else the tokenizer's end token, -1 when there is neither. */
 int32_t lf__start_token(const lf_model_config *config, const lf_tokenizer *tokenizer);
+
+/* ---- engine.c: what a step of the largest size takes ---------------------------------------------------------------------- */
+typedef struct lf_step_size {
+    int context, sequences, rows, outs; /* positions of a sequence; sequences, rows and rows with logits of one step */
+} lf_step_size;
+/* Working memory for the largest step there can be over caches like `like`: every sequence has a row, one of them the rest. */
+int lf__step_memory(lf_model_ctx *work, lf_model *model, const lf_kv *like, const lf_step_size *size, lf_error *err);
 
 /* ---- text_stream.c: bytes in, whole UTF-8 characters out, up to a stop ---------------------------------------------------- */
 typedef struct lf_stops lf_stops; /* texts that end an answer */

@@ -54,27 +54,6 @@ struct lf_drafter {
     lf_wish **ready; /* [max_sequences] whose logits come in this order */
 };
 
-static int init_work(lf_drafter *d, lf_error *err)
-{
-    lf_kv empty = d->shape;
-    empty.capacity = (d->context + LF_KV_BLOCK - 1) / LF_KV_BLOCK * LF_KV_BLOCK;
-    empty.blocks = lf__calloc((size_t)d->max_rows, sizeof *empty.blocks, err); /* looked at, not into */
-    if (!empty.blocks) return -1;
-    for (int s = 0; s < d->max_sequences; s++) d->kv[s] = &empty, d->seq_start[s] = d->out_rows[s] = s;
-    d->seq_start[d->max_sequences] = d->max_rows;
-    lf_batch shape = {.n_tokens = d->max_rows,
-                      .n_seqs = d->max_sequences,
-                      .tokens = d->tokens,
-                      .positions = d->positions,
-                      .seq_start = d->seq_start,
-                      .kv = d->kv,
-                      .out_rows = d->out_rows,
-                      .n_out_rows = d->max_sequences};
-    int status = lf__model_ctx_init(&d->work, d->model, &shape, false, err) || lf__model_declare(&d->work, d->model, d->context, err);
-    free(empty.blocks);
-    return status ? -1 : 0;
-}
-
 lf_drafter *lf__drafter_new(lf_model *model, const lf_model *target, const lf_drafter_size *size, lf_error *err)
 {
     if (model->config.vocab_size != target->config.vocab_size) {
@@ -92,7 +71,9 @@ lf_drafter *lf__drafter_new(lf_model *model, const lf_model *target, const lf_dr
     d->ready = lf__calloc(seqs, sizeof *d->ready, err);
     if (!d->tokens || !d->kv || !d->ready || lf__kv_of(&d->shape, model, size->kv_type, err)) goto fail;
     d->positions = d->tokens + rows, d->out_rows = d->positions + rows, d->seq_start = d->out_rows + seqs;
-    if (!(d->pool = lf__kv_pool_new(&d->shape, size->n_pages, err)) || init_work(d, err)) goto fail;
+    if (!(d->pool = lf__kv_pool_new(&d->shape, size->n_pages, err)) ||
+        lf__step_memory(&d->work, model, &d->shape, &(lf_step_size){d->context, d->max_sequences, d->max_rows, d->max_sequences}, err))
+        goto fail;
     return d;
 fail:
     lf__drafter_free(&d);

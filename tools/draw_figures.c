@@ -255,7 +255,7 @@ static int draw_quant(pen *p)
     return 0;
 }
 
-/* Arenas of three plans of the same recipe. */
+/* Arenas of three plans of the same recipe, added up to what the plan says. */
 static int draw_memory(pen *p)
 {
     static const struct {
@@ -270,11 +270,13 @@ static int draw_memory(pen *p)
                  {"optimizer", "AdamW's averages", "AdamW 的两个平均", "c"},
                  {"staging", "the next checkpoint", "待写的检查点", "n"},
                  {"step", "saved activations", "保存的激活值", "d"},
-                 {"scratch", "scratch", "临时空间", "box"}};
+                 {"scratch", "scratch", "临时空间", "box"},
+                 {"evaluation scratch", "scratch of an evaluation", "评估的临时空间", "n dash"}};
+    enum { n_parts = sizeof parts / sizeof *parts };
     lf_error err = {0};
     lf_device *device = lf_device_open(&(lf_device_options){.threads = 1, .isa = "scalar"}, &err);
-    open_figure(p, 760, 330, say(p, "Memory of training, as foundry plan counts it", "训练占用的内存，由 foundry plan 计算"));
-    words(p, 24, 32, "start", "m s q", "foundry plan stories-3m --model.vocab_size 4096 --isa scalar --threads 1");
+    open_figure(p, 760, 360, say(p, "Memory of training, as foundry plan counts it", "训练占用的内存，由 foundry plan 计算"));
+    words(p, 24, 32, "start", "m s q", "foundry plan stories-3m --model.vocab_size 4096");
     int status = device ? 0 : -1;
     for (int i = 0; i < 3 && !status; i++) {
         lf_config config;
@@ -284,18 +286,19 @@ static int draw_memory(pen *p)
                  (*plans[i].key && lf_config_set(&config, plans[i].key, plans[i].value, "figure", &err)) ||
                  lf_plan_run(&plan, device, &config, 0, NULL, &err);
         double x = 24, y = 52 + i * 66, total = 0;
-        for (int k = 0; k < 6 && !status; k++)
+        for (int a = 0; a < plan.n_arenas && !status; a++) total += (double)plan.arenas[a].bytes / 1e6;
+        for (int k = 0; k < n_parts && !status; k++)
             for (int a = 0; a < plan.n_arenas; a++) {
                 if (strcmp(plan.arenas[a].name, parts[k].arena) != 0) continue;
-                double mb = (double)plan.arenas[a].bytes / 1e6, w = mb * 2.7;
+                double mb = (double)plan.arenas[a].bytes / 1e6, w = mb * 2.3;
                 fprintf(p->f, "<rect x=\"%.1f\" y=\"%g\" width=\"%.1f\" height=\"30\" class=\"%s\"/>\n", x, y + 14, w, parts[k].class);
                 if (w > 30) words(p, x + w / 2, y + 34, "middle", "s", "%.0f", mb);
-                x += w, total += mb;
+                x += w;
             }
         words(p, 24, y + 6, "start", "m s", "%s", say(p, plans[i].en, plans[i].zh));
         words(p, x + 8, y + 34, "start", "s q", "%.0f MB", total);
     }
-    for (int k = 0; k < 6; k++) {
+    for (int k = 0; k < n_parts; k++) {
         double x = 24 + k % 3 * 240, y = 262 + k / 3 * 30;
         fprintf(p->f, "<rect x=\"%g\" y=\"%g\" width=\"16\" height=\"16\" class=\"%s\"/>\n", x, y, parts[k].class);
         words(p, x + 24, y + 13, "start", "s", "%s", say(p, parts[k].en, parts[k].zh));

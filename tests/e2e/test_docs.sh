@@ -21,12 +21,21 @@ run help >top.txt 2>&1
     printf '%s\n' --build --test-dir --output-on-failure --target --help --cflags --libs # cmake, ctest, pkg-config
 } | sort -u >flags.txt
 
-# shape FILE: what both languages must share: levels of headings, code blocks as they are, columns of table rows
+# shape FILE: what both languages must share: levels of headings, columns of table rows, code blocks as they are (what is typed, what is printed)
+# and of diagrams and equations (```text, four blanks) every number of every line, since their words are translated
 shape() {
-    awk '/^```/ { code = !code; print; next }
-         code || /^    / { print; next }
+    awk 'function numbers(s,    all) {
+             while (match(s, /[0-9]+(,[0-9][0-9][0-9])*(\.[0-9]+)?/)) { all = all " " substr(s, RSTART, RLENGTH); s = substr(s, RSTART + RLENGTH) }
+             return "line" all }
+         /^```/ { code = code ? "" : $0; print; next }
+         code == "```text" || !code && /^    / { print numbers($0); next }
+         code { print; next }
          /^#+ / { print $1; next }
          /^\|/ { print "row", gsub(/\|/, "|") }' "$1"
+}
+# figures FILE: the numbers of prose and tables with a decimal point or a comma in them, sorted: a figure cannot change in one language alone
+figures() {
+    awk '/^```/ { code = !code; next } !code' "$1" | sed -E 's/\]\([^)]*\)//g' | grep -oE '[0-9]+((,[0-9]{3})+(\.[0-9]+)?|\.[0-9]+)' | sort -n
 }
 # anchors FILE: what a link may put behind '#', as GitHub makes it of headings
 anchors() { awk '/^```/ { code = !code } !code && /^#+ /' "$1" | sed -E 's/^#+ +//; s/.*/\L&/; s/[^[:alnum:] _-]//g; s/ /-/g'; }
@@ -77,7 +86,8 @@ twins() {
         not_ok "${1#"$SOURCE"/} has a Chinese twin" "$2" "nothing"
         return
     fi
-    equal "${2#"$SOURCE"/}: the same headings, code and tables as the English one" "$(shape "$1")" "$(shape "$2")"
+    equal "${2#"$SOURCE"/}: the same headings, code and tables as the English one" "" "$(diff <(shape "$1") <(shape "$2"))"
+    equal "${2#"$SOURCE"/}: the same figures as the English one" "" "$(diff <(figures "$1") <(figures "$2"))"
     checked "$1"
     checked "$2"
 }

@@ -6,13 +6,17 @@ run help options >options.txt 2>&1
 
 # commands FILE: its table of commands, their names
 commands() { sed -n '/^Commands/,/^$/s/^  \([a-z-]\{2,\}\)  .*/\1/p' "$1"; }
-# flags.txt: every flag of every command, and those of programs that are not ours
+# flags.txt: every flag of every command, and those of programs that are not ours; commands.txt: every command, "runs" and "runs ls"
 run help >top.txt 2>&1
+commands top.txt >commands.txt
 {
     cat top.txt options.txt
     for command in $(commands top.txt); do
         run help "$command" 2>&1 | tee sub.txt
-        for sub in $(commands sub.txt); do run help "$command" "$sub"; done
+        for sub in $(commands sub.txt); do
+            echo "$command $sub" >>commands.txt
+            run help "$command" "$sub"
+        done
     done
 } >help.txt 2>&1
 {
@@ -33,9 +37,13 @@ shape() {
          /^#+ / { print $1; next }
          /^\|/ { print "row", gsub(/\|/, "|") }' "$1"
 }
-# figures FILE: the numbers of prose and tables with a decimal point or a comma in them, sorted: a figure cannot change in one language alone
+# figures FILE: heading by heading, the numbers of prose and tables with a decimal point or a comma in them, sorted: no figure changes in one
+# language alone
 figures() {
-    awk '/^```/ { code = !code; next } !code' "$1" | sed -E 's/\]\([^)]*\)//g' | grep -oE '[0-9]+((,[0-9]{3})+(\.[0-9]+)?|\.[0-9]+)' | sort -n
+    awk '/^```/ { code = !code; next } !code && /^#+ / { section++ } !code { gsub(/\]\([^)]*\)/, ""); print section ": " $0 }' "$1" |
+        awk '{ s = $0; sub(/^[0-9]*: /, "", s)
+             while (match(s, /[0-9]+((,[0-9][0-9][0-9])+(\.[0-9]+)?|\.[0-9]+)/)) {
+                 print $1, substr(s, RSTART, RLENGTH); s = substr(s, RSTART + RLENGTH) } }' | sort
 }
 # anchors FILE: what a link may put behind '#', as GitHub makes it of headings
 anchors() { awk '/^```/ { code = !code } !code && /^#+ /' "$1" | sed -E 's/^#+ +//; s/.*/\L&/; s/[^[:alnum:] _-]//g; s/ /-/g'; }
@@ -59,7 +67,7 @@ checked() {
     done
     equal "$name: every link leads somewhere" "" "$bad"
     bad=
-    for key in $(grep -oE -- '--(model|data|train|run|sampler)\.[a-z_0-9]+' "$file" | sed 's/^--//' | sort -u); do
+    for key in $(grep -oE -- '(--|`)(model|data|train|run|sampler)\.[a-z_0-9]+' "$file" | sed 's/^--//; s/^`//' | grep -vE '\.([ch]|safetensors|norm)$' | sort -u); do
         grep -qE "(^|[^a-z_.])$key([^a-z_]|\$)" options.txt || bad="$bad $key"
     done
     equal "$name: every option exists" "" "$bad"
@@ -68,6 +76,14 @@ checked() {
         grep -qxE -- "$key(\..*)?" flags.txt || bad="$bad $key"
     done
     equal "$name: every flag exists" "" "$bad"
+    bad=
+    while read -r _ key path; do
+        grep -qx -- "$key" commands.txt || bad="$bad $key"
+        if grep -q "^$key " commands.txt && [[ $path =~ ^[a-z|]+$ ]]; then
+            for path in ${path//|/ }; do grep -qx -- "$key $path" commands.txt || bad="$bad $key:$path"; done
+        fi
+    done < <(grep -oE '`foundry [a-z-]+[^`]*' "$file" | sort -u)
+    equal "$name: every command exists" "" "$bad"
     bad=
     for path in $(grep -oE '`(bench|configs|docs|examples|include|research|src|tests|tools|tutorials)/[^` ]*`' "$file" | tr -d '`' | sort -u); do
         compgen -G "$SOURCE/$path" >/dev/null || bad="$bad $path"
@@ -107,14 +123,39 @@ checked "$SOURCE/README.md"
 checked "$SOURCE/README.zh-CN.md"
 checked "$SOURCE/examples/README.md"
 
-# A chapter of the guide: what it promises, in this order, with three exercises and three answers.
-for file in "$SOURCE"/docs/en/guide/*.md; do
-    name=${file##*/}
-    equal "$name: its parts" "## The idea ## Read ## Do ## Exercises ## Answers" "$(grep '^## ' "$file" | tr '\n' ' ' | sed 's/ $//')"
-    for part in Exercises Answers; do
-        equal "$name: three $part" 3 "$(awk -v part="## $part" '/^## / { on = $0 == part } on' "$file" | grep -c '^[1-9]\. ')"
+# A chapter of the guide: what it promises, in this order, with three exercises and three answers, and called by its name wherever it is linked.
+title() { sed -n '1s/^# //p' "$1"; }
+for lang in en zh; do
+    parts="The idea,Read,Do,Exercises,Answers" next=Next:
+    [ $lang = en ] || parts=道理,读,做,练习,答案 next=下一章：
+    before=
+    for file in "$SOURCE"/docs/$lang/guide/*.md; do
+        name=$lang/${file##*/}
+        equal "$name: its parts" "$parts" "$(sed -n 's/^## //p' "$file" | paste -sd ,)"
+        for part in $(cut -d , -f 4,5 <<<"$parts" | tr , ' '); do
+            equal "$name: three $part" 3 "$(awk -v part="## $part" '/^## / { on = $0 == part } on' "$file" | grep -c '^[1-9]\. ')"
+        done
+        says "$name: its name in the path" "[$(title "$file")](guide/${file##*/})" "$SOURCE/docs/$lang/USER_GUIDE.md"
+        [ -z "$before" ] || says "$name: its name in the chapter before" "$next [$(title "$file")](${file##*/})" <(sed 's/：\[/： [/' "$before")
+        before=$file
     done
 done
+
+# The table of memory in hardware.md: what foundry plan says. (bfloat16: on a CPU that has it.)
+planned() { run plan "$@" --seconds 0 2>err.txt | sed -n 's/^memory *\([0-9.]* [kMG]B\).*/\1/p'; }
+bfloat16=$(planned stories-3m --model.vocab_size 4096 --train.dtype bf16)
+while IFS='|' read -r _ recipe _ _ f32 bf16 again _; do
+    read -r name vocab <<<"${recipe/, V/}"
+    got=$(planned "$name" --model.vocab_size "${vocab/,/}" --train.dtype f32 --train.recompute none) want=$(xargs <<<"$f32")
+    if [ -n "$bfloat16" ]; then
+        for more in "none --train.dtype bf16" "block --train.dtype bf16 --train.checkpoint_every 0"; do
+            # shellcheck disable=SC2086
+            got="$got, $(planned "$name" --model.vocab_size "${vocab/,/}" --train.recompute $more)"
+        done
+        want="$want, $(xargs <<<"$bf16"), $(xargs <<<"$again")"
+    fi
+    equal "hardware.md: memory of $name" "$want" "$got"
+done < <(grep -E '^\| [A-Za-z0-9-]+, V [0-9,]+ \|' "$SOURCE/docs/en/hardware.md")
 
 # Every ```sh block of docs/ runs, with fewer steps, where shards/ is there.
 tiny_world

@@ -18,6 +18,8 @@ extern "C" {
 
 typedef struct lf_generate_stats {
     int prompt_tokens;
+    int cached_tokens;         /* of them found again: in the file of prompt_cache                       */
+    int kept_tokens;           /* of the prompt, now in that file; 0 without one                         */
     int64_t tokens;            /* drawn, end tokens not counted                                          */
     double prefill_seconds;    /* to the first token                                                     */
     double decode_seconds;     /* from there to the last                                                 */
@@ -42,10 +44,14 @@ typedef struct lf_generate_args {
     int n_stops;
     lf_speculation speculate; /* the same answers, sooner (infer.h) */
     lf_model *draft;          /* NULL, or a smaller model with the same tokenizer (lf_same_tokens), used as the model is */
+    /* NULL, or a file of keys and values (lf_engine_save): what it has of the prompt is not read again, and it is written when more of the
+     * prompt has been read by the end, even by an end that somebody wished. A file of something else is an error, and stays as it is. */
+    const char *prompt_cache;
     /* Every token: answer->branch is the number of the answer. Answers come side by side. 1: this one ends, -1: all do. */
     int (*on_token)(void *user, const lf_answer *answer);
     void (*on_prompt)(void *user, int at, const float *logits); /* as in lf_request; NULL: not wanted */
-    void *user;                                                 /* of both */
+    bool (*on_step)(void *user); /* between two steps (at most 256 tokens of a long prompt each); true: all answers end. May be NULL */
+    void *user;                  /* of all three */
 } lf_generate_args;
 int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf_generate_args *args, lf_generate_stats *stats,
                         lf_error *err);

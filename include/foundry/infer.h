@@ -130,6 +130,9 @@ int lf_engine_save(lf_engine *engine, const char *path, const int32_t *tokens, i
  * must be what would be computed. Not from callbacks. */
 int lf_engine_load(lf_engine *engine, const char *path, lf_error *err);
 
+/* How many tokens of the beginning of this text a request would find again: whole pages. Not from callbacks. */
+int lf_engine_find(lf_engine *engine, const int32_t *tokens, int n_tokens);
+
 typedef struct lf_engine_state {
     int running, waiting;  /* branches; requests */
     int pages, pages_held; /* of keys and values: all, those that somebody reads */

@@ -34,12 +34,51 @@ static int system_message(chat *c, const char *rest, lf_error *err)
     return 0;
 }
 
+/* What was read of a conversation lies beside its file: talk.json, talk.json.kv. */
+static int beside(char out[LF_CONFIG_PATH_MAX], const char *file, lf_error *err)
+{
+    if (snprintf(out, LF_CONFIG_PATH_MAX, "%s.kv", file) < LF_CONFIG_PATH_MAX) return 0;
+    return lf_error_set(err, LF_E_LIMIT, "%.40s...: the name of the file is too long", file);
+}
+
+static int save_read(const chat *c, const char *file, lf_error *err)
+{
+    char path[LF_CONFIG_PATH_MAX], count[64];
+    int32_t *tokens = NULL;
+    int n = 0;
+    if (beside(path, file, err) || (lf_conversation_length(c->talk) && (n = chat_encode(c, &tokens, err)) < 0)) return -1;
+    n = lf_engine_save(c->engine, path, tokens, n, err);
+    free(tokens);
+    if (n < 0) return -1;
+    if (n)
+        chat_note(cli_say("(what was read of it, %s, in %s)", "（已读的 %s存入 %s）"),
+                  cli_human_things(count, n, "token", "tokens", " 个词元"), path);
+    else
+        chat_note(cli_say("(fewer than %d tokens of it were read: no %s)", "（已读的不足 %d 个词元：没有写 %s）"),
+                  lf_engine_state_of(c->engine).page_tokens, path);
+    return 0;
+}
+
+void chat_load_read(const chat *c, const char *file)
+{
+    char path[LF_CONFIG_PATH_MAX], count[64];
+    lf_error err = {0};
+    int n = beside(path, file, &err) ? -1 : lf_engine_load(c->engine, path, &err);
+    if (n >= 0)
+        chat_note(cli_say("(%s of it, in %s, need not be read again)", "（其中 %s已在 %s 中，不必重读）"),
+                  cli_human_things(count, n, "token", "tokens", " 个词元"), path);
+    else if (err.code != LF_E_NOT_FOUND)
+        chat_note(cli_say("(the conversation is read anew, for %s)", "（对话将重新读入，因为 %s）"), err.message);
+}
+
 static int save(chat *c, const char *rest, lf_error *err)
 {
-    if (!*rest) return lf_error_set(err, LF_E_ARGUMENT, "/save FILE");
+    bool read = strncmp(rest, "+kv ", 4) == 0;
+    if (read) rest += 4, rest += strspn(rest, " ");
+    if (!*rest || strcmp(rest, "+kv") == 0) return lf_error_set(err, LF_E_ARGUMENT, "/save [+kv] FILE");
     if (lf_conversation_save(c->talk, rest, err)) return -1;
     chat_note(cli_say("(%d messages in %s)", "（%d 条消息已写入 %s）"), lf_conversation_length(c->talk), rest);
-    return 0;
+    return read ? save_read(c, rest, err) : 0;
 }
 
 static int load(chat *c, const char *rest, lf_error *err)
@@ -51,6 +90,7 @@ static int load(chat *c, const char *rest, lf_error *err)
     c->talk = talk;
     int length = lf_conversation_length(c->talk);
     chat_note(cli_say("(%d messages from %s)", "（%d 条消息，读自 %s）"), length, rest);
+    chat_load_read(c, rest);
     if (has_role(c, length - 1, "user"))
         chat_note("%s", cli_say("(the last one has no answer yet: /regen)", "（最后一条还没有回答：/regen）"));
     return 0;
@@ -175,8 +215,10 @@ static const struct {
     {"system", "[TEXT|-]", system_message, "show, set or (-) remove the system message", "查看、设置或（-）删除系统消息"},
     {"regen", "", regenerate, "answer the last message anew", "重新回答上一条消息"},
     {"forget", "[N]", forget, "drop the N oldest exchanges, or all", "忘掉最早的 N 轮，或全部"},
-    {"save", "FILE", save, "write the conversation as JSON, as `foundry chat-template render` takes it",
-     "把对话写成 JSON，即 `foundry chat-template render` 的输入"},
+    {"save", "[+kv] FILE", save,
+     "write the conversation as JSON, as `foundry chat-template render` takes it; +kv: and beside it, in FILE.kv, what the model has read, "
+     "which /load finds",
+     "把对话写成 JSON，即 `foundry chat-template render` 的输入；+kv：并把模型已读的键值存入旁边的 FILE.kv，供 /load 使用"},
     {"load", "FILE", load, "go on with a conversation from such a file", "从这样的文件继续对话"},
     {"params", "[NAME [VALUE]]", params, "show or set how tokens are drawn: /params temperature 0.3",
      "查看或设置采样参数：/params temperature 0.3"},

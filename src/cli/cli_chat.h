@@ -34,6 +34,8 @@ int chat_encode(const chat *c, int32_t **tokens, lf_error *err);
 /* The model answers: to stdout as it comes, then into the conversation. 0; 1: Ctrl-C stopped it before its first word, nothing was added;
  * -1. */
 int chat_answer(chat *c, lf_error *err);
+/* What the model had read of a conversation from this file, if it lies beside it: read no more. A file of another model is a remark. */
+void chat_load_read(const chat *c, const char *file);
 /* The system message, in place of the one there is. 0 or -1. */
 int chat_set_system(chat *c, const char *text, lf_error *err);
 /* "/name rest", without the slash. 0 or -1. */

@@ -19,7 +19,8 @@ static const cli_flag flags[] = {
     {.name = "--system", .type = CLI_TEXT, .value = &system_text, .meta = "TEXT",
      .help = "what the model is told before the conversation", .help_zh = "对话开始之前告诉模型的话"},
     {.name = "--messages", .letter = 'm', .type = CLI_TEXT, .value = &messages_file, .meta = "FILE",
-     .help = "go on with a conversation that /save has written", .help_zh = "继续由 /save 写出的对话"},
+     .help = "go on with a conversation that /save has written, and with what was read of it, where FILE.kv is there",
+     .help_zh = "继续由 /save 写出的对话；旁有 FILE.kv 时沿用已读的部分"},
     {.name = "--template", .type = CLI_TEXT, .value = &template_file, .meta = "FILE",
      .help = "a chat template (Jinja) in place of the model's own", .help_zh = "用此对话模板（Jinja）代替模型自带的"},
     {.name = "--template-name", .type = CLI_TEXT, .value = &template_name, .meta = "NAME",
@@ -118,6 +119,7 @@ static int open_chat(chat *c, lf_device **device, const cli_args *args, lf_error
     c->context = context ? (int)context : longest;
     lf_engine_options engine = {.max_sequences = 1, .context = c->context, .max_rows = 256, .kv_type = c->config.sampler.kv_type};
     if (!(c->engine = lf_engine_new(c->m.model, &engine, err))) return -1;
+    if (messages_file) chat_load_read(c, messages_file);
     c->turn_end = lf_chat_find_turn_end(c->template, c->m.tokenizer);
     c->n_ends = lf_answer_ends(c->ends, c->m.model, c->m.tokenizer);
     for (int i = 0; i < c->n_ends; i++)

@@ -14,7 +14,7 @@ enum { PROMPT_MAX = 64 << 20, LOGPROBS_MAX = 1000 };
 static const char *prompt_text, *prompt_file, *which = "last", *weights = "auto";
 static int64_t count = 1, logprobs = -1, prompt_logprobs = -1; /* -1: not wanted */
 static cli_texts stops;
-static const char *draft_path;
+static const char *draft_path, *prompt_cache;
 static int64_t speculate = -1, ngram = 4; /* -1: 8 with a draft model, else 0 */
 static bool packed, json, stats_wanted;
 
@@ -58,6 +58,9 @@ static const cli_flag flags[] = {
     {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = CLI_WEIGHTS,
      .help = "what weights are kept as; auto: as the file has them", .help_zh = "权重以何种类型保存在内存中；auto：与文件相同"},
     {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|bf16|q8_0"},
+    {.name = "--prompt-cache", .type = CLI_TEXT, .value = &prompt_cache, .meta = "FILE",
+     .help = "keys and values of the prompt in a file: what it has is not read again, and more is added; in pieces of 64 tokens",
+     .help_zh = "把开头的键值存入文件：已有的不再重读，新读的会补入；以 64 个词元为一块"},
     {.name = "--packed", .type = CLI_SWITCH, .value = &packed,
      .help = "keep a packed copy of the weights beside the model, and open by it the next time",
      .help_zh = "在模型旁保存一份打包好的权重，下次直接映射打开"},
@@ -238,8 +241,8 @@ typedef struct answer {
 typedef struct talk {
     const lf_tokenizer *tokenizer;
     cli_bytes prompt;
-    int32_t *prompt_tokens; /* [n_prompt] */
-    int n_prompt, vocab;
+    int32_t *prompt_tokens;        /* [n_prompt] */
+    int n_prompt, n_cached, vocab; /* cached: found in the file of --prompt-cache */
     int64_t seed;
     double begun;
     answer *answers; /* [count] */
@@ -266,13 +269,14 @@ static void print_json(talk *t, const answer *a, int64_t seed)
     cli_json_bytes(stdout, t->prompt.data, t->prompt.n);
     fputs(", \"text\": ", stdout);
     cli_json_bytes(stdout, a->text.data ? a->text.data : "", a->text.n);
-    printf(", \"seed\": %" PRId64 ", \"prompt_tokens\": %d, \"tokens\": %d, \"stop\": \"%s\", \"prefill_seconds\": %.6f, "
+    printf(", \"seed\": %" PRId64
+           ", \"prompt_tokens\": %d, \"cached_tokens\": %d, \"tokens\": %d, \"stop\": \"%s\", \"prefill_seconds\": %.6f, "
            "\"decode_seconds\": %.6f, \"prefill_tokens_per_second\": %.1f, \"decode_tokens_per_second\": %.1f",
-           seed, t->n_prompt, a->tokens,
+           seed, t->n_prompt, t->n_cached, a->tokens,
            a->finish == LF_FINISH_NONE     ? "interrupted"
            : a->finish == LF_FINISH_LENGTH ? "max_tokens"
                                            : lf_finish_name(a->finish),
-           prefill, decode, rate(t->n_prompt, prefill), rate(a->tokens - 1, decode));
+           prefill, decode, rate(t->n_prompt - t->n_cached, prefill), rate(a->tokens - 1, decode));
     if (speculate > 0) printf(", \"drafted\": %d, \"accepted\": %d", a->drafted, a->accepted);
     if (prompt_logprobs >= 0) print_logprobs_json("prompt_logprobs", &t->prompt_logprobs, prompt_logprobs, t->tokenizer, true);
     if (logprobs >= 0) print_logprobs_json("logprobs", &a->logprobs, logprobs, t->tokenizer, false);
@@ -314,6 +318,7 @@ static int on_token(void *user, const lf_answer *word)
     talk *t = user;
     answer *a = &t->answers[word->branch];
     a->finish = word->finish, a->drafted = word->drafted, a->accepted = word->accepted;
+    if (word->branch == 0) t->n_cached = word->cached_tokens;
     *(word->index ? &a->last : &a->first) = cli_now();
     if (!word->index) a->last = a->first;
     if (word->token >= 0 && word->finish != LF_FINISH_END) a->tokens++;
@@ -337,13 +342,22 @@ static void on_prompt(void *user, int at, const float *logits)
         t->broken = true, t->reason = ENOMEM;
 }
 
+static bool on_step(void *user)
+{
+    (void)user;
+    return cli_interrupted();
+}
+
 /* ---- figures ---------------------------------------------------------------------------------------------------------------- */
+static double read_rate(const lf_generate_stats *s) { return rate(s->prompt_tokens - s->cached_tokens, s->prefill_seconds); }
+
 static void print_line(const lf_generate_stats *s)
 {
     char a[64], b[32], c[64], d[32];
-    fprintf(stderr, cli_say("%sprompt %s, %s tok/s; ", "%s开头 %s，%s 词元/秒；"), cli_color(stderr, CLI_DIM),
-            cli_human_things(a, s->prompt_tokens, "token", "tokens", " 个词元"),
-            cli_human_count(b, rate(s->prompt_tokens, s->prefill_seconds)));
+    fprintf(stderr, cli_say("%sprompt %s, ", "%s开头 %s，"), cli_color(stderr, CLI_DIM),
+            cli_human_things(a, s->prompt_tokens, "token", "tokens", " 个词元"));
+    if (s->cached_tokens) fprintf(stderr, cli_say("%s of them kept, ", "其中 %s 个已存，"), cli_human_count(b, s->cached_tokens));
+    fprintf(stderr, cli_say("%s tok/s; ", "%s 词元/秒；"), cli_human_count(b, read_rate(s)));
     if (count > 1) fprintf(stderr, cli_say("%" PRId64 " texts of ", "%" PRId64 " 篇，共 "), count);
     fprintf(stderr, cli_say("%s, %s tok/s", "生成 %s，%s 词元/秒"), cli_human_things(c, (double)s->tokens, "token", "tokens", " 个词元"),
             cli_human_count(d, rate((double)s->tokens, s->decode_seconds)));
@@ -361,18 +375,21 @@ static int print_stats(const lf_generate_stats *s, double load, lf_device *devic
     char a[64], b[32], c[64], d[32];
     if (lf_bench_read_rate(&memory, device, 0.5, err)) return -1;
     if (json) {
-        printf("{\"load_seconds\": %.6f, \"prompt_tokens\": %d, \"prefill_seconds\": %.6f, \"prefill_tokens_per_second\": %.1f, "
+        printf("{\"load_seconds\": %.6f, \"prompt_tokens\": %d, \"cached_tokens\": %d, \"kept_tokens\": %d, \"prefill_seconds\": %.6f, "
+               "\"prefill_tokens_per_second\": %.1f, "
                "\"texts\": %" PRId64 ", \"tokens\": %" PRId64 ", \"decode_seconds\": %.6f, \"decode_tokens_per_second\": %.1f, "
                "\"decode_gb_per_second\": %.3f, \"memory_gb_per_second\": %.3f, \"share\": %.4f, \"drafted\": %" PRId64
                ", \"accepted\": %" PRId64 "}\n",
-               load, s->prompt_tokens, s->prefill_seconds, rate(s->prompt_tokens, s->prefill_seconds), count, s->tokens, s->decode_seconds,
-               rate((double)s->tokens, s->decode_seconds), gb, memory, gb / memory, s->drafted, s->accepted);
+               load, s->prompt_tokens, s->cached_tokens, s->kept_tokens, s->prefill_seconds, read_rate(s), count, s->tokens,
+               s->decode_seconds, rate((double)s->tokens, s->decode_seconds), gb, memory, gb / memory, s->drafted, s->accepted);
         return 0;
     }
     fprintf(stderr, cli_say("load    %.3f s\n", "载入  %.3f 秒\n"), load);
     fprintf(stderr, cli_say("prompt  %s in %.3f s, %s tok/s\n", "开头  %s，%.3f 秒，%s 词元/秒\n"),
-            cli_human_things(a, s->prompt_tokens, "token", "tokens", " 个词元"), s->prefill_seconds,
-            cli_human_count(b, rate(s->prompt_tokens, s->prefill_seconds)));
+            cli_human_things(a, s->prompt_tokens, "token", "tokens", " 个词元"), s->prefill_seconds, cli_human_count(b, read_rate(s)));
+    if (prompt_cache)
+        fprintf(stderr, cli_say("        %s of them were in %s, %s are now\n", "      其中 %1$s 个原已在 %2$s 中，现有 %3$s 个\n"),
+                cli_human_count(b, s->cached_tokens), prompt_cache, cli_human_count(c, s->kept_tokens));
     fprintf(stderr, cli_say("text    %s in %.3f s, %s tok/s\n", "生成  %s，%.3f 秒，%s 词元/秒\n"),
             cli_human_things(c, (double)s->tokens, "token", "tokens", " 个词元"), s->decode_seconds,
             cli_human_count(d, rate((double)s->tokens, s->decode_seconds)));
@@ -396,8 +413,10 @@ static int speak(talk *t, lf_model *model, lf_model *draft, const lf_sample_conf
                              .n_stops = stops.n,
                              .speculate = {.tokens = (int)speculate, .ngram = ngram ? (int)ngram : -1},
                              .draft = draft,
+                             .prompt_cache = prompt_cache,
                              .on_token = on_token,
                              .on_prompt = prompt_logprobs >= 0 ? on_prompt : NULL,
+                             .on_step = on_step,
                              .user = t};
     t->vocab = (int)lf_model_config_of(model)->vocab_size, t->seed = sampling->seed;
     t->n_prompt = lf_prompt_tokens(&t->prompt_tokens, model, t->tokenizer, t->prompt.data, t->prompt.n, err);
@@ -411,7 +430,11 @@ static int speak(talk *t, lf_model *model, lf_model *draft, const lf_sample_conf
     t->interrupted = t->shown < count;
     if (!rc && !t->broken && t->interrupted) { /* what is there of it */
         for (int64_t i = t->shown; i < count && t->answers[i].tokens && (json || i == t->shown); i++) end_answer(t);
-    }
+    } else if (!rc && prompt_cache && !stats->kept_tokens)
+        fprintf(stderr,
+                cli_say("note: the prompt of %d tokens is too short to be kept: %s was not written\n",
+                        "注意：开头只有 %d 个词元，不足一块：没有写入 %s\n"),
+                t->n_prompt, prompt_cache);
     if (!rc && t->broken) {
         rc = lf_error_set(err, LF_E_IO, "cannot write the text: %s", strerror(t->reason));
         __fpurge(stdout), clearerr(stdout); /* said once is enough */

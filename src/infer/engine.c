@@ -696,6 +696,13 @@ int lf_engine_load(lf_engine *e, const char *path, lf_error *err)
     return own(e, &o, err) ? -1 : lf__kv_load(e->pool, &o, path, err);
 }
 
+int lf_engine_find(lf_engine *e, const int32_t *tokens, int n_tokens)
+{
+    int n = lf__kv_pool_match(e->pool, e->found, tokens, LF_MIN(LF_MAX(n_tokens, 0), e->context) / LF_KV_BLOCK);
+    for (int i = n - 1; i >= 0; i--) lf__kv_pool_release(e->pool, e->found[i]);
+    return n * LF_KV_BLOCK;
+}
+
 lf_engine_state lf_engine_state_of(const lf_engine *e)
 {
     lf_engine_state s = e->state;

@@ -79,10 +79,10 @@ typedef struct talk {
     const lf_generate_args *args;
     lf_generate_stats stats;
     int first; /* the answer that is branch 0 of this request */
-    const lf_engine *engine;
+    lf_engine *engine;
     int64_t first_step, steps; /* of this request: number of the one that gave the first tokens, those after it */
     double position_bytes;
-    bool unheard; /* nobody wants more                           */
+    bool unheard; /* nobody wants more: nobody is told any more  */
     int stuck;    /* 1 + tokens of an answer behind which no token fits the grammar */
 } talk;
 
@@ -90,16 +90,18 @@ static int on_token(void *user, const lf_answer *a)
 {
     talk *t = user;
     lf_answer answer = *a;
+    if (t->unheard) return -1;
     answer.branch += t->first;
     t->stats.finish = a->finish;
+    if (t->first == 0) t->stats.cached_tokens = a->cached_tokens;
     if (a->index == 0 && a->branch == 0) t->stats.prefill_seconds += a->prompt_seconds;
     if (a->token >= 0 && a->finish != LF_FINISH_END) t->stats.tokens++;
     if (a->index > 0) t->stats.decode_bytes += t->position_bytes * (a->prompt_tokens + a->index);
     if (a->index == 0) t->first_step = lf_engine_state_of(t->engine).steps;
     t->steps = lf_engine_state_of(t->engine).steps - t->first_step;
     if (a->finish == LF_FINISH_GRAMMAR) t->stuck = 1 + a->index;
-    int wish = t->unheard ? -1 : t->args->on_token ? t->args->on_token(t->args->user, &answer) : 0;
-    t->unheard |= wish < 0;
+    int wish = t->args->on_token ? t->args->on_token(t->args->user, &answer) : 0;
+    t->unheard = wish < 0;
     return wish;
 }
 
@@ -109,11 +111,21 @@ static void on_prompt(void *user, int at, const float *logits)
     t->args->on_prompt(t->args->user, at, logits);
 }
 
+/* One request to its end, or to the wish of whoever is asked between its steps. */
+static int run_request(talk *t, const lf_request *request, lf_error *err)
+{
+    int64_t id = lf_engine_submit(t->engine, request, err);
+    int left = id < 0 ? -1 : 1;
+    while (left > 0 && (left = lf_engine_step(t->engine, err)) > 0)
+        if (!t->unheard && t->args->on_step && t->args->on_step(t->args->user)) t->unheard = lf_engine_cancel(t->engine, id);
+    return left;
+}
+
 /* Answers in groups that the engine has pages for. */
-static int run(talk *t, const lf_model *model, lf_engine *engine, lf_request *request, int context, lf_error *err)
+static int run(talk *t, const lf_model *model, lf_request *request, int context, lf_error *err)
 {
     const lf_generate_args *a = t->args;
-    lf_engine_state s = lf_engine_state_of(engine);
+    lf_engine_state s = lf_engine_state_of(t->engine);
     int answers = LF_MAX(a->answers, 1), pages = (context + s.page_tokens - 1) / s.page_tokens,
         own = pages - request->n_tokens / s.page_tokens;
     int together = LF_MIN(TOGETHER, 1 + (s.pages - pages) / LF_MAX(own, 1));
@@ -125,15 +137,35 @@ static int run(talk *t, const lf_model *model, lf_engine *engine, lf_request *re
         request->branches = LF_MIN(together, left);
         sampling.seed = a->sampling->seed + t->first, t->steps = 0;
         request->on_prompt = a->on_prompt && t->first == 0 ? on_prompt : NULL;
-        if (lf_engine_submit(engine, request, err) < 0 || lf_engine_run(engine, err)) return -1;
+        if (run_request(t, request, err)) return -1;
         t->stats.decode_bytes += (double)t->steps * (double)lf_model_bytes_per_token(model);
         const char *form = sampling.grammar[0] ? sampling.grammar : sampling.json_schema;
         if (t->stuck) return lf_error_set(err, LF_E_MISMATCH, "%s: after %d tokens none fits the grammar", form, t->stuck - 1);
     }
-    s = lf_engine_state_of(engine);
+    s = lf_engine_state_of(t->engine);
     t->stats.drafted = s.drafted, t->stats.accepted = s.accepted;
     t->stats.decode_seconds = lf__now() - begun - t->stats.prefill_seconds;
     return 0;
+}
+
+/* The same between two openings of the file of what was read. */
+static int run_cached(talk *t, const lf_model *model, lf_request *request, int context, lf_error *err)
+{
+    const char *path = t->args->prompt_cache;
+    if (!path) return run(t, model, request, context, err);
+    if (lf__path_exists(path)) {
+        if (lf_engine_load(t->engine, path, err) < 0) return -1;
+    } else { /* is there a place for it? Said before the work */
+        lf_writer *probe = lf__writer_open(path, err);
+        if (!probe) return -1;
+        lf__writer_discard(&probe);
+    }
+    int known = lf_engine_find(t->engine, request->tokens, request->n_tokens);
+    if (run(t, model, request, context, err)) return -1;
+    t->stats.kept_tokens = known;
+    if (lf_engine_find(t->engine, request->tokens, request->n_tokens) > known)
+        t->stats.kept_tokens = lf_engine_save(t->engine, path, request->tokens, request->n_tokens, err);
+    return t->stats.kept_tokens < 0 ? -1 : 0;
 }
 
 int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf_generate_args *args, lf_generate_stats *stats,
@@ -143,7 +175,6 @@ int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf
     talk t = {.args = args};
     int longest = (int)LF_MIN(model->config.max_position_embeddings, INT32_MAX / 2), n, status = -1;
     int32_t *tokens = NULL, ends[LF_ENDS];
-    lf_engine *engine = NULL;
     lf_grammar *grammar = NULL;
     if (sampling->max_tokens < 0)
         return lf_error_set(err, LF_E_ARGUMENT, "sampler.max_tokens: expected a number of at least 0, got %lld",
@@ -167,12 +198,11 @@ int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf
                               .speculate = args->speculate,
                               .on_token = on_token,
                               .user = &t};
-        engine = lf_engine_new(model, &o, err);
-        t.engine = engine;
-        if (engine) status = run(&t, model, engine, &request, o.context, err);
+        t.engine = lf_engine_new(model, &o, err);
+        if (t.engine) status = run_cached(&t, model, &request, o.context, err);
         t.stats.prompt_tokens = n;
     }
-    lf_engine_free(&engine);
+    lf_engine_free(&t.engine);
     lf_grammar_free(&grammar);
     free(tokens);
     if (stats) *stats = t.stats;

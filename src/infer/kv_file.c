@@ -120,10 +120,15 @@ int lf__kv_save(lf_kv_pool *pool, const lf_kv_owner *o, const char *path, const 
 }
 
 /* ---- loading ------------------------------------------------------------------------------------------------------------------------- */
+static int another_file(lf_error *err)
+{
+    return lf_error_hint(err, "name another file, or delete this one if it is not needed: the text can be read again");
+}
+
 static int not_ours(lf_error *err, const char *path, const char *what, int64_t theirs, int64_t ours)
 {
     lf_error_set(err, LF_E_MISMATCH, "%s: keys and values of another model: %s is %" PRId64 ", here %" PRId64, path, what, theirs, ours);
-    return lf_error_hint(err, "open the engine on the model, and with the types, that the file was saved with");
+    return another_file(err);
 }
 
 /* Is it a whole file of ours, and of this engine? */
@@ -131,21 +136,32 @@ static int check_header(const kv_header *h, const lf_kv_owner *o, const lf_file 
 {
     size_t size = 0;
     kv_header mine = header_of(o, 1);
-    if (memcmp(h->magic, MAGIC, sizeof h->magic) != 0)
-        return lf_error_set(err, LF_E_FORMAT, "%s: no file of keys and values: it does not begin with \"%.8s\"", f->path, MAGIC);
+    if (memcmp(h->magic, MAGIC, sizeof h->magic) != 0) {
+        lf_error_set(err, LF_E_FORMAT, "%s: no file of keys and values: it does not begin with \"%.8s\"", f->path, MAGIC);
+        return another_file(err);
+    }
     if (h->version != VERSION || h->page_tokens != LF_KV_BLOCK)
         return lf_error_set(err, LF_E_UNSUPPORTED, "%s: version %" PRIu32 " with pages of %" PRIu32 " tokens; version %d with %d is read",
                             f->path, h->version, h->page_tokens, VERSION, LF_KV_BLOCK);
-    if (h->pages < 1 || h->pages > INT32_MAX / LF_KV_BLOCK || !file_size(&size, h) || size != f->map.size)
-        return lf_error_set(err, LF_E_FORMAT, "%s: %" PRIu32 " pages of %" PRIu64 " bytes make a file of %zu bytes, it has %zu", f->path,
-                            h->pages, h->page_bytes, size, f->map.size);
+    if (h->pages < 1 || h->pages > INT32_MAX / LF_KV_BLOCK || !file_size(&size, h) || size != f->map.size) {
+        lf_error_set(err, LF_E_FORMAT, "%s: damaged: %" PRIu32 " pages of %" PRIu64 " bytes make a file of %zu bytes, it has %zu", f->path,
+                     h->pages, h->page_bytes, size, f->map.size);
+        return another_file(err);
+    }
     const struct {
         const char *what;
         int64_t theirs, ours;
-    } facts[] = {
-        {"the number of layers", h->n_layers, mine.n_layers},  {"the number of key-value heads", h->n_kv_heads, mine.n_kv_heads},
-        {"the width of a head", h->head_dim, mine.head_dim},   {"the size of the vocabulary", h->vocab_size, mine.vocab_size},
-        {"the type (its number in GGUF)", h->type, mine.type}, {"the size of a page", (int64_t)h->page_bytes, (int64_t)mine.page_bytes}};
+    } facts[] = {{"the number of layers", h->n_layers, mine.n_layers},
+                 {"the number of key-value heads", h->n_kv_heads, mine.n_kv_heads},
+                 {"the width of a head", h->head_dim, mine.head_dim},
+                 {"the size of the vocabulary", h->vocab_size, mine.vocab_size},
+                 {"the size of a page", (int64_t)h->page_bytes, (int64_t)mine.page_bytes}};
+    int type = h->type < 0 ? -1 : lf__dtype_find_ggml((uint32_t)h->type);
+    if (type >= 0 && h->type != mine.type) {
+        lf_error_set(err, LF_E_MISMATCH, "%s: keys and values are kept as %s, here as %s", f->path, lf__dtype((lf_dtype)type)->name,
+                     lf__dtype(o->shape.type)->name);
+        return another_file(err);
+    }
     for (size_t i = 0; i < LF_COUNT(facts); i++)
         if (facts[i].theirs != facts[i].ours) return not_ours(err, f->path, facts[i].what, facts[i].theirs, facts[i].ours);
     if (h->model == mine.model) return 0;
@@ -155,7 +171,7 @@ static int check_header(const kv_header *h, const lf_kv_owner *o, const lf_file 
         return lf_error_hint(err, "open the device with that instruction set, or let the text be read again");
     }
     lf_error_set(err, LF_E_MISMATCH, "%s: keys and values of another model of the same shape, of other weights or settings", f->path);
-    return lf_error_hint(err, "open the engine on the model, and with the types and scaling, that the file was saved with");
+    return another_file(err);
 }
 
 /* Next n bytes of the file; they join its hash. */

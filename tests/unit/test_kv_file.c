@@ -198,7 +198,7 @@ static void others(void **state)
     refused(e, path, "the number of layers is 2, here 3", LF_E_MISMATCH);
     lf_engine_free(&e);
     e = new_engine(twin, "q8_0", 0);
-    refused(e, path, "the type (its number in GGUF) is 0, here 8", LF_E_MISMATCH);
+    refused(e, path, "keys and values are kept as F32, here as Q8_0", LF_E_MISMATCH);
     lf_engine_free(&e);
     lf_device *scalar = open_device(2, "scalar"), *threads = open_device(2, "auto");
     lf_model *slow = make_model(scalar, 1, 2), *parallel = make_model(threads, 1, 2);

@@ -102,6 +102,7 @@ typedef struct lf_kv_rows {
 
 /* ---- activations: one row per function ----------------------------------------------------------------------------------- */
 typedef enum lf_act { LF_ACT_SILU, LF_ACT_GELU /* by tanh */, LF_ACT_RELU, LF_ACT_RELU2 /* squared */ } lf_act;
+enum { LF_N_ACTS = LF_ACT_RELU2 + 1 };
 
 /* ---- argument structs ---------------------------------------------------------------------------------------------------- */
 #define LF_WHOLE_K 8192

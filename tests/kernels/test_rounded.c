@@ -69,7 +69,7 @@ static void gated(lf_device *dev)
         same_rounded(dev, "gate and up", m, f, k, hx, y, 2 * n);
         same_rounded(dev, "gated product", m, f, k, hy, z, n);
     }
-    for (int act = LF_ACT_SILU; act <= LF_ACT_RELU2; act++)
+    for (int act = 0; act < LF_N_ACTS; act++)
         for (int f = 1; f < 1300; f = f * 3 + 2) {
             size_t n = 9 * (size_t)f;
             inputs(dev, 2 * n);

@@ -81,7 +81,7 @@ static void run_activations(lf_device *dev, float *work, float *out)
     enum { N = 301 };
     fill(work, 2 * N, 1);
     for (int i = 0; i < N; i++) work[i] *= 6.0f;
-    for (int act = LF_ACT_SILU; act <= LF_ACT_RELU2; act++, out += 2 * N) {
+    for (int act = 0; act < LF_N_ACTS; act++, out += 2 * N) {
         dev->ops->act_forward(dev, out, work, N, (lf_act)act);
         dev->ops->act_backward(dev, out + N, work + N, work, N, (lf_act)act);
     }
@@ -195,7 +195,7 @@ static const family families[] = {
     {"cross-entropy", 1e-5, run_cross_entropy, 3 * 212},
     {"adamw", 1e-5, run_adamw, 3 * 301 + 1},
     {"layernorm", 1e-5, run_layernorm, 2 * 5 * 77 + 2 * 77 + 10},
-    {"activations", 1e-5, run_activations, 10 * 301},
+    {"activations", 1e-5, run_activations, (2 * LF_N_ACTS + 2) * 301},
     {"attention", 2e-5, run_attention, OUT},
     {"gemm bf16", 1e-5, run_gemm_bf16, 2 * 37 * 45},
 };

@@ -34,11 +34,10 @@ lf_act lf__model_act(const lf_model_config *c)
     static const struct {
         const char *name;
         lf_act act;
-    } acts[] = {{"silu", LF_ACT_SILU},
-                {"gelu_new", LF_ACT_GELU},
-                {"gelu_pytorch_tanh", LF_ACT_GELU},
-                {"relu", LF_ACT_RELU},
-                {"relu2", LF_ACT_RELU2}};
+    } acts[] = {
+        {"silu", LF_ACT_SILU}, {"gelu_new", LF_ACT_GELU}, {"gelu_pytorch_tanh", LF_ACT_GELU},
+        {"relu", LF_ACT_RELU}, {"relu2", LF_ACT_RELU2},
+    };
     for (size_t i = 0; i < LF_COUNT(acts); i++)
         if (strcmp(acts[i].name, c->hidden_act) == 0) return acts[i].act;
     return LF_ACT_SILU;

@@ -51,7 +51,7 @@ static int on_token(void *user, const lf_answer *a)
 {
     answer *s = user;
     chat *c = s->chat;
-    c->last.finish = a->finish;
+    c->last.finish = a->finish, c->last.drafted = a->drafted, c->last.accepted = a->accepted;
     if (!a->index)
         c->last.prompt_tokens = a->prompt_tokens, c->last.cached_tokens = a->cached_tokens, c->last.prompt_seconds = a->prompt_seconds;
     if (a->token >= 0 && a->finish != LF_FINISH_END) c->last.tokens++;
@@ -86,6 +86,7 @@ static int run(chat *c, answer *s, const int32_t *tokens, int n, lf_error *err)
                           .ends = c->ends,
                           .n_ends = c->n_ends,
                           .stops = stops,
+                          .speculate = c->speculate,
                           .on_token = on_token,
                           .user = s};
     lf_grammar *grammar = NULL;
@@ -112,11 +113,13 @@ static void print_json(const chat *c, const char *text, size_t n)
     printf("{\"role\": \"assistant\", \"content\": ");
     cli_json_bytes(stdout, text, n);
     printf(", \"stop\": \"%s\", \"prompt_tokens\": %d, \"cached_tokens\": %d, \"tokens\": %d, \"prefill_seconds\": %.6f, "
-           "\"decode_seconds\": %.6f}\n",
+           "\"decode_seconds\": %.6f",
            interrupted(c)                       ? "interrupted"
            : c->last.finish == LF_FINISH_LENGTH ? "max_tokens"
                                                 : lf_finish_name(c->last.finish),
            c->last.prompt_tokens, c->last.cached_tokens, c->last.tokens, c->last.prompt_seconds, c->last.seconds);
+    if (c->speculate.tokens) printf(", \"drafted\": %d, \"accepted\": %d", c->last.drafted, c->last.accepted);
+    puts("}");
 }
 
 /* Why it ended, where that is not by itself. */

@@ -187,6 +187,9 @@ static int stats(chat *c, const char *rest, lf_error *err)
             cli_human_count(a, c->last.prompt_seconds > 0 ? read / c->last.prompt_seconds : 0));
     fprintf(stderr, cli_say("             %d tokens in %.3f s: %s tok/s\n", "          生成 %d 个词元用 %.3f 秒：%s 词元/秒\n"),
             c->last.tokens, c->last.seconds, cli_human_count(b, c->last.seconds > 0 ? c->last.tokens / c->last.seconds : 0));
+    if (c->last.drafted)
+        fprintf(stderr, cli_say("             %d tokens were guessed, %d of them right\n", "          预猜 %d 个词元，猜中 %d 个\n"),
+                c->last.drafted, c->last.accepted);
     fprintf(stderr,
             cli_say("in all       %" PRId64 " answers, %" PRId64 " tokens through the model, %" PRId64 " found again\n",
                     "总计      %" PRId64 " 次回答，%" PRId64 " 个词元经过模型，%" PRId64 " 个取自缓存\n"),

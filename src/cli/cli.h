@@ -197,15 +197,54 @@ typedef struct cli_variables {
 int cli_chat_variables(cli_variables *out, const cli_texts *texts, lf_error *err);
 
 /* ---- models and texts (cli_model.c) ----------------------------------------------------------------------------------------- */
-/* A model to talk with, and the tokenizer beside it. */
+/* A model to talk with, the tokenizer beside it, and a smaller model that guesses for it. */
 typedef struct cli_model {
     char dir[LF_CONFIG_PATH_MAX]; /* the checkpoint, folder or file that it was opened from */
-    lf_model *model;
+    lf_model *model, *draft;      /* draft: NULL without one                                */
     lf_tokenizer *tokenizer;
 } cli_model;
-/* which: "last", "best", "step-N" of a run. After a failure, too, cli_model_close. */
-int cli_model_open(cli_model *m, lf_device *device, const char *path, const char *which, const char *weights, lf_error *err);
+typedef struct cli_model_options {
+    const char *which, *weights; /* "last", "best", "step-N" of a run; one of CLI_WEIGHTS */
+    bool packed;
+    const char *draft; /* NULL: none */
+    int64_t speculate, ngram;
+} cli_model_options;
+/* After a failure, too, cli_model_close. */
+int cli_model_open(cli_model *m, lf_device *device, const char *path, const cli_model_options *options, lf_error *err);
 void cli_model_close(cli_model *m);
+lf_speculation cli_speculation(const cli_model_options *options);
+
+/* Rows of flags that say it; o: of cli_model_options, which begins as CLI_MODEL_OPTIONS. */
+#define CLI_MODEL_OPTIONS                                                                                                                  \
+    {                                                                                                                                      \
+        .which = "last", .weights = "auto", .speculate = -1, .ngram = 4                                                                    \
+    }
+/* clang-format off */
+#define CLI_CHECKPOINT_FLAG(variable)                                                                                                      \
+    {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &(variable), .meta = "last|best|step-N",                            \
+     .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"}
+#define CLI_WEIGHTS_FLAG(variable)                                                                                                         \
+    {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &(variable), .choices = CLI_WEIGHTS,                                 \
+     .help = "what weights are kept as; auto: as the file has them", .help_zh = "权重以何种类型保存在内存中；auto：与文件相同"}
+#define CLI_PACKED_FLAG(variable)                                                                                                          \
+    {.name = "--packed", .type = CLI_SWITCH, .value = &(variable),                                                                         \
+     .help = "keep a packed copy of the weights beside the model, and open by it the next time",                                           \
+     .help_zh = "在模型旁保存一份打包好的权重，下次直接映射打开"}
+#define CLI_TALK_FLAGS(o)                                                                                                                  \
+    CLI_CHECKPOINT_FLAG((o).which), CLI_WEIGHTS_FLAG((o).weights), CLI_PACKED_FLAG((o).packed),                                            \
+    {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|bf16|q8_0"},                                 \
+    {.name = "--speculate", .type = CLI_INT, .value = &(o).speculate, .lo = 0, .hi = LF_GUESSES, .meta = "N",                              \
+     .help = "guess up to N tokens ahead and check them in one step: the same text, sooner where it repeats itself (8 with --draft)",      \
+     .help_zh = "预猜最多 N 个词元并在一步内核对：文本不变，重复处更快（与 --draft 同用时为 8）"},                                         \
+    {.name = "--ngram", .type = CLI_INT, .value = &(o).ngram, .lo = 0, .hi = 64, .meta = "N",                                              \
+     .help = "guesses are what followed when the last tokens, N at most, stood in the text before; 0: not looked for",                     \
+     .help_zh = "以文中先前出现过的末尾（最多 N 个词元）之后的内容作为预猜；0：不查找"},                                                   \
+    {.name = "--draft", .type = CLI_TEXT, .value = &(o).draft, .meta = "MODEL",                                                            \
+     .help = "a smaller model with the same tokenizer that guesses where the text gives nothing to guess from",                            \
+     .help_zh = "词表相同的小模型，在文中无可查找时由它预猜"},                                                                             \
+    {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},                                                          \
+    {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"}
+/* clang-format on */
 /* As --threads and --isa say. */
 lf_device *cli_device_open(const cli_args *args, lf_error *err);
 lf_device *cli_device_of(const lf_config *config, lf_error *err); /* the device that a configuration asks for */

@@ -13,7 +13,8 @@ typedef struct chat {
     lf_chat_template *template;
     lf_conversation *talk;
     lf_config config; /* its sampler section */
-    int context;      /* tokens of a conversation, at most */
+    lf_speculation speculate;
+    int context; /* tokens of a conversation, at most */
     int32_t ends[LF_ENDS];
     int n_ends;
     cli_texts stops;
@@ -23,7 +24,7 @@ typedef struct chat {
     bool person, json;  /* somebody types; answers are JSON objects */
     bool failed, leave; /* a message or command failed; /quit */
     struct {            /* the last answer */
-        int prompt_tokens, cached_tokens, tokens;
+        int prompt_tokens, cached_tokens, tokens, drafted, accepted;
         double prompt_seconds, seconds;
         lf_finish finish;
     } last;

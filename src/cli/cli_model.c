@@ -5,17 +5,35 @@
 
 #define TEXT_MAX ((size_t)4 << 30)
 
-int cli_model_open(cli_model *m, lf_device *device, const char *path, const char *which, const char *weights, lf_error *err)
+/* Another folder or file, the same tokens. */
+static int open_draft(cli_model *m, lf_device *device, const char *path, lf_error *err)
 {
+    char dir[LF_CONFIG_PATH_MAX];
+    if (lf_checkpoint_find(dir, sizeof dir, path, "last", err)) return -1;
+    lf_tokenizer *own = lf_tokenizer_load(dir, err);
+    if (own && !lf_same_tokens(m->tokenizer, own, err)) m->draft = lf_model_open(device, dir, "auto", err);
+    lf_tokenizer_free(&own);
+    return m->draft ? 0 : -1;
+}
+
+int cli_model_open(cli_model *m, lf_device *device, const char *path, const cli_model_options *o, lf_error *err)
+{
+    lf_open_options how = {.weights = o->weights, .packed = o->packed};
     *m = (cli_model){0};
-    return lf_checkpoint_find(m->dir, sizeof m->dir, path, which, err) || !(m->tokenizer = lf_tokenizer_load(m->dir, err)) ||
-                   !(m->model = lf_model_open(device, m->dir, weights, err))
-               ? -1
-               : 0;
+    if (lf_checkpoint_find(m->dir, sizeof m->dir, path, o->which, err) || !(m->tokenizer = lf_tokenizer_load(m->dir, err)) ||
+        !(m->model = lf_model_open_with(device, m->dir, &how, err)))
+        return -1;
+    return o->draft ? open_draft(m, device, o->draft, err) : 0;
+}
+
+lf_speculation cli_speculation(const cli_model_options *o)
+{
+    return (lf_speculation){.tokens = o->speculate >= 0 ? (int)o->speculate : o->draft ? 8 : 0, .ngram = o->ngram ? (int)o->ngram : -1};
 }
 
 void cli_model_close(cli_model *m)
 {
+    lf_model_free(&m->draft);
     lf_model_free(&m->model);
     lf_tokenizer_free(&m->tokenizer);
 }

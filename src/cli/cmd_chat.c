@@ -9,7 +9,8 @@
 
 enum { TEMPLATE_MAX = 1 << 20 };
 
-static const char *which = "last", *weights = "auto", *template_file, *template_name, *system_text, *messages_file;
+static cli_model_options options = CLI_MODEL_OPTIONS;
+static const char *template_file, *template_name, *system_text, *messages_file;
 static int64_t max_tokens = 1024, context;
 static cli_texts stops, variables;
 static bool json;
@@ -42,13 +43,7 @@ static const cli_flag flags[] = {
     {.name = "--grammar", .type = CLI_OPTION, .choices = "sampler.grammar", .meta = "FILE"},
     {.name = "--json-schema", .type = CLI_OPTION, .choices = "sampler.json_schema", .meta = "FILE"},
     {.name = "--seed", .letter = 's', .type = CLI_OPTION, .choices = "sampler.seed", .meta = "N"},
-    {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &which, .meta = "last|best|step-N",
-     .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},
-    {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = CLI_WEIGHTS,
-     .help = "what weights are kept as; auto: as the file has them", .help_zh = "权重以何种类型保存在内存中；auto：与文件相同"},
-    {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|bf16|q8_0"},
-    {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},
-    {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
+    CLI_TALK_FLAGS(options),
     {.name = "--json", .type = CLI_SWITCH, .value = &json,
      .help = "one JSON object per answer (content, tokens, why it stopped, seconds) or error",
      .help_zh = "每次回答（内容、词元数、停止原因、用时）或错误输出一个 JSON 对象"},
@@ -109,7 +104,7 @@ static int open_chat(chat *c, lf_device **device, const cli_args *args, lf_error
     if (!(c->talk = messages_file ? lf_conversation_load(messages_file, err) : lf_conversation_new(err))) return -1;
     if (system_text && chat_set_system(c, system_text, err)) return -1;
     if (cli_chat_variables(&c->variables, &variables, err) || !(*device = cli_device_open(args, err)) ||
-        cli_model_open(&c->m, *device, args->v[0], which, weights, err) || open_template(c, c->m.dir, err))
+        cli_model_open(&c->m, *device, args->v[0], &options, err) || open_template(c, c->m.dir, err))
         return -1;
     int longest = (int)lf_model_config_of(c->m.model)->max_position_embeddings;
     if (context > longest) {
@@ -117,7 +112,9 @@ static int open_chat(chat *c, lf_device **device, const cli_args *args, lf_error
         return -1;
     }
     c->context = context ? (int)context : longest;
-    lf_engine_options engine = {.max_sequences = 1, .context = c->context, .max_rows = 256, .kv_type = c->config.sampler.kv_type};
+    c->speculate = cli_speculation(&options);
+    lf_engine_options engine = {
+        .max_sequences = 1, .context = c->context, .max_rows = 256, .kv_type = c->config.sampler.kv_type, .draft = c->m.draft};
     if (!(c->engine = lf_engine_new(c->m.model, &engine, err))) return -1;
     if (messages_file) chat_load_read(c, messages_file);
     c->turn_end = lf_chat_find_turn_end(c->template, c->m.tokenizer);

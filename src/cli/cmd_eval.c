@@ -21,12 +21,10 @@ static bool json;
      .help = "tokens of a window; 0: 512, or the model's context where that is less", .help_zh = "窗口的词元数；0：512，模型上下文更短时取其长度"}, \
     {.name = "--stride", .type = CLI_INT, .value = &stride, .lo = 0, .hi = 1 << 24, .meta = "N",                                           \
      .help = "how far apart windows begin; 0: as far as they are long", .help_zh = "相邻窗口起点的距离；0：等于窗口长度"},                 \
-    {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = CLI_WEIGHTS, \
-     .help = "what the model's weights are kept as; auto: as the file has them", .help_zh = "模型权重以何种类型保存在内存中；auto：与文件相同"}, \
+    CLI_WEIGHTS_FLAG(weights), \
     {.name = "--kv-type", .type = CLI_CHOICE, .value = &kv_type, .choices = "f32|bf16|q8_0",                                               \
      .help = "what the model's keys and values are kept as; f32 if not given", .help_zh = "模型的键和值以何种类型保存；默认 f32"},         \
-    {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &which, .meta = "last|best|step-N",                                 \
-     .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},                                                                    \
+    CLI_CHECKPOINT_FLAG(which), \
     {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},                                                          \
     {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},                                                               \
     {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "one JSON object per model", .help_zh = "每个模型输出一个 JSON 对象"}
@@ -110,8 +108,9 @@ static int run_perplexity(int argc, char **argv)
         cli_bar bar = {0};
         lf_perplexity p;
         lf_eval_options options = options_of(&bar);
-        lf_eval_text *data =
-            cli_model_open(&o, device, args.v[i], which, weights, &err) ? NULL : cli_eval_text(&text, data_path, split, &o, &err);
+        lf_eval_text *data = cli_model_open(&o, device, args.v[i], &(cli_model_options){.which = which, .weights = weights}, &err)
+                                 ? NULL
+                                 : cli_eval_text(&text, data_path, split, &o, &err);
         if (!data || lf_eval_perplexity(&p, o.model, data, &options, &err))
             code = cli_fail(&err);
         else if (json)
@@ -224,9 +223,10 @@ static int run_kl(int argc, char **argv)
         return cli_usage_error("foundry eval kl MODEL --base BASE --data TEXT",
                                cli_say("foundry eval kl: --base BASE is missing", "foundry eval kl：缺少 --base BASE"));
     lf_device *device = cli_device_open(&args, &err);
-    lf_eval_text *data = device && cli_model_open(&base, device, base_path, which, base_weights, &err) == 0
-                             ? cli_eval_text(&text, data_path, split, &base, &err)
-                             : NULL;
+    lf_eval_text *data =
+        device && cli_model_open(&base, device, base_path, &(cli_model_options){.which = which, .weights = base_weights}, &err) == 0
+            ? cli_eval_text(&text, data_path, split, &base, &err)
+            : NULL;
     if (!data) code = cli_fail(&err);
     cli_catch_signals();
     for (int i = 0; i < args.n && code == CLI_OK; i++) {
@@ -234,8 +234,8 @@ static int run_kl(int argc, char **argv)
         cli_bar bar = {0};
         lf_divergence d;
         lf_eval_options options = options_of(&bar);
-        if (cli_model_open(&o, device, args.v[i], which, weights, &err) || lf_eval_same_vocabulary(base.tokenizer, o.tokenizer, &err) ||
-            lf_eval_divergence(&d, o.model, base.model, data, &options, &err))
+        if (cli_model_open(&o, device, args.v[i], &(cli_model_options){.which = which, .weights = weights}, &err) ||
+            lf_eval_same_vocabulary(base.tokenizer, o.tokenizer, &err) || lf_eval_divergence(&d, o.model, base.model, data, &options, &err))
             code = cli_fail(&err);
         else if (json)
             kl_json(&d, args.v[i]);

@@ -11,12 +11,11 @@
 
 enum { PROMPT_MAX = 64 << 20, LOGPROBS_MAX = 1000 };
 
-static const char *prompt_text, *prompt_file, *which = "last", *weights = "auto";
+static cli_model_options options = CLI_MODEL_OPTIONS;
+static const char *prompt_text, *prompt_file, *prompt_cache;
 static int64_t count = 1, logprobs = -1, prompt_logprobs = -1; /* -1: not wanted */
 static cli_texts stops;
-static const char *draft_path, *prompt_cache;
-static int64_t speculate = -1, ngram = 4; /* -1: 8 with a draft model, else 0 */
-static bool packed, json, stats_wanted;
+static bool json, stats_wanted;
 
 /* clang-format off */
 static const cli_flag flags[] = {
@@ -53,17 +52,9 @@ static const cli_flag flags[] = {
     {.name = "--json-schema", .type = CLI_OPTION, .choices = "sampler.json_schema", .meta = "FILE"},
     {.name = "--seed", .letter = 's', .type = CLI_OPTION, .choices = "sampler.seed", .meta = "N"},
     {.name = "--sampler-order", .type = CLI_OPTION, .choices = "sampler.order", .meta = "STAGES"},
-    {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &which, .meta = "last|best|step-N",
-     .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},
-    {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = CLI_WEIGHTS,
-     .help = "what weights are kept as; auto: as the file has them", .help_zh = "权重以何种类型保存在内存中；auto：与文件相同"},
-    {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|bf16|q8_0"},
     {.name = "--prompt-cache", .type = CLI_TEXT, .value = &prompt_cache, .meta = "FILE",
      .help = "keys and values of the prompt in a file: what it has is not read again, and more is added; in pieces of 64 tokens",
      .help_zh = "把开头的键值存入文件：已有的不再重读，新读的会补入；以 64 个词元为一块"},
-    {.name = "--packed", .type = CLI_SWITCH, .value = &packed,
-     .help = "keep a packed copy of the weights beside the model, and open by it the next time",
-     .help_zh = "在模型旁保存一份打包好的权重，下次直接映射打开"},
     {.name = "--n", .type = CLI_INT, .value = &count, .lo = 1, .hi = 1000000, .meta = "N",
      .help = "that many texts side by side, with seeds S, S+1, ..., divided by " LF_END_TOKEN " lines",
      .help_zh = "并排生成 N 篇，种子为 S、S+1……，以 " LF_END_TOKEN " 行分隔"},
@@ -75,17 +66,7 @@ static const cli_flag flags[] = {
      .help_zh = "附上每个词元概率的对数，以及最可能的 K 个；取自温度等一切采样步骤之前"},
     {.name = "--prompt-logprobs", .type = CLI_INT, .value = &prompt_logprobs, .lo = 0, .hi = LOGPROBS_MAX, .meta = "K",
      .help = "the same of the prompt's tokens", .help_zh = "开头各词元的同样数据"},
-    {.name = "--speculate", .type = CLI_INT, .value = &speculate, .lo = 0, .hi = LF_GUESSES, .meta = "N",
-     .help = "guess up to N tokens ahead and check them in one step: the same text, sooner where it repeats itself (8 with --draft)",
-     .help_zh = "预猜最多 N 个词元并在一步内核对：文本不变，重复处更快（与 --draft 同用时为 8）"},
-    {.name = "--ngram", .type = CLI_INT, .value = &ngram, .lo = 0, .hi = 64, .meta = "N",
-     .help = "guesses are what followed when the last tokens, N at most, stood in the text before; 0: not looked for",
-     .help_zh = "以文中先前出现过的末尾（最多 N 个词元）之后的内容作为预猜；0：不查找"},
-    {.name = "--draft", .type = CLI_TEXT, .value = &draft_path, .meta = "MODEL",
-     .help = "a smaller model with the same tokenizer that guesses where the text gives nothing to guess from",
-     .help_zh = "词表相同的小模型，在文中无可查找时由它预猜"},
-    {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},
-    {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
+    CLI_TALK_FLAGS(options),
     {.name = "--json", .type = CLI_SWITCH, .value = &json,
      .help = "one JSON object per text: text, tokens, why it stopped, seconds",
      .help_zh = "每篇输出一个 JSON 对象：文本、词元数、停止原因、用时"},
@@ -277,7 +258,7 @@ static void print_json(talk *t, const answer *a, int64_t seed)
            : a->finish == LF_FINISH_LENGTH ? "max_tokens"
                                            : lf_finish_name(a->finish),
            prefill, decode, rate(t->n_prompt - t->n_cached, prefill), rate(a->tokens - 1, decode));
-    if (speculate > 0) printf(", \"drafted\": %d, \"accepted\": %d", a->drafted, a->accepted);
+    if (cli_speculation(&options).tokens) printf(", \"drafted\": %d, \"accepted\": %d", a->drafted, a->accepted);
     if (prompt_logprobs >= 0) print_logprobs_json("prompt_logprobs", &t->prompt_logprobs, prompt_logprobs, t->tokenizer, true);
     if (logprobs >= 0) print_logprobs_json("logprobs", &a->logprobs, logprobs, t->tokenizer, false);
     fputs("}\n", stdout);
@@ -403,7 +384,7 @@ static int print_stats(const lf_generate_stats *s, double load, lf_device *devic
     return 0;
 }
 
-static int speak(talk *t, lf_model *model, lf_model *draft, const lf_sample_config *sampling, lf_generate_stats *stats, lf_error *err)
+static int speak(talk *t, const cli_model *m, const lf_sample_config *sampling, lf_generate_stats *stats, lf_error *err)
 {
     lf_generate_args args = {.prompt = t->prompt.data,
                              .prompt_bytes = t->prompt.n,
@@ -411,22 +392,23 @@ static int speak(talk *t, lf_model *model, lf_model *draft, const lf_sample_conf
                              .answers = (int)count,
                              .stops = stops.v,
                              .n_stops = stops.n,
-                             .speculate = {.tokens = (int)speculate, .ngram = ngram ? (int)ngram : -1},
-                             .draft = draft,
+                             .speculate = cli_speculation(&options),
+                             .draft = m->draft,
                              .prompt_cache = prompt_cache,
                              .on_token = on_token,
                              .on_prompt = prompt_logprobs >= 0 ? on_prompt : NULL,
                              .on_step = on_step,
                              .user = t};
-    t->vocab = (int)lf_model_config_of(model)->vocab_size, t->seed = sampling->seed;
-    t->n_prompt = lf_prompt_tokens(&t->prompt_tokens, model, t->tokenizer, t->prompt.data, t->prompt.n, err);
+    t->tokenizer = m->tokenizer;
+    t->vocab = (int)lf_model_config_of(m->model)->vocab_size, t->seed = sampling->seed;
+    t->n_prompt = lf_prompt_tokens(&t->prompt_tokens, m->model, t->tokenizer, t->prompt.data, t->prompt.n, err);
     if (t->n_prompt < 0) return -1;
     if (!(t->answers = calloc((size_t)count, sizeof *t->answers)))
         return lf_error_set(err, LF_E_MEMORY, "no memory for %" PRId64 " texts", count);
     if (prompt_logprobs >= 0) add_logprobs(&t->prompt_logprobs, (int)prompt_logprobs, NULL, t->vocab, t->prompt_tokens[0]);
     t->begun = cli_now();
     begin_answer(t);
-    int rc = lf_generate_answers(model, t->tokenizer, &args, stats, err);
+    int rc = lf_generate_answers(m->model, t->tokenizer, &args, stats, err);
     t->interrupted = t->shown < count;
     if (!rc && !t->broken && t->interrupted) { /* what is there of it */
         for (int64_t i = t->shown; i < count && t->answers[i].tokens && (json || i == t->shown); i++) end_answer(t);
@@ -448,19 +430,6 @@ static void talk_release(talk *t)
     free(t->answers), free(t->prompt_logprobs.data), free(t->prompt_tokens), free(t->prompt.data);
 }
 
-/* The draft model, if one is wanted: another folder, the same tokens. */
-static int open_draft(lf_model **draft, lf_device *device, const lf_tokenizer *tokenizer, lf_error *err)
-{
-    char dir[LF_CONFIG_PATH_MAX];
-    if (speculate < 0) speculate = draft_path ? 8 : 0;
-    if (!draft_path) return 0;
-    if (lf_checkpoint_find(dir, sizeof dir, draft_path, "last", err)) return -1;
-    lf_tokenizer *own = lf_tokenizer_load(dir, err);
-    if (own && !lf_same_tokens(tokenizer, own, err)) *draft = lf_model_open(device, dir, "auto", err);
-    lf_tokenizer_free(&own);
-    return *draft ? 0 : -1;
-}
-
 int cmd_generate(int argc, char **argv)
 {
     cli_args args;
@@ -468,23 +437,17 @@ int cmd_generate(int argc, char **argv)
     lf_error err = {0};
     lf_config config;
     lf_device *device = NULL;
-    lf_model *model = NULL, *draft = NULL;
-    lf_tokenizer *tokenizer = NULL;
+    cli_model m = {0};
     lf_generate_stats stats = {0};
     talk t = {0};
-    char dir[LF_CONFIG_PATH_MAX];
     double begun = cli_now(), load = 0;
     lf_config_init(&config);
-    int rc = cli_config_apply(&config, &args, &err) || get_prompt(&t.prompt, &args, &err) ||
-             lf_checkpoint_find(dir, sizeof dir, args.v[0], which, &err) || !(tokenizer = lf_tokenizer_load(dir, &err)) ||
-             !(device = cli_device_of(&config, &err)) ||
-             !(model = lf_model_open_with(device, dir, &(lf_open_options){.weights = weights, .packed = packed}, &err)) ||
-             open_draft(&draft, device, tokenizer, &err);
+    int rc = cli_config_apply(&config, &args, &err) || get_prompt(&t.prompt, &args, &err) || !(device = cli_device_of(&config, &err)) ||
+             cli_model_open(&m, device, args.v[0], &options, &err);
     load = cli_now() - begun;
-    t.tokenizer = tokenizer;
     if (!rc) {
         cli_catch_signals();
-        rc = speak(&t, model, draft, &config.sampler, &stats, &err);
+        rc = speak(&t, &m, &config.sampler, &stats, &err);
     }
     if (!rc && stats_wanted)
         rc = print_stats(&stats, load, device, &err);
@@ -492,9 +455,7 @@ int cmd_generate(int argc, char **argv)
         print_line(&stats);
     int code = rc ? cli_fail(&err) : t.interrupted ? CLI_INTERRUPTED : CLI_OK;
     talk_release(&t);
-    lf_model_free(&draft);
-    lf_model_free(&model);
+    cli_model_close(&m);
     lf_device_close(&device);
-    lf_tokenizer_free(&tokenizer);
     return code;
 }

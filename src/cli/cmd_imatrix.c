@@ -22,10 +22,8 @@ int cmd_imatrix(int argc, char **argv)
          .help = "windows at most; 0: the whole text", .help_zh = "最多使用多少个窗口；0：全部文本"},
         {.name = "--split", .type = CLI_CHOICE, .value = &split, .choices = "train|val",
          .help = "which split of the shards", .help_zh = "使用分片的哪一部分"},
-        {.name = "--weights", .letter = 'w', .type = CLI_CHOICE, .value = &weights, .choices = CLI_WEIGHTS,
-         .help = "what the model's weights are kept as; auto: as the file has them", .help_zh = "模型权重以何种类型保存在内存中；auto：与文件相同"},
-        {.name = "--checkpoint", .letter = 'c', .type = CLI_TEXT, .value = &which, .meta = "last|best|step-N",
-         .help = "which checkpoint of a run", .help_zh = "使用哪个检查点"},
+        CLI_WEIGHTS_FLAG(weights),
+        CLI_CHECKPOINT_FLAG(which),
         {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},
         {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
         {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "print the figures as JSON", .help_zh = "以 JSON 输出数字"},
@@ -60,8 +58,9 @@ int cmd_imatrix(int argc, char **argv)
     cli_catch_signals();
     const lf_imatrix_options options = {.context = (int)context, .chunks = chunks, .progress = cli_progress, .progress_user = &bar};
     lf_device *device = cli_device_open(&args, &err);
-    if (!device || cli_model_open(&m, device, args.v[0], which, weights, &err) || !(tokens = cli_eval_text(&text, data, split, &m, &err)) ||
-        !(im = lf_imatrix_collect(m.model, tokens, &options, &err)) || lf_imatrix_save(im, out, data, &err)) {
+    if (!device || cli_model_open(&m, device, args.v[0], &(cli_model_options){.which = which, .weights = weights}, &err) ||
+        !(tokens = cli_eval_text(&text, data, split, &m, &err)) || !(im = lf_imatrix_collect(m.model, tokens, &options, &err)) ||
+        lf_imatrix_save(im, out, data, &err)) {
         code = cli_fail(&err);
     } else {
         char rows[32], chunk[32];

@@ -72,6 +72,36 @@ first=$(head -c 3 folder.txt)
 talk 'Hello\n' model --weights f32 -n 12 --stop "$first" --json
 says "--stop" '"content": "", "stop": "stop"' out.txt
 
+# ---- the engine's switches -----------------------------------------------------------------------------------------------------------
+turns='Hello\nAgain\n/stats\n'
+content() { sed 's/, "stop".*//' out.txt; }
+talk "$turns" model -n 40 --json --temperature 0
+content >plain.txt
+equal "without guesses there are no figures of them" "" "$(grep drafted out.txt)"
+for how in "--speculate 8" "--draft model" "--draft model --ngram 0" "--packed" "--packed --weights q8_0"; do
+    talk "$turns" model -n 40 --json --temperature 0 $how
+    equal "$how: exit" 0 $?
+    case $how in
+        *q8_0) ;;
+        *) equal "$how: the same answers" "$(cat plain.txt)" "$(content)" ;;
+    esac
+    case $how in *ngram*)
+        equal "a draft that is the model itself is always right" "$(number drafted out.txt)" "$(number accepted out.txt)"
+        says "/stats counts guesses" 'tokens were guessed, ' err.txt
+        [ "$(number drafted out.txt)" -gt 8 ] && ok "it guesses" || not_ok "it guesses" "more than 8" "$(number drafted out.txt)" ;;
+    esac
+done
+ls -d model/*packed* model.*packed* 2>/dev/null | grep -q . && ok "--packed leaves a copy" || not_ok "--packed leaves a copy" "a file" "$(ls -a model)"
+talk 'Hello\n' model --draft tok
+equal "a draft that is no model: exit" 1 $?
+run train tiny.yaml --run.dir stranger >train.txt 2>&1
+for command in chat "generate --prompt Once"; do
+    run ${command%% *} model --draft stranger $(sed -n 's/^generate //p' <<<"$command") </dev/null >out.txt 2>err.txt
+    equal "$command: a draft with another vocabulary: exit" 1 $?
+    says "$command: words" 'the draft model has another vocabulary: token ' err.txt
+    says "$command: what to do" 'hint: a draft model is trained with the tokenizer of the model' err.txt
+done
+
 # ---- commands ----------------------------------------------------------------------------------------------------------------------
 talk 'Hello\n/regen\n/save r.json\n' model -n 12
 equal "/regen: another answer in its place" "2 3" "$(grep -c '"role"' r.json) $(cat out.txt r.json | sort -u | grep -c . | awk '{ print ($1 > 2) + 2 }')"

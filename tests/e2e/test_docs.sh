@@ -95,6 +95,9 @@ checked() {
         grep -qwF -- "$key" "$(dirname "$file")/$path" || bad="$bad $key"
     done < <(grep -oE '\[`[A-Za-z_][A-Za-z0-9_]*`\]\([^)#]+\.[ch]\)' "$file" | sed -E 's/\[`([^`]*)`\]\(([^)]*)\)/\1 \2/')
     equal "$name: every symbol exists" "" "$bad"
+    awk -f "$SOURCE/tests/e2e/equations.awk" "$file" >equations.txt
+    equal "$name: its arithmetic" "" "$(grep : equations.txt)"
+    equations=$((equations + $(tail -n 1 equations.txt)))
 }
 # twins ENGLISH CHINESE
 twins() {
@@ -156,6 +159,8 @@ while IFS='|' read -r _ recipe _ _ f32 bf16 again _; do
     fi
     equal "hardware.md: memory of $name" "$want" "$got"
 done < <(grep -E '^\| [A-Za-z0-9-]+, V [0-9,]+ \|' "$SOURCE/docs/en/hardware.md")
+
+equal "equations that were compared ($equations)" 1 $((equations >= 100))
 
 # Every ```sh block of docs/ runs, with fewer steps, where shards/ is there.
 tiny_world

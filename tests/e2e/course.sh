@@ -50,6 +50,7 @@ course() {
                 ;;
             *) if [ "$how" = quick ] && [ "$kind" = "sh slow" ]; then fewer "$body" >"$name.run"; else cp "$body" "$name.run"; fi ;;
             esac
+            SECONDS=0
             trap 'failed=$?' ERR
             . "$name.run" >"$WORK/out.txt" 2>&1 </dev/null
             trap - ERR
@@ -58,7 +59,7 @@ course() {
             elif [ "$how" = quick ] && [ "$kind" = "sh slow" ] || [ ! -f "$name.output" ]; then
                 ok "$line runs"
             elif awk -f "$SOURCE/tests/e2e/compare_output.awk" "$name.output" "$WORK/out.txt" >"$WORK/why.txt"; then
-                ok "$line prints what it says"
+                ok "$line prints what it says ($SECONDS s)"
             else
                 not_ok "$line prints what it says" "$(sed -n 's/^expected: //p' "$WORK/why.txt")" "$(sed -n 's/^got: *//p' "$WORK/why.txt" | grep . || tail -n 3 "$WORK/out.txt")"
             fi

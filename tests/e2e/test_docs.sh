@@ -25,8 +25,8 @@ commands top.txt >commands.txt
     printf '%s\n' --build --test-dir --output-on-failure --target --help --cflags --libs # cmake, ctest, pkg-config
 } | sort -u >flags.txt
 
-# shape FILE: what both languages must share: levels of headings, columns of table rows, code blocks as they are (what is typed, what is printed)
-# and of diagrams and equations (```text, four blanks) every number of every line, since their words are translated
+# shape FILE: what both languages must share: levels of headings, the columns of table rows and what the numbers of each add up to, code blocks as they
+# are (what is typed, what is printed) and of diagrams and equations (```text, four blanks) every number of every line, since words are translated
 shape() {
     awk 'function numbers(s,    all) {
              while (match(s, /[0-9]+(,[0-9][0-9][0-9])*(\.[0-9]+)?/)) { all = all " " substr(s, RSTART, RLENGTH); s = substr(s, RSTART + RLENGTH) }
@@ -35,7 +35,15 @@ shape() {
          code == "```text" || !code && /^    / { print numbers($0); next }
          code { print; next }
          /^#+ / { print $1; next }
-         /^\|/ { print "row", gsub(/\|/, "|") }' "$1"
+         /^\|/ {
+             gsub(/\]\([^)]*\)|`[^`]*`/, ""); columns = split($0, cell, "|"); row = "row"
+             for (i = 1; i <= columns; i++) {
+                 sum = 0; n = split(numbers(cell[i]), number, " ")
+                 for (k = 2; k <= n; k++) { gsub(/,/, "", number[k]); sum += number[k] }
+                 row = row " | " sum
+             }
+             print row
+         }' "$1"
 }
 # figures FILE: heading by heading, the numbers of prose and tables with a decimal point or a comma in them, sorted: no figure changes in one
 # language alone

@@ -33,7 +33,7 @@ for command in config tokenizer dataloader model train "generate story-model" "q
     # shellcheck disable=SC2086
     took=$(seconds ./program $arguments) || not_ok "$name: exit status" 0 "$(tail -n 3 err.txt)"
     equal "$name: $took s of processor time, stated $(stated "$name")" yes \
-        "$(awk -v t="$took" -v s="$(stated "$name")" -v slow="$slow" 'BEGIN { print s > 0 && t <= 3 * s * slow ? "yes" : "more than 3 x " slow " x what is stated" }')"
+        "$(awk -v t="$took" -v s="$(stated "$name")" -v slow="$slow" 'BEGIN { print (s > 0 && t <= 3 * s * slow ? "yes" : "more than 3 x " slow " x what is stated") }')"
     [ $name != train.c ] || mv out.txt train.txt
 done
 loss=$(sed -n 's/.*test loss \([0-9.]*\),.*/\1/p' train.txt | tail -n 1)

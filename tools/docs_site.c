@@ -98,7 +98,7 @@ static int group_of(const char *from)
     if (begins(from, "README") || ends(from, "USER_GUIDE.md") || ends(from, "faq.md")) return 0;
     if (strstr(from, "/guide/")) return 1;
     if (strstr(from, "CONTRIBUTING") || strstr(from, "lab-notes") || begins(from, "examples/README") || begins(from, "CHANGELOG")) return 4;
-    if (begins(from, "docs/")) return 2;
+    if (begins(from, "docs/")) return ends(from, ".md") ? 2 : -1;
     if (begins(from, "tutorials/") && (ends(from, ".c") || strstr(from, "README"))) return 3;
     return -1;
 }
@@ -251,6 +251,17 @@ static void mark_heading(page *p, cmark_node *node)
     lf__buf_release(&text), lf__buf_release(&id), lf__buf_release(&html);
 }
 
+/* The end of a source line is a blank in English; between two Chinese characters, or after 。 and its kind, it is nothing. */
+static bool joins_chinese(cmark_node *soft_break)
+{
+    const char *before = cmark_node_get_literal(cmark_node_previous(soft_break)),
+               *after = cmark_node_get_literal(cmark_node_next(soft_break));
+    size_t n = before ? strlen(before) : 0;
+    if (n < 3 || strcmp(before + n - 3, "\u3000") < 0) return false;
+    bool stop = strncmp(before + n - 3, "\u3040", 3) < 0 || strncmp(before + n - 3, "\uFF00", 3) >= 0;
+    return stop || (after && strncmp(after, "\u3000", 3) >= 0);
+}
+
 static void render_markdown(site *s, int index)
 {
     static const char *const extensions[] = {"table", "strikethrough", "autolink", "tasklist"};
@@ -269,9 +280,11 @@ static void render_markdown(site *s, int index)
         cmark_node_type type = cmark_node_get_type(node);
         if (e == CMARK_EVENT_ENTER && (type == CMARK_NODE_LINK || type == CMARK_NODE_IMAGE)) rewrite_link(s, &s->pages[index], node);
         if (e == CMARK_EVENT_EXIT && type == CMARK_NODE_HEADING) mark_heading(&s->pages[index], node);
+        if (type == CMARK_NODE_SOFTBREAK && joins_chinese(node)) cmark_node_free(node);
     }
     cmark_iter_free(it);
-    char *html = cmark_render_html(root, CMARK_OPT_DEFAULT | CMARK_OPT_UNSAFE, cmark_parser_get_syntax_extensions(parser));
+    char *html = cmark_render_html(root, CMARK_OPT_DEFAULT | CMARK_OPT_UNSAFE | CMARK_OPT_FULL_INFO_STRING,
+                                   cmark_parser_get_syntax_extensions(parser));
     lf__buf_init(&s->pages[index].body, TEXT_MAX);
     lf__buf_puts(&s->pages[index].body, html);
     free(html), cmark_node_free(root), cmark_parser_free(parser), lf__buf_release(&text);

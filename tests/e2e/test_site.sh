@@ -53,6 +53,9 @@ for lang in en zh; do
     equal "$lang: as many pages as documents" "$(find "$SOURCE/docs/$lang" -name '*.md' | wc -l)" \
         "$(cd "$SOURCE/docs/$lang" && find . -name '*.md' | while read -r f; do [ -f "$WORK/site/$lang/${f%.md}.html" ] && echo; done | wc -l)"
 done
+equal "the menu has pages only" 0 "$(sed -n '/<nav>/,/<\/nav>/p' site/zh/index.html | grep -c '\.svg')"
+equal "no blank where a line of Chinese source ends" 0 "$(grep -cP '[，。；：]$' site/zh/guide/01-first-model.html)"
+says "a slow block says so" 'data-meta="slow"' site/zh/guide/01-first-model.html
 says "a page leads to its twin" 'href="../zh/glossary.html">中文' site/en/glossary.html
 says "and back" 'href="../en/glossary.html">English' site/zh/glossary.html
 says "chapters are pages" 'class="c">/* model.c' site/files/tutorials/model.c.html

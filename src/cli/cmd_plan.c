@@ -29,7 +29,7 @@ static void print_memory(const lf_plan *p)
                                            {"gradient", "gradients", "梯度"},
                                            {"optimizer", "optimizer state", "优化器状态"},
                                            {"staging", "a checkpoint while it is written", "正在写出的检查点"},
-                                           {"step", "activations of a micro-batch", "一个小批量的激活值"},
+                                           {"step", "activations of a micro-batch", "一个微批次的激活值"},
                                            {"scratch", "scratch of one block", "单层的临时空间"},
                                            {"meta", "records of the tape", "计算记录"},
                                            {"evaluation scratch", "evaluation", "评估"}};
@@ -52,7 +52,7 @@ static void print_memory(const lf_plan *p)
     } else {
         printf("%*s", 9, "");
         printf(cli_say("no micro-batch is small enough, the least is %s: fewer layers, a smaller hidden_size or a smaller vocabulary\n",
-                       "再小的小批量也放不下（至少 %s）：请减少层数、hidden_size 或词表\n"),
+                       "再小的微批次也放不下（至少 %s）：请减少层数、hidden_size 或词表\n"),
                cli_human_bytes(a, (double)p->least_bytes));
     }
 }
@@ -83,8 +83,15 @@ static void print_text(const lf_plan *p)
         putchar('\n');
     }
     if (*p->note) {
+        static const char *const remarks[][2] = {{"there is no data yet: random tokens are timed, and a validation split is assumed",
+                                                  "还没有数据：用随机词元计时，并假定留出一份来验证"},
+                                                 {"token counts are estimated from a sample of the text; random tokens are timed",
+                                                  "词元数由文本的一段样本估计；用随机词元计时"}};
+        const char *note = p->note; /* the library's words are English */
+        for (size_t i = 0; i < sizeof remarks / sizeof *remarks; i++)
+            if (strcmp(remarks[i][0], p->note) == 0) note = cli_say(remarks[i][0], remarks[i][1]);
         label("note", "说明");
-        cli_wrap(stdout, p->note, 9, 9);
+        cli_wrap(stdout, note, 9, 9);
     }
 }
 

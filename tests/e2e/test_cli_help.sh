@@ -47,6 +47,13 @@ expect 0 '学习率' help options --lang zh
 expect 0 '(default 4,096)' tokenizer train --help
 expect 0 '(default <|endoftext|>)' tokenizer train --help
 expect 0 '（默认 2）' tokenizer train --help --lang zh
+
+# The library's remarks are English; a reader of Chinese gets them in Chinese.
+for plan in "stories-3m --model.vocab_size 4096" "char --data.train text.txt"; do
+    head -c 20000 /dev/zero | tr '\0' 'a' >text.txt
+    # shellcheck disable=SC2086
+    if "$F" plan $plan --seconds 0 --lang zh | grep -E '[a-z]+ [a-z]+ [a-z]+'; then echo "FAILED: English in foundry plan $plan --lang zh"; failed=1; fi
+done
 expect 0 '(default 0)' data prepare --help
 expect 2 '--vocab-size means nothing with --mode char' tokenizer train x --mode char --vocab-size 4096 -o t
 expect 0 '0 to 16,777,216' help options

@@ -49,8 +49,8 @@ expect 0 '(default <|endoftext|>)' tokenizer train --help
 expect 0 '（默认 2）' tokenizer train --help --lang zh
 
 # The library's remarks are English; a reader of Chinese gets them in Chinese.
+head -c 20000 /dev/zero | tr '\0' 'a' >text.txt
 for plan in "stories-3m --model.vocab_size 4096" "char --data.train text.txt"; do
-    head -c 20000 /dev/zero | tr '\0' 'a' >text.txt
     # shellcheck disable=SC2086
     if "$F" plan $plan --seconds 0 --lang zh | grep -E '[a-z]+ [a-z]+ [a-z]+'; then echo "FAILED: English in foundry plan $plan --lang zh"; failed=1; fi
 done

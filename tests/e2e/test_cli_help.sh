@@ -48,7 +48,6 @@ expect 0 '(default 4,096)' tokenizer train --help
 expect 0 '(default <|endoftext|>)' tokenizer train --help
 expect 0 '（默认 2）' tokenizer train --help --lang zh
 
-
 # The library's remarks are English; a reader of Chinese gets them in Chinese.
 printf 'once upon a time %s\n' {1..2000} >text.txt
 expect 0 '说明     还没有数据' plan stories-3m --model.vocab_size 4096 --seconds 0 --lang zh

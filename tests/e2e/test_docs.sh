@@ -128,11 +128,10 @@ done < <(cd "$SOURCE/docs/en" && find . -name '*.md' | sed 's/^\.\///' | sort)
 while read -r file; do
     [ -f "$SOURCE/docs/en/$file" ] || not_ok "docs/zh/$file has an English twin" yes no
 done < <(cd "$SOURCE/docs/zh" && find . -name '*.md')
-twins "$SOURCE/tutorials/README.md" "$SOURCE/tutorials/README.zh-CN.md"
+for folder in tutorials learn research examples; do twins "$SOURCE/$folder/README.md" "$SOURCE/$folder/README.zh-CN.md"; done
 twins "$SOURCE/CONTRIBUTING.md" "$SOURCE/CONTRIBUTING.zh-CN.md"
 checked "$SOURCE/README.md"
 checked "$SOURCE/README.zh-CN.md"
-checked "$SOURCE/examples/README.md"
 
 # A chapter of the guide: what it promises, in this order, with three exercises and three answers, and called by its name wherever it is linked.
 title() { sed -n '1s/^# //p' "$1"; }

@@ -1,10 +1,10 @@
 /* docs_site.c - the documents as a web site that works from the disk: docs_site SOURCE OUT. Markdown by cmark-gfm, one page per document
- * and language, the tutorials as chapters, every file that a document links to as a page of its own. No scripts. Prints each link that
- * leads nowhere and each anchor that is not there; exit 1 when there is one. Everything lives until the program ends.
+ * and language, the tutorials as chapters, every file that a document links to as a page in either language's menu. No scripts. Prints each
+ * link that leads nowhere and each anchor that is not there; exit 1 when there is one. Everything lives until the program ends.
  *
  *     README.md          -> en/index.html             docs/zh/X.md            -> zh/X.html         figures/x.svg -> files/figures/x.svg
  *     README.zh-CN.md    -> zh/index.html             tutorials/README.md     -> en/tutorials/index.html
- *     tutorials/model.c  -> files/tutorials/model.c.html                      src/ops/ (no README) -> files/src/ops/index.html */
+ *     tutorials/model.c  -> {en,zh}/files/tutorials/model.c.html              configs/ (no README) -> {en,zh}/files/configs/index.html */
 #include <cmark-gfm-core-extensions.h>
 #include <cmark-gfm.h>
 #include <ctype.h>
@@ -20,9 +20,9 @@ typedef struct page {
     char *from, *to, *title; /* in the repository, in the site, first heading */
     char *ids;               /* "\nslug\n..." of its headings */
     page_kind kind;
-    int group;     /* of the menu, -1 = not in it */
-    bool zh, both; /* language of a document; `both`: source, under either */
-    lf_buf body;   /* of MARKDOWN */
+    int group;   /* of the menu, -1 = not in it */
+    bool zh;     /* language of a document, or of the menu beside a file */
+    lf_buf body; /* of MARKDOWN */
 } page;
 
 typedef struct site {
@@ -77,52 +77,61 @@ static bool normalize_path(char *path)
     return true;
 }
 
-static void to_path(char out[LF_PATH_MAX], page_kind kind, const char *from)
+static void to_path(char out[LF_PATH_MAX], page_kind kind, const char *from, bool zh)
 {
     char stem[LF_PATH_MAX];
     snprintf(stem, sizeof stem, "%s", from);
     if (kind == MARKDOWN) {
-        bool zh = ends(from, ".zh-CN.md") || begins(from, "docs/zh/");
+        zh = ends(from, ".zh-CN.md") || begins(from, "docs/zh/");
         *strrchr(stem, '.') = 0;
         if (ends(stem, ".zh-CN")) stem[strlen(stem) - strlen(".zh-CN")] = 0;
         if (ends(stem, "README")) strcpy(stem + strlen(stem) - strlen("README"), "index");
         const char *rest = begins(stem, "docs/en/") || begins(stem, "docs/zh/") ? stem + 8 : stem;
         snprintf(out, LF_PATH_MAX, "%s/%.4000s.html", zh ? "zh" : "en", rest);
-    } else
-        snprintf(out, LF_PATH_MAX, "files/%.4000s%s", from, kind == SOURCE ? ".html" : kind == FOLDER ? "/index.html" : "");
+    } else if (kind == COPY)
+        snprintf(out, LF_PATH_MAX, "files/%.4000s", from);
+    else
+        snprintf(out, LF_PATH_MAX, "%s/files/%.4000s%s", zh ? "zh" : "en", from, kind == SOURCE ? ".html" : "/index.html");
 }
 
 /* Where it stands in the menu. */
 static int group_of(const char *from)
 {
+    if (ends(from, ".svg") || ends(from, ".png")) return -1;
     if (begins(from, "README") || ends(from, "USER_GUIDE.md") || ends(from, "faq.md")) return 0;
     if (strstr(from, "/guide/")) return 1;
-    if (strstr(from, "CONTRIBUTING") || strstr(from, "lab-notes") || begins(from, "examples/README") || begins(from, "CHANGELOG")) return 4;
-    if (begins(from, "docs/")) return ends(from, ".md") ? 2 : -1;
+    if (strstr(from, "CONTRIBUTING") || strstr(from, "lab-notes") || begins(from, "CHANGELOG")) return 4;
+    if (begins(from, "examples/README") || begins(from, "learn/README") || begins(from, "research/README")) return 4;
+    if (begins(from, "docs/")) return 2;
     if (begins(from, "tutorials/") && (ends(from, ".c") || strstr(from, "README"))) return 3;
     return -1;
 }
 
-/* The page of a file or folder of the repository, made if it is new; NULL when there is no such thing. */
-static page *page_of(site *s, const char *from)
+/* The page of a file or folder of the repository, made if it is new; NULL when there is no such thing. A folder is its README, for a
+ * Chinese reader the Chinese one if there is one. */
+static page *page_of(site *s, const char *from, bool zh)
 {
     char path[LF_PATH_MAX], to[LF_PATH_MAX], readme[LF_PATH_MAX];
     for (int i = 0; i < s->n; i++)
-        if (strcmp(s->pages[i].from, from) == 0) return &s->pages[i];
+        if (strcmp(s->pages[i].from, from) == 0 && (s->pages[i].zh == zh || s->pages[i].kind == MARKDOWN || s->pages[i].kind == COPY))
+            return &s->pages[i];
     if (lf__path_join(path, s->source, from, &s->err)) stop(s);
     if (!lf__path_exists(path)) return NULL;
     page_kind k = ends(from, ".md") ? MARKDOWN : ends(from, ".svg") || ends(from, ".png") ? COPY : SOURCE;
     if (lf__path_is_dir(path)) {
-        snprintf(readme, sizeof readme, "%.4000s/README.md", from);
-        if (*from && page_of(s, readme)) return page_of(s, readme);
+        for (int i = zh ? 0 : 1; i < 2 && *from; i++) {
+            snprintf(readme, sizeof readme, "%.4000s/README%s.md", from, i == 0 ? ".zh-CN" : "");
+            page *p = page_of(s, readme, zh);
+            if (p) return p;
+        }
         k = FOLDER;
     }
     if (s->n == PAGES_MAX) fputs("docs_site: too many pages\n", stderr), exit(1);
-    to_path(to, k, from);
+    to_path(to, k, from, zh);
     page *p = &s->pages[s->n++];
     *p = (page){
         .from = copy_text(from), .to = copy_text(to), .title = copy_text(from), .ids = copy_text("\n"), .kind = k, .group = group_of(from)};
-    p->zh = begins(to, "zh/"), p->both = k != MARKDOWN;
+    p->zh = begins(to, "zh/");
     return p;
 }
 
@@ -140,9 +149,9 @@ static page *twin(site *s, const page *p)
 {
     char to[LF_PATH_MAX];
     snprintf(to, sizeof to, "%s%s", p->zh ? "en" : "zh", p->to + 2);
-    for (int i = 0; i < s->n && !p->both; i++)
+    for (int i = 0; i < s->n; i++)
         if (strcmp(s->pages[i].to, to) == 0) return &s->pages[i];
-    return page_of(s, p->zh ? "README.md" : "README.zh-CN.md");
+    return page_of(s, p->zh ? "README.md" : "README.zh-CN.md", false);
 }
 
 /* ---- text --------------------------------------------------------------------------------------------------------------------------- */
@@ -212,6 +221,18 @@ static void add_code(lf_buf *out, const char *text)
     }
 }
 
+/* A change for the eye: what comes, what goes, where. */
+static void add_diff(lf_buf *out, const char *text)
+{
+    for (size_t n; *text; text += n) {
+        n = strcspn(text, "\n"), n += text[n] == '\n';
+        bool file = begins(text, "--- ") || begins(text, "+++ ");
+        lf__buf_printf(out, "<span class=\"%s\">", file || *text == '@' ? "k" : *text == '+' ? "plus" : *text == '-' ? "minus" : "same");
+        add_escaped(out, text, n);
+        lf__buf_puts(out, "</span>");
+    }
+}
+
 /* ---- Markdown ------------------------------------------------------------------------------------------------------------------------ */
 /* A link of the page at `from`: to the site's page of that file, or to the web as it is. Kept as "to#anchor" for check_links. */
 static void rewrite_link(site *s, page *from, cmark_node *node)
@@ -222,7 +243,7 @@ static void rewrite_link(site *s, page *from, cmark_node *node)
     size_t n = strcspn(url, "#");
     const char *slash = strrchr(from->from, '/');
     snprintf(path, sizeof path, "%.*s%.*s", slash && n ? (int)(slash - from->from + 1) : 0, from->from, (int)n, url);
-    page *to = n == 0 ? from : normalize_path(path) ? page_of(s, path) : NULL;
+    page *to = n == 0 ? from : normalize_path(path) ? page_of(s, path, from->zh) : NULL;
     s->n_links++;
     if (!to) {
         printf("%s: nothing is at %s\n", from->from, url);
@@ -262,6 +283,40 @@ static bool joins_chinese(cmark_node *soft_break)
     return stop || (after && strncmp(after, "\u3000", 3) >= 0);
 }
 
+/* ```c and ```diff in colours; "```c FILE" has the name of its file above it. */
+static void colour_block(cmark_node *node)
+{
+    char info[LF_PATH_MAX];
+    lf_buf html;
+    snprintf(info, sizeof info, "%s", cmark_node_get_fence_info(node));
+    bool c = strcmp(info, "c") == 0 || begins(info, "c ");
+    if (!c && strcmp(info, "diff") != 0) return;
+    lf__buf_init(&html, TEXT_MAX);
+    if (info[1] == ' ') lf__buf_printf(&html, "<p class=\"path\">%s</p>\n", info + 2);
+    lf__buf_printf(&html, "<pre%s><code>", c ? "" : " class=\"diff\"");
+    c ? add_code(&html, cmark_node_get_literal(node)) : add_diff(&html, cmark_node_get_literal(node));
+    lf__buf_puts(&html, "</code></pre>\n");
+    cmark_node_set_type(node, CMARK_NODE_HTML_BLOCK);
+    cmark_node_set_literal(node, html.data);
+    lf__buf_release(&html);
+}
+
+/* A long name in a table may be broken behind its dots and strokes, so that the columns beside it have room. */
+static void soften_code(cmark_node *node)
+{
+    lf_buf html;
+    lf__buf_init(&html, TEXT_MAX);
+    lf__buf_puts(&html, "<code>");
+    for (const char *p = cmark_node_get_literal(node); *p; p++) {
+        add_escaped(&html, p, 1);
+        if (strchr("._/", *p)) lf__buf_puts(&html, "<wbr>");
+    }
+    lf__buf_puts(&html, "</code>");
+    cmark_node_set_type(node, CMARK_NODE_HTML_INLINE);
+    cmark_node_set_literal(node, html.data);
+    lf__buf_release(&html);
+}
+
 static void render_markdown(site *s, int index)
 {
     static const char *const extensions[] = {"table", "strikethrough", "autolink", "tasklist"};
@@ -279,6 +334,10 @@ static void render_markdown(site *s, int index)
         cmark_node *node = cmark_iter_get_node(it);
         cmark_node_type type = cmark_node_get_type(node);
         if (e == CMARK_EVENT_ENTER && (type == CMARK_NODE_LINK || type == CMARK_NODE_IMAGE)) rewrite_link(s, &s->pages[index], node);
+        if (e == CMARK_EVENT_ENTER && type == CMARK_NODE_CODE_BLOCK) colour_block(node);
+        if (e == CMARK_EVENT_ENTER && type == CMARK_NODE_CODE &&
+            strcmp(cmark_node_get_type_string(cmark_node_parent(node)), "table_cell") == 0)
+            soften_code(node);
         if (e == CMARK_EVENT_EXIT && type == CMARK_NODE_HEADING) mark_heading(&s->pages[index], node);
         if (type == CMARK_NODE_SOFTBREAK && joins_chinese(node)) cmark_node_free(node);
     }
@@ -329,7 +388,7 @@ static void add_entries(lf_buf *out, site *s, const page *here, bool zh, int g, 
     char to[LF_PATH_MAX];
     for (int i = 0; i < s->n; i++) {
         const page *p = &s->pages[i];
-        if (p->group != g || (!p->both && p->zh != zh) || atoi(p->title) != order) continue;
+        if (p->group != g || p->zh != zh || atoi(p->title) != order) continue;
         relative(to, here, p->to);
         lf__buf_printf(out, "<li><a%s href=\"%s\">", p == here ? " class=\"here\"" : "", to);
         add_escaped(out, p->title, strlen(p->title));
@@ -341,12 +400,31 @@ static void add_menu(lf_buf *out, site *s, const page *here, bool zh)
 {
     for (int g = 0; g < (int)(sizeof group_names / sizeof *group_names); g++) {
         bool any = false;
-        for (int i = 0; i < s->n; i++) any |= s->pages[i].group == g && (s->pages[i].both || s->pages[i].zh == zh);
+        for (int i = 0; i < s->n; i++) any |= s->pages[i].group == g && s->pages[i].zh == zh;
         if (!any) continue;
         lf__buf_printf(out, "<h2>%s</h2>\n<ul>\n", group_names[g][zh]);
         for (int order = 0; order < 100; order++) add_entries(out, s, here, zh, g, order);
         lf__buf_puts(out, "</ul>\n");
     }
+}
+
+/* The chapters before and after this one. */
+static void add_neighbours(lf_buf *out, site *s, const page *here)
+{
+    char to[LF_PATH_MAX];
+    int order = atoi(here->title);
+    if (order == 0) return;
+    lf__buf_puts(out, "<footer>\n");
+    for (int step = -1; step <= 1; step += 2)
+        for (int i = 0; i < s->n; i++) {
+            const page *p = &s->pages[i];
+            if (p->group != here->group || p->zh != here->zh || atoi(p->title) != order + step || order + step == 0) continue;
+            relative(to, here, p->to);
+            lf__buf_printf(out, "<a class=\"%s\" href=\"%s\">", step < 0 ? "before" : "after", to);
+            add_escaped(out, p->title, strlen(p->title));
+            lf__buf_puts(out, "</a>\n");
+        }
+    lf__buf_puts(out, "</footer>\n");
 }
 
 static void write_page(site *s, const page *p, const char *body)
@@ -363,11 +441,14 @@ static void write_page(site *s, const page *p, const char *body)
     lf__buf_puts(&out, "<title>"), add_escaped(&out, p->title, strlen(p->title));
     lf__buf_printf(&out, " · LLM Foundry</title>\n<link rel=\"stylesheet\" href=\"%s\">\n</head>\n<body>\n<header>", to);
     relative(to, p, zh ? "zh/index.html" : "en/index.html");
-    lf__buf_printf(&out, "<a class=\"name\" href=\"%s\">LLM Foundry</a>", to);
+    lf__buf_printf(&out, "<a class=\"name\" href=\"%s\">LLM Foundry</a><a class=\"contents\" href=\"#contents\">%s</a>", to,
+                   zh ? "目录" : "Contents");
     relative(to, p, twin(s, p)->to);
-    lf__buf_printf(&out, "<a class=\"language\" href=\"%s\">%s</a></header>\n<nav>\n", to, zh ? "English" : "中文");
+    lf__buf_printf(&out, "<a class=\"language\" href=\"%s\">%s</a></header>\n<nav id=\"contents\">\n", to, zh ? "English" : "中文");
     add_menu(&out, s, p, zh);
-    lf__buf_printf(&out, "</nav>\n<main>\n%s</main>\n</body>\n</html>\n", body);
+    lf__buf_printf(&out, "</nav>\n<main>\n%s", body);
+    add_neighbours(&out, s, p);
+    lf__buf_puts(&out, "</main>\n</body>\n</html>\n");
     if (out.failed || lf__path_join(path, s->out, p->to, &s->err)) stop(s);
     snprintf(dir, sizeof dir, "%.*s", (int)(strrchr(path, '/') - path), path);
     if (lf__make_dirs(dir, &s->err) || lf__write_file(path, out.data, out.len, &s->err)) stop(s);
@@ -450,28 +531,31 @@ static void add_folder_of_documents(site *s, const char *folder)
             snprintf(from, sizeof from, "%.2000s/%.2000s", folder, names[i]);
             snprintf(path, sizeof path, "%.2000s/%.2000s", s->source, from);
             if (lf__path_is_dir(path) && !documents) add_folder_of_documents(s, from);
-            if (ends(names[i], ".md") && documents) page_of(s, from);
+            if (ends(names[i], ".md") && documents) page_of(s, from, false);
         }
     lf__names_free(&names, n);
 }
 
 int main(int argc, char **argv)
 {
+    static const char *const more[] = {"tutorials", "CONTRIBUTING.md", "CONTRIBUTING.zh-CN.md", "learn", "examples", "research"};
     if (argc != 3) return fputs("usage: docs_site SOURCE OUT\n", stderr), 2;
     site *s = calloc(1, sizeof *s);
     if (!s) return 1;
     s->source = argv[1], s->out = argv[2];
     cmark_gfm_core_extensions_ensure_registered();
-    if (!page_of(s, "README.md") || !page_of(s, "README.zh-CN.md")) return fputs("docs_site: SOURCE has no README.md\n", stderr), 2;
+    if (!page_of(s, "README.md", false) || !page_of(s, "README.zh-CN.md", true))
+        return fputs("docs_site: SOURCE has no README.md\n", stderr), 2;
     add_folder_of_documents(s, "docs/en"), add_folder_of_documents(s, "docs/zh");
-    page_of(s, "tutorials/README.md"), page_of(s, "tutorials/README.zh-CN.md");
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) page_of(s, more[i], false), page_of(s, more[i], true);
     for (int i = 0; i < s->n; i++) { /* rendering finds more */
         if (s->pages[i].kind == MARKDOWN) render_markdown(s, i);
         if (s->pages[i].kind == SOURCE && s->pages[i].group == 3) name_chapter(s, &s->pages[i]);
+        if (s->pages[i].kind == SOURCE || s->pages[i].kind == FOLDER) page_of(s, s->pages[i].from, !s->pages[i].zh);
     }
     check_anchors(s);
     write_all(s);
-    page front = {.from = "", .to = "index.html", .title = "LLM Foundry", .both = true};
+    page front = {.from = "", .to = "index.html", .title = "LLM Foundry", .group = -1};
     write_page(s, &front,
                "<h1>LLM Foundry</h1>\n<p class=\"choose\"><a href=\"en/index.html\">English</a> <a href=\"zh/index.html\">中文</a></p>\n");
     char css[LF_PATH_MAX], to[LF_PATH_MAX];

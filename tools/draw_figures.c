@@ -13,16 +13,18 @@ typedef struct pen {
     bool zh;
 } pen;
 
-/* Classes: box (paper), a..d (four soft colours), line, arrow, t (text), m (monospaced), q (quiet), s (small). */
+/* Classes: box (paper), a..e (five soft colours), line, arrow, t (text), m (monospaced), q (quiet), s (small). */
 static const char style[] =
     "<style>\n"
-    "svg{--ink:#1f2328;--quiet:#59636e;--line:#8c959f;--box:#f6f8fa;--a:#cfe3f7;--b:#fbdcc4;--c:#cdebd8;--d:#e6d9f7;--hot:#b3541e}\n"
+    "svg{--ink:#1f2328;--quiet:#59636e;--line:#8c959f;--box:#f6f8fa;--a:#cfe3f7;--b:#fbdcc4;--c:#cdebd8;--d:#e6d9f7;--e:#fdf0b5;--hot:#"
+    "b3541e}\n"
     "@media (prefers-color-scheme: "
     "dark){svg{--ink:#dfe4ea;--quiet:#98a3af;--line:#6e7781;--box:#21262d;--a:#1d3f63;--b:#5f3517;--c:#1d4a31;"
-    "--d:#43306b;--hot:#f0a36b}}\n"
+    "--d:#43306b;--e:#574a12;--hot:#f0a36b}}\n"
     "text{fill:var(--ink);font:14px system-ui,'Noto Sans','Noto Sans CJK SC',sans-serif}\n"
     ".m{font-family:ui-monospace,'DejaVu Sans Mono',monospace}.q{fill:var(--quiet)}.s{font-size:12px}.h{fill:var(--hot)}\n"
-    "rect{stroke:var(--line);fill:var(--box)}.a{fill:var(--a)}.b{fill:var(--b)}.c{fill:var(--c)}.d{fill:var(--d)}.n{fill:none}\n"
+    "rect{stroke:var(--line);fill:var(--box)}.a{fill:var(--a)}.b{fill:var(--b)}.c{fill:var(--c)}.d{fill:var(--d)}.e{fill:var(--e)}.n{fill:"
+    "none}\n"
     "path{stroke:var(--line);fill:none;stroke-width:1.5}.p{stroke:var(--hot);stroke-width:2}.dash{stroke-dasharray:4 "
     "4}.tip{fill:var(--line)}\n"
     "</style>\n<defs><marker id=\"tip\" markerWidth=\"8\" markerHeight=\"8\" refX=\"7\" refY=\"4\" orient=\"auto\"><path class=\"tip\" "
@@ -135,7 +137,7 @@ static int draw_pages(pen *p)
         cell(p, 470 + i % 5 * 54, 44 + i / 5 * 54, 48, 48, shared ? "c" : i == 9 ? "a" : i == 5 ? "b" : "n", number);
     }
     words(p, 470, 174, "start", "s q", "%s", say(p, "green: read by both, stored once", "绿色：两个序列共用，只存一份"));
-    words(p, 470, 192, "start", "s q", "%s", say(p, "empty: free, or kept until the room is wanted", "空白：空闲，或留到需要空间时"));
+    words(p, 470, 192, "start", "s q", "%s", say(p, "empty: free, or kept until needed", "空白：空闲，或留到需要空间时"));
     box(p, 462, 210, 284, 92, "box", NULL, NULL);
     words(p, 474, 232, "start", "t", "%s", say(p, "one page", "一页"));
     words(p, 474, 254, "start", "m s", "[L][K][ %s ]", say(p, "positions b·64 ... b·64+63", "位置 b·64 ... b·64+63"));
@@ -191,7 +193,7 @@ static int draw_ragged(pen *p)
     const char *const what[] = {say(p, "a prompt", "一段提示"), say(p, "one step of a user", "某用户的一步"),
                                 say(p, "a chunk of a long prompt", "长提示的一段"), say(p, "one step of another", "另一用户的一步")};
     open_figure(p, 760, 330, say(p, "A batch is a ragged list of sequences", "一个批次是一串长短不一的序列"));
-    words(p, 24, 30, "start", "q", "%s", say(p, "padded: 4 x 5 rows, half of them nothing", "补齐：4 x 5 行，一半是空的"));
+    words(p, 24, 30, "start", "q", "%s", say(p, "padded: 4 x 5, half of it nothing", "补齐：4 x 5，一半是空的"));
     words(p, 330, 30, "start", "q", "%s", say(p, "ragged: 10 rows, every one of them work", "不补齐：10 行，行行有用"));
     int row = 0;
     for (int s = 0; s < 4; s++) {
@@ -268,7 +270,7 @@ static int draw_memory(pen *p)
     } parts[] = {{"model", "weights, stored and packed", "权重（存储与打包）", "a"},
                  {"gradient", "gradients", "梯度", "b"},
                  {"optimizer", "AdamW's averages", "AdamW 的两个平均", "c"},
-                 {"staging", "the next checkpoint", "待写的检查点", "n"},
+                 {"staging", "the next checkpoint", "待写的检查点", "e"},
                  {"step", "saved activations", "保存的激活值", "d"},
                  {"scratch", "scratch", "临时空间", "box"},
                  {"evaluation scratch", "scratch of an evaluation", "评估的临时空间", "n dash"}};
@@ -292,7 +294,7 @@ static int draw_memory(pen *p)
                 if (strcmp(plan.arenas[a].name, parts[k].arena) != 0) continue;
                 double mb = (double)plan.arenas[a].bytes / 1e6, w = mb * 2.3;
                 fprintf(p->f, "<rect x=\"%.1f\" y=\"%g\" width=\"%.1f\" height=\"30\" class=\"%s\"/>\n", x, y + 14, w, parts[k].class);
-                if (w > 30) words(p, x + w / 2, y + 34, "middle", "s", "%.0f", mb);
+                if (w > 22) words(p, x + w / 2, y + 34, "middle", "s", "%.0f", mb);
                 x += w;
             }
         words(p, 24, y + 6, "start", "m s", "%s", say(p, plans[i].en, plans[i].zh));

@@ -164,11 +164,11 @@ static int run_check(int argc, char **argv)
 }
 
 /* ---- reference ---------------------------------------------------------------------------------------------------------------- */
-/* A cell of a table: '|' would end it. */
-static void print_cell(const char *text, bool code)
+/* A cell of a table: '|' would end it, and is written as `bar`. */
+static void print_cell(const char *text, bool code, const char *bar)
 {
     if (code && *text) putchar('`');
-    for (const char *p = text; *p; p++) printf(*p == '|' ? "\\%c" : "%c", *p);
+    for (const char *p = text; *p; p++) *p == '|' ? (void)fputs(bar, stdout) : (void)putchar(*p);
     if (code && *text) putchar('`');
 }
 
@@ -210,10 +210,10 @@ static int run_reference(int argc, char **argv)
             size_t mine = 0; /* the last section has an empty prefix: what fits none before it */
             while (strncmp(info.key, sections[mine].section, strlen(sections[mine].section)) != 0) mine++;
             if (mine != s) continue;
-            printf("| "), print_cell(info.key, true), printf(" | "), print_cell(cli_say(info.range, info.range_zh), false);
-            printf(" | "), print_cell(info.fallback, true),
+            printf("| "), print_cell(info.key, true, "\\|"), printf(" | "), print_cell(cli_say(info.range, info.range_zh), false, " \\| ");
+            printf(" | "), print_cell(info.fallback, true, "\\|"),
                 printf(" | %s | ", info.fixed ? cli_say("fixed", "固定") : cli_say("free", "可改"));
-            print_cell(cli_say(info.help, info.help_zh), false), puts(" |");
+            print_cell(cli_say(info.help, info.help_zh), false, "\\|"), puts(" |");
         }
     }
     printf("\n## %s\n\n%s\n", cli_say("Presets", "预设"),

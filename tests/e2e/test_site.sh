@@ -58,7 +58,21 @@ equal "no blank where a line of Chinese source ends" 0 "$(grep -cP '[，。；�
 says "a slow block says so" 'data-meta="slow"' site/zh/guide/01-first-model.html
 says "a page leads to its twin" 'href="../zh/glossary.html">中文' site/en/glossary.html
 says "and back" 'href="../en/glossary.html">English' site/zh/glossary.html
-says "chapters are pages" 'class="c">/* model.c' site/files/tutorials/model.c.html
+says "chapters are pages" 'class="c">/* model.c' site/en/files/tutorials/model.c.html
+says "in either language" 'href="../../../en/files/tutorials/model.c.html">English' site/zh/files/tutorials/model.c.html
+says "chapters follow each other" 'class="after" href="../../zh/guide/05-backprop.html"' site/zh/guide/04-forward.html
+equal "the menu has documents, no pictures" "" "$(sed -n '/<nav/,/<\/nav>/p' site/en/index.html | grep -E 'svg|png')"
+says "a change is coloured" '<span class="plus">+' site/en/CONTRIBUTING.html
+
+mkdir -p small/docs/en small/docs/zh small/lib small/tools
+touch small/tools/site.css
+printf '# A\n\n[lib](lib/)\n' >small/README.md
+cp small/README.md small/README.zh-CN.md
+printf '# Lib\n' >small/lib/README.md
+cp small/lib/README.md small/lib/README.zh-CN.md
+"$site" small out >/dev/null 2>&1
+says "a folder is its README in the reader's language: en" 'href="../en/lib/index.html">lib' out/en/index.html
+says "a folder is its README in the reader's language: zh" 'href="../zh/lib/index.html">lib' out/zh/index.html
 
 mkdir -p broken/docs/en broken/docs/zh broken/tutorials broken/tools
 touch broken/tools/site.css

@@ -232,8 +232,8 @@ typedef struct lf_backend_ops {
     /* Rows of blocks of dst->type, as files hold them, become columns row0.. of the panels; columns nobody packs are zeroed by the caller.
      */
     void (*pack_blocks)(lf_device *dev, const lf_panels *dst, const void *src, int row0, int rows);
-    /* Panels of bfloat16: A is rounded to bfloat16 too, products and sums stay in float. Quantized panels: 32 neighbours of A become bytes
-     * with one scale. */
+    /* Panels of bfloat16: A is rounded to bfloat16 too, products and sums stay in float. Quantized panels: 32 neighbours of A (256 for the
+     * K types) become bytes with one scale. */
     void (*gemm)(lf_device *dev, const lf_gemm *args);
 
     void (*embed_forward)(lf_device *dev, float *y, const int32_t *tokens, const float *table, int n, int c);

@@ -43,7 +43,7 @@ static void inputs(const quant_shape *s, float *work, float **a, float **init, u
     for (int i = 0; s->odd && i < s->k; i++) {
         (*a)[i] = 0.0f;
         (*a)[s->k + i] *= 1e-35f;
-        if (i < 32) (*a)[2 * s->k + i] *= 1e-33f;
+        if (i < 256) (*a)[2 * s->k + i] *= 1e-33f;
     }
     if (s->odd) (*a)[3 * s->k + 1] = NAN, (*a)[4 * s->k + 33] = -INFINITY;
 }
@@ -65,12 +65,12 @@ static void run(lf_device *dev, const void *params, float *work, float *out)
     dev->ops->gemm(dev, &g);
 }
 
-/* x as the kernels see it: 32 neighbours in steps of the largest / 127. */
-static void rounded(double *out, const float *x)
+/* x as the kernels see it: n neighbours in steps of the largest / 127. */
+static void rounded(double *out, const float *x, int n)
 {
     float most = 0.0f;
-    for (int i = 0; i < 32; i++) most = isnan(x[i]) ? NAN : fmaxf(most, fabsf(x[i]));
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < n; i++) most = isnan(x[i]) ? NAN : fmaxf(most, fabsf(x[i]));
+    for (int i = 0; i < n; i++) {
         double d = (double)(most / 127.0f);
         out[i] = !isfinite(most) ? NAN : most < 0x1p-100f ? 0.0 : d * nearbyint((double)(x[i] * (127.0f / most)));
     }
@@ -83,7 +83,8 @@ static void oracle(const void *params, float *work, double *out)
     double *x = malloc(sizeof *x * s->m * s->k);
     uint8_t *rows;
     inputs(s, work, &a, &init, &rows, &memory);
-    for (int i = 0; i < s->m * s->k; i += 32) rounded(x + i, a + i);
+    int unit = lf__dtype(s->type)->block;
+    for (int i = 0; i < s->m * s->k; i += unit) rounded(x + i, a + i, unit);
     for (int j = 0; j < s->n; j++) {
         lf__dtype(s->type)->to_float(w, rows + row_bytes(s) * j, s->k);
         for (int i = 0; i < s->m; i++) {

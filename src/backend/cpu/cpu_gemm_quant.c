@@ -142,8 +142,7 @@ void lf__cpu_pack_blocks(lf_device *dev, const lf_panels *dst, const void *src, 
     lf__cpu_run(dev, blocks_worker, &job, (double)rows * dst->k);
 }
 
-/* ---- gemm
- * ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- gemm ---------------------------------------------------------------------------------------------------------------- */
 /* Of K, in blocks: what is turned to bytes at a time where not all of K has room, and of a panel opened (2,048 k; 88 KiB opened, in L2);
  * with up to LF_HALF rows less of it is opened, in L1 (5 % faster with 8 rows; with 512, where C would wait in memory more often, 10 %
  * slower). */
@@ -167,11 +166,10 @@ typedef struct gemm_block {
 static void to_bytes(const gemm_block *w)
 {
     const lf_gemm *g = w->g;
-    const lf_qtype *t = &lf__qtypes[g->b->type];
     for (int r = w->part.r0; r < w->part.r1; r++) {
         int i = (r - w->part.r0) % w->strip, first = r - i, rows = LF_MIN(w->strip, w->part.r1 - first);
         lf_qact *a = w->a + (ptrdiff_t)(first - w->part.r0) * w->blocks + i;
-        w->kern->qact(a, rows, g->a + r * g->a_rs + w->block0 * LF_QBLOCK, w->blocks, t->zero, t->subs);
+        w->kern->qact(a, rows, g->a + r * g->a_rs + w->block0 * LF_QBLOCK, w->blocks, g->b->type);
     }
 }
 

@@ -129,9 +129,9 @@ typedef struct lf_kernels {
 
     /* ---- quantized weights (qpanels.h) */
     /* One row: acts `distance` apart; zero and subs are those of the weights' type. */
-    void (*qact)(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, int zero, int subs);
-    void (*qopen)(lf_dtype type, lf_qopen *out, const void *packed, int blocks); /* whole units                  */
-    void (*qtile)(lf_dtype type, const lf_qtile *t);                             /* t->b opened, 1 <= mr <= LF_QMR */
+    void (*qact)(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, lf_dtype type); /* whole units of type */
+    void (*qopen)(lf_dtype type, lf_qopen *out, const void *packed, int blocks);               /* whole units                  */
+    void (*qtile)(lf_dtype type, const lf_qtile *t);                                           /* t->b opened, 1 <= mr <= LF_QMR */
     void (*qrows)(lf_dtype type, const lf_qtile *t); /* t->b as packed, 1 <= mr <= LF_QROWS; NULL: panels are opened first */
 
     float (*dot_loop)(int64_t n);                  /* n * 16 * 24 products of pairs in registers; what bf16 can do at most */

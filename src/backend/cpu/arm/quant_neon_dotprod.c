@@ -25,28 +25,33 @@ LF_INLINE void row_sums(int32x4_t sum[4], const uint8x16_t w[8], const lf_qact *
 
 #include "backend/cpu/arm/quant_neon_tmpl.c"
 
-static void qact(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, int zero, int subs)
+static void qact(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, lf_dtype type)
 {
-    for (int i = 0; i < blocks; i++, out += distance, x += LF_QBLOCK) {
-        int32x4_t size = vdupq_n_s32(0), q[8];
-        for (int j = 0; j < 8; j++) size = vmaxq_s32(size, vandq_s32(vreinterpretq_s32_f32(vld1q_f32(x + 4 * j)), vdupq_n_s32(INT32_MAX)));
+    const lf_qtype *t = &lf__qtypes[type];
+    for (int i = 0; i < blocks; i += lf__unit_blocks(type)) {
+        int32x4_t size = vdupq_n_s32(0);
+        for (int j = 0; j < t->unit / 4; j++)
+            size = vmaxq_s32(size, vandq_s32(vreinterpretq_s32_f32(vld1q_f32(x + 4 * j)), vdupq_n_s32(INT32_MAX)));
         int32_t bits = vmaxvq_s32(size); /* sizes of floats are in the order of their bits, then infinity, then NaN */
         float most;
         memcpy(&most, &bits, sizeof most);
         bool finite = bits < 0x7f800000, some = finite && most >= LF_QACT_LEAST;
         float inverse = some ? 127.0f / most : 0.0f;
-        for (int j = 0; j < 8; j++) q[j] = some ? vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + 4 * j), inverse)) : vdupq_n_s32(0);
-        int32_t sums[2];
-        for (int j = 0; j < 2; j++) {
-            int16x8_t lo = vcombine_s16(vmovn_s32(q[4 * j]), vmovn_s32(q[4 * j + 1])),
-                      hi = vcombine_s16(vmovn_s32(q[4 * j + 2]), vmovn_s32(q[4 * j + 3]));
-            vst1q_s8(out->q + 16 * j, vcombine_s8(vmovn_s16(lo), vmovn_s16(hi)));
-            sums[j] = vaddvq_s16(vaddq_s16(lo, hi));
+        for (int n = 0; n < lf__unit_blocks(type); n++, out += distance, x += LF_QBLOCK) {
+            int32x4_t q[8];
+            for (int j = 0; j < 8; j++) q[j] = some ? vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + 4 * j), inverse)) : vdupq_n_s32(0);
+            int32_t sums[2];
+            for (int j = 0; j < 2; j++) {
+                int16x8_t lo = vcombine_s16(vmovn_s32(q[4 * j]), vmovn_s32(q[4 * j + 1])),
+                          hi = vcombine_s16(vmovn_s32(q[4 * j + 2]), vmovn_s32(q[4 * j + 3]));
+                vst1q_s8(out->q + 16 * j, vcombine_s8(vmovn_s16(lo), vmovn_s16(hi)));
+                sums[j] = vaddvq_s16(vaddq_s16(lo, hi));
+            }
+            out->d = some ? most / 127.0f : finite ? 0.0f : NAN;
+            out->sum = (float)(sums[0] + sums[1]);
+            out->start[0] = -t->zero * (t->subs == 1 ? sums[0] + sums[1] : sums[0]);
+            out->start[1] = -t->zero * sums[1];
         }
-        out->d = some ? most / 127.0f : finite ? 0.0f : NAN;
-        out->sum = out->d * (float)(sums[0] + sums[1]);
-        out->start[0] = -zero * (subs == 1 ? sums[0] + sums[1] : sums[0]);
-        out->start[1] = -zero * sums[1];
     }
 }
 

@@ -49,28 +49,32 @@ LF_INLINE void rows_of(const lf_qtile *t, const lf_dtype type, const int rows, p
         for (int h = 0; h < 2; h++)
             for (int v = 0; v < 4; v++)
                 c[i][4 * h + v] = t->init[h] ? v_load4(t->init[h] + i * t->ldinit + 4 * v, t->n[h] - 4 * v) : vdupq_n_f32(0.0f);
-    const lf_qact *a = t->a;
-    for (int block = 0; block < t->blocks; block++, a += distance) {
-        lf_qblock b = lf__qblock(type, t->b, block);
+    for (int first = 0; first < t->blocks; first += lf__unit_blocks(type))
         for (int v = 0; v < 8; v++) {
-            uint8x16_t w[8];
-            open_columns(type, &b, v / 4, v % 4, w);
+            const lf_qact *a = t->a + first * distance;
+            float32x4_t unit[4] = {vdupq_n_f32(0.0f), vdupq_n_f32(0.0f), vdupq_n_f32(0.0f), vdupq_n_f32(0.0f)};
+            for (int block = first; block < first + lf__unit_blocks(type); block++, a += distance) {
+                lf_qblock b = lf__qblock(type, t->b, block);
+                uint8x16_t w[8];
+                open_columns(type, &b, v / 4, v % 4, w);
 #pragma GCC unroll 2
-            for (int sub = 0; sub < subs; sub++) {
-                float32x4_t scale = scale_of(type, &b, sub, 4 * v);
-                int32x4_t sum[4];
+                for (int sub = 0; sub < subs; sub++) {
+                    float32x4_t scale = scale_of(type, &b, sub, 4 * v);
+                    int32x4_t sum[4];
 #pragma GCC unroll 4
-                for (int i = 0; i < rows; i++) sum[i] = vdupq_n_s32(SIGNED && lf__qtypes[type].zero == 128 ? 0 : a[i].start[sub]);
-                row_sums(sum, w, a, rows, lines * sub, lines * (sub + 1));
+                    for (int i = 0; i < rows; i++) sum[i] = vdupq_n_s32(SIGNED && lf__qtypes[type].zero == 128 ? 0 : a[i].start[sub]);
+                    row_sums(sum, w, a, rows, lines * sub, lines * (sub + 1));
 #pragma GCC unroll 4
-                for (int i = 0; i < rows; i++) c[i][v] = vfmaq_f32(c[i][v], vcvtq_f32_s32(sum[i]), vmulq_n_f32(scale, a[i].d));
+                    for (int i = 0; i < rows; i++) unit[i] = vfmaq_f32(unit[i], vcvtq_f32_s32(sum[i]), scale);
+                }
+                if (!lf__qtypes[type].min) continue;
+                float32x4_t min = vmulq_f32(halves4(b.dmin + 8 * v), whole4(b.min + 4 * v, false));
+#pragma GCC unroll 4
+                for (int i = 0; i < rows; i++) unit[i] = vfmsq_f32(unit[i], min, vdupq_n_f32(a[i].sum));
             }
-            if (!lf__qtypes[type].min) continue;
-            float32x4_t min = vmulq_f32(halves4(b.dmin + 8 * v), whole4(b.min + 4 * v, false));
 #pragma GCC unroll 4
-            for (int i = 0; i < rows; i++) c[i][v] = vfmsq_f32(c[i][v], min, vdupq_n_f32(a[i].sum));
+            for (int i = 0; i < rows; i++) c[i][v] = vfmaq_n_f32(c[i][v], unit[i], (a - distance)[i].d);
         }
-    }
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < 8; v++) v_store4(t->c[v / 4] + i * t->ldc + v % 4 * 4, c[i][v], t->n[v / 4] - v % 4 * 4);
 }

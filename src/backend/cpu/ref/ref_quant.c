@@ -51,13 +51,17 @@ static void qopen(lf_dtype type, lf_qopen *out, const void *packed, int blocks)
 static float chain(lf_dtype type, float c, const lf_qact *a, ptrdiff_t distance, const lf_qopen *b, int blocks, int h, int j)
 {
     const lf_qtype *t = &lf__qtypes[type];
-    for (int i = 0; i < blocks; i++, a += distance, b++) {
+    float unit = 0.0f;
+    for (int i = 1; i <= blocks; i++, a += distance, b++) {
         for (int sub = 0, k = 0; sub < t->subs; sub++) {
             int32_t sum = a->start[sub];
             for (; k < LF_QBLOCK / t->subs * (sub + 1); k++) sum += b->w[k / 4][h][4 * j + k % 4] * a->q[k];
-            c = fmaf((float)sum, b->scale[sub][h][j] * a->d, c);
+            unit = fmaf((float)sum, b->scale[sub][h][j], unit);
         }
-        if (t->min) c = fmaf(-b->min[h][j], a->sum, c);
+        if (t->min) unit = fmaf(-b->min[h][j], a->sum, unit);
+        if (i % lf__unit_blocks(type)) continue;
+        c = fmaf(unit, a->d, c);
+        unit = 0.0f;
     }
     return c;
 }
@@ -74,23 +78,26 @@ static void qtile(lf_dtype type, const lf_qtile *t)
 
 /* d = max |x| / 127, q = x 127 / max |x| to the nearest whole number, ties to even. Next to nothing becomes zero; what is not finite makes
  * d a NaN, and with it every sum. */
-static void qact(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, int zero, int subs)
+static void qact(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, lf_dtype type)
 {
-    for (int i = 0; i < blocks; i++, out += distance, x += LF_QBLOCK) {
+    const lf_qtype *t = &lf__qtypes[type];
+    for (int i = 0; i < blocks; i += lf__unit_blocks(type)) {
         float most = 0.0f;
         bool finite = true;
-        for (int k = 0; k < LF_QBLOCK; k++) finite &= isfinite(x[k]) != 0, most = fabsf(x[k]) > most ? fabsf(x[k]) : most;
+        for (int k = 0; k < t->unit; k++) finite &= isfinite(x[k]) != 0, most = fabsf(x[k]) > most ? fabsf(x[k]) : most;
         bool some = finite && most >= LF_QACT_LEAST;
         float inverse = some ? 127.0f / most : 0.0f;
-        int32_t sum[2] = {0, 0};
-        for (int k = 0; k < LF_QBLOCK; k++) {
-            out->q[k] = some ? (int8_t)lrintf(x[k] * inverse) : 0;
-            sum[k / 16] += out->q[k];
+        for (int n = 0; n < lf__unit_blocks(type); n++, out += distance, x += LF_QBLOCK) {
+            int32_t sum[2] = {0, 0};
+            for (int k = 0; k < LF_QBLOCK; k++) {
+                out->q[k] = some ? (int8_t)lrintf(x[k] * inverse) : 0;
+                sum[k / 16] += out->q[k];
+            }
+            out->d = some ? most / 127.0f : finite ? 0.0f : NAN;
+            out->sum = (float)(sum[0] + sum[1]);
+            out->start[0] = -t->zero * (t->subs == 1 ? sum[0] + sum[1] : sum[0]);
+            out->start[1] = -t->zero * sum[1];
         }
-        out->d = some ? most / 127.0f : finite ? 0.0f : NAN;
-        out->sum = out->d * (float)(sum[0] + sum[1]);
-        out->start[0] = -zero * (subs == 1 ? sum[0] + sum[1] : sum[0]);
-        out->start[1] = -zero * sum[1];
     }
 }
 

@@ -93,14 +93,17 @@ LF_INLINE void tile_of(const lf_dtype type, const lf_qtile *t)
                 __m256 sum = _mm256_loadu_ps(c);
                 const lf_qact *a = t->a + i;
                 const lf_qopen *b = t->b;
-                for (int block = 0; block < t->blocks; block++, a += t->mr, b++) {
-                    for (int sub = 0; sub < q->subs; sub++) {
-                        __m256i dots = dot(b->w[0][h] + 4 * j, a, most, lines * sub, lines * (sub + 1));
-                        dots = _mm256_add_epi32(dots, _mm256_set1_epi32(a->start[sub]));
-                        __m256 scale = _mm256_mul_ps(_mm256_loadu_ps(b->scale[sub][h] + j), _mm256_set1_ps(a->d));
-                        sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots), scale, sum);
+                for (int first = 0; first < t->blocks; first += lf__unit_blocks(type)) {
+                    __m256 unit = _mm256_setzero_ps(), d = _mm256_set1_ps(a->d);
+                    for (int block = 0; block < lf__unit_blocks(type); block++, a += t->mr, b++) {
+                        for (int sub = 0; sub < q->subs; sub++) {
+                            __m256i dots = dot(b->w[0][h] + 4 * j, a, most, lines * sub, lines * (sub + 1));
+                            dots = _mm256_add_epi32(dots, _mm256_set1_epi32(a->start[sub]));
+                            unit = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots), _mm256_loadu_ps(b->scale[sub][h] + j), unit);
+                        }
+                        if (q->min) unit = _mm256_fnmadd_ps(_mm256_loadu_ps(b->min[h] + j), _mm256_set1_ps(a->sum), unit);
                     }
-                    if (q->min) sum = _mm256_fnmadd_ps(_mm256_loadu_ps(b->min[h] + j), _mm256_set1_ps(a->sum), sum);
+                    sum = _mm256_fmadd_ps(unit, d, sum);
                 }
                 _mm256_storeu_ps(c, sum);
                 memcpy(t->c[h] + i * t->ldc + j, c, bytes);
@@ -139,27 +142,32 @@ LF_INLINE int32_t sum_of(__m256i x)
     return _mm_cvtsi128_si32(_mm_add_epi32(y, _mm_shuffle_epi32(y, 1)));
 }
 
-static void qact(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, int zero, int subs)
+static void qact(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, lf_dtype type)
 {
-    for (int i = 0; i < blocks; i++, out += distance, x += LF_QBLOCK) {
-        __m256i q[4], size = _mm256_setzero_si256();
-        for (int j = 0; j < 4; j++) size = _mm256_max_epi32(size, _mm256_and_si256(load(x + 8 * j), _mm256_set1_epi32(INT32_MAX)));
+    const lf_qtype *t = &lf__qtypes[type];
+    for (int i = 0; i < blocks; i += lf__unit_blocks(type)) {
+        __m256i size = _mm256_setzero_si256();
+        for (int j = 0; j < t->unit / 8; j++)
+            size = _mm256_max_epi32(size, _mm256_and_si256(load(x + 8 * j), _mm256_set1_epi32(INT32_MAX)));
         __m128i y = _mm_max_epi32(_mm256_castsi256_si128(size), _mm256_extracti128_si256(size, 1));
         y = _mm_max_epi32(y, _mm_unpackhi_epi64(y, y)), y = _mm_max_epi32(y, _mm_shuffle_epi32(y, 1));
         int32_t bits = _mm_cvtsi128_si32(y); /* sizes of floats are in the order of their bits, then infinity, then NaN */
         float most = _mm_cvtss_f32(_mm_castsi128_ps(y));
         bool finite = bits < 0x7f800000, some = finite && most >= LF_QACT_LEAST;
         __m256 inverse = _mm256_set1_ps(some ? 127.0f / most : 0.0f);
-        for (int j = 0; j < 4; j++) {
-            q[j] = some ? _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * j), inverse)) : _mm256_setzero_si256();
-            __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q[j]), _mm256_extracti128_si256(q[j], 1));
-            _mm_storel_epi64((__m128i *)(out->q + 8 * j), _mm_packs_epi16(words, words));
+        for (int n = 0; n < lf__unit_blocks(type); n++, out += distance, x += LF_QBLOCK) {
+            __m256i q[4];
+            for (int j = 0; j < 4; j++) {
+                q[j] = some ? _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * j), inverse)) : _mm256_setzero_si256();
+                __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q[j]), _mm256_extracti128_si256(q[j], 1));
+                _mm_storel_epi64((__m128i *)(out->q + 8 * j), _mm_packs_epi16(words, words));
+            }
+            int32_t sum0 = sum_of(_mm256_add_epi32(q[0], q[1])), sum1 = sum_of(_mm256_add_epi32(q[2], q[3]));
+            out->d = some ? most / 127.0f : finite ? 0.0f : NAN;
+            out->sum = (float)(sum0 + sum1);
+            out->start[0] = -t->zero * (t->subs == 1 ? sum0 + sum1 : sum0);
+            out->start[1] = -t->zero * sum1;
         }
-        int32_t sum0 = sum_of(_mm256_add_epi32(q[0], q[1])), sum1 = sum_of(_mm256_add_epi32(q[2], q[3]));
-        out->d = some ? most / 127.0f : finite ? 0.0f : NAN;
-        out->sum = out->d * (float)(sum0 + sum1);
-        out->start[0] = -zero * (subs == 1 ? sum0 + sum1 : sum0);
-        out->start[1] = -zero * sum1;
     }
 }
 

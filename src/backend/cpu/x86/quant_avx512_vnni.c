@@ -65,8 +65,8 @@ LF_INLINE __m512i dot(__m512i sum, __m512i w, const lf_qact *a, int g)
     return sum;
 }
 
-/* Half a block, opened in registers, meets all rows: c + the steps of the chain. */
-LF_INLINE void half_block(__m512 c[], const lf_qact *a, const lf_qblock *b, const lf_dtype type, const int rows, int h)
+/* Half a block, opened in registers, meets all rows: unit + the steps of the chain. */
+LF_INLINE void half_block(__m512 unit[], const lf_qact *a, const lf_qblock *b, const lf_dtype type, const int rows, int h)
 {
     const int subs = lf__qtypes[type].subs, lines = 8 / subs;
     __m512i w[8];
@@ -83,13 +83,25 @@ LF_INLINE void half_block(__m512 c[], const lf_qact *a, const lf_qblock *b, cons
             for (int i = 0; i < rows; i++) sum[i] = dot(sum[i], w[g], a + i, g);
         }
 #pragma GCC unroll 8
-        for (int i = 0; i < rows; i++)
-            c[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[i]), _mm512_mul_ps(scale, _mm512_set1_ps(a[i].d)), c[i]);
+        for (int i = 0; i < rows; i++) unit[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[i]), scale, unit[i]);
     }
     if (!lf__qtypes[type].min) return;
     __m512 min = min_of(b, h);
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; i++) c[i] = _mm512_fnmadd_ps(min, _mm512_set1_ps(a[i].sum), c[i]);
+    for (int i = 0; i < rows; i++) unit[i] = _mm512_fnmadd_ps(min, _mm512_set1_ps(a[i].sum), unit[i]);
+}
+
+LF_INLINE void zero_unit(__m512 unit[], const int rows)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) unit[i] = _mm512_setzero_ps();
+}
+
+/* A unit is complete: c + unit d. */
+LF_INLINE void add_unit(__m512 c[], const __m512 unit[], const lf_qact *a, const int rows)
+{
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) c[i] = _mm512_fmadd_ps(unit[i], _mm512_set1_ps(a[i].d), c[i]);
 }
 
 LF_INLINE void load_c(const lf_qtile *t, const int rows, int h, __m512 c[])
@@ -123,29 +135,40 @@ LF_INLINE void fetch(const lf_qblock *b, const lf_dtype type, const int rows, in
     }
 }
 
-/* With few rows a panel is one stream; with more, registers hold the accumulators of one half alone: a few blocks, half after half. */
+/* With few rows a panel is one stream; with more, registers hold the accumulators of one half alone: 8 blocks, half after half. */
 LF_INLINE void rows_of(const lf_qtile *t, const lf_dtype type, const int rows)
 {
-    enum { AT_ONCE = 8 };
+    enum { AT_ONCE = 8 }; /* a whole unit of any type */
+    const int per_unit = lf__unit_blocks(type);
     __m512 c[2][LF_QROWS];
     const lf_qact *a = t->a;
     load_c(t, rows, 0, c[0]), load_c(t, rows, 1, c[1]);
-    for (int block = 0; rows <= 4 && block < t->blocks; block++, a += rows) {
-        lf_qblock b = lf__qblock(type, t->b, block);
-        fetch(&b, type, rows, 0), fetch(&b, type, rows, 1);
-        half_block(c[0], a, &b, type, rows, 0), half_block(c[1], a, &b, type, rows, 1);
+    for (int first = 0; rows <= 4 && first < t->blocks; first += per_unit) {
+        __m512 unit[2][LF_QROWS];
+        zero_unit(unit[0], rows), zero_unit(unit[1], rows);
+        for (int block = first; block < first + per_unit; block++, a += rows) {
+            lf_qblock b = lf__qblock(type, t->b, block);
+            fetch(&b, type, rows, 0), fetch(&b, type, rows, 1);
+            half_block(unit[0], a, &b, type, rows, 0), half_block(unit[1], a, &b, type, rows, 1);
+        }
+        add_unit(c[0], unit[0], a - rows, rows), add_unit(c[1], unit[1], a - rows, rows);
     }
     for (int first = 0; rows > 4 && first < t->blocks; first += AT_ONCE) {
-        int n = LF_MIN(AT_ONCE, t->blocks - first);
+        int end = LF_MIN(first + AT_ONCE, t->blocks);
         for (int h = 0; h < 2; h++) {
             __m512 now[LF_QROWS];
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) now[i] = c[h][i];
             a = t->a + (ptrdiff_t)first * rows;
-            for (int block = first; block < first + n; block++, a += rows) {
-                lf_qblock b = lf__qblock(type, t->b, block);
-                fetch(&b, type, rows, h);
-                half_block(now, a, &b, type, rows, h);
+            for (int at = first; at < end; at += per_unit) {
+                __m512 unit[LF_QROWS];
+                zero_unit(unit, rows);
+                for (int block = at; block < at + per_unit; block++, a += rows) {
+                    lf_qblock b = lf__qblock(type, t->b, block);
+                    fetch(&b, type, rows, h);
+                    half_block(unit, a, &b, type, rows, h);
+                }
+                add_unit(now, unit, a - rows, rows);
             }
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) c[h][i] = now[i];
@@ -171,25 +194,29 @@ static void qrows(lf_dtype type, const lf_qtile *t)
 /* clang-format on */
 
 /* ---- activations --------------------------------------------------------------------------------------------------------- */
-static void qact(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, int zero, int subs)
+static void qact(lf_qact *out, ptrdiff_t distance, const float *x, int blocks, lf_dtype type)
 {
     const __m512i sign = _mm512_set1_epi32(INT32_MAX);
-    for (int i = 0; i < blocks; i++, out += distance, x += LF_QBLOCK) {
-        __m512 lo = _mm512_loadu_ps(x), hi = _mm512_loadu_ps(x + 16);
-        __m512i size = _mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(lo), sign), _mm512_and_si512(_mm512_castps_si512(hi), sign));
+    const lf_qtype *t = &lf__qtypes[type];
+    for (int i = 0; i < blocks; i += lf__unit_blocks(type)) {
+        __m512i size = _mm512_setzero_si512();
+        for (int k = 0; k < t->unit; k += 16) size = _mm512_max_epi32(size, _mm512_and_si512(_mm512_loadu_si512(x + k), sign));
         int32_t bits = _mm512_reduce_max_epi32(size); /* sizes of floats are in the order of their bits, then infinity, then NaN */
         float most = _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(bits)));
         bool finite = bits < 0x7f800000, some = finite && most >= LF_QACT_LEAST;
         __m512 inverse = _mm512_set1_ps(some ? 127.0f / most : 0.0f);
-        __m512i q0 = _mm512_cvtps_epi32(_mm512_mul_ps(lo, inverse)), q1 = _mm512_cvtps_epi32(_mm512_mul_ps(hi, inverse));
-        if (!some) q0 = q1 = _mm512_setzero_si512();
-        _mm_storeu_si128((__m128i *)out->q, _mm512_cvtepi32_epi8(q0));
-        _mm_storeu_si128((__m128i *)(out->q + 16), _mm512_cvtepi32_epi8(q1));
-        int32_t sum0 = _mm512_reduce_add_epi32(q0), sum1 = _mm512_reduce_add_epi32(q1);
-        out->d = some ? most / 127.0f : finite ? 0.0f : NAN;
-        out->sum = out->d * (float)(sum0 + sum1);
-        out->start[0] = -zero * (subs == 1 ? sum0 + sum1 : sum0);
-        out->start[1] = -zero * sum1;
+        for (int n = 0; n < lf__unit_blocks(type); n++, out += distance, x += LF_QBLOCK) {
+            __m512i q0 = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), inverse)),
+                    q1 = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16), inverse));
+            if (!some) q0 = q1 = _mm512_setzero_si512();
+            _mm_storeu_si128((__m128i *)out->q, _mm512_cvtepi32_epi8(q0));
+            _mm_storeu_si128((__m128i *)(out->q + 16), _mm512_cvtepi32_epi8(q1));
+            int32_t sum0 = _mm512_reduce_add_epi32(q0), sum1 = _mm512_reduce_add_epi32(q1);
+            out->d = some ? most / 127.0f : finite ? 0.0f : NAN;
+            out->sum = (float)(sum0 + sum1);
+            out->start[0] = -t->zero * (t->subs == 1 ? sum0 + sum1 : sum0);
+            out->start[1] = -t->zero * sum1;
+        }
     }
 }
 

@@ -13,13 +13,9 @@ test: ## everything: tests, sanitizers, a second compiler, musl, layers; the las
 	@tools/setup test
 	@tools/run-tests $(BUILD)
 
-test-slow: ## what takes memory or minutes; the NEON kernels under qemu; every parser under libFuzzer, FUZZ_SECONDS (600) each
-	@tools/setup test
-	@cmake -S . -B $(BUILD) -G Ninja && cmake --build $(BUILD) && ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -L slow
-	@tools/test-arm64 $(BUILD)-arm64
-	@cmake -S . -B $(BUILD)-fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DFOUNDRY_FUZZ=$(FUZZ_SECONDS)
-	@cmake --build $(BUILD)-fuzz
-	@ctest --test-dir $(BUILD)-fuzz --output-on-failure --no-tests=error -L slow
+test-slow: ## what takes hours: the whole guide, ten minutes of an engine under sanitizers, NEON under qemu, every parser FUZZ_SECONDS (600)
+	@tools/setup slow
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/run-tests $(BUILD) slow
 
 docs: ## the documents as a web site that works offline: BUILD/site/index.html
 	@tools/setup docs

@@ -62,12 +62,11 @@ static group prepare_group(lf_ctx *ctx, const lf_attend *a, char *own, int first
     }
     int n_blocks = g.seq_block[g.last - first];
     g.blocks = lf__ctx_push(ctx, ctx->meta, (size_t)n_blocks * sizeof *g.blocks);
-    if (lf__failed(ctx)) return g;
+    if (lf__failed(ctx) || ctx->dry) return g;
     for (int s = first; s < g.last; s++)
         for (int b = g.seq_block[s - first]; b < g.seq_block[s - first + 1]; b++)
             g.blocks[b] =
                 own ? own + (size_t)b * block : (char *)batch->kv[s]->blocks[b - g.seq_block[s - first]] + (size_t)a->layer * block;
-    if (ctx->dry) return g;
     if (own) memset(own, 0, (size_t)n_blocks * block);
     lf_kv_rows rows = {.k = a->qkv->data + a->n_heads * a->head_dim,
                        .v = a->qkv->data + (a->n_heads + a->n_kv_heads) * a->head_dim,

@@ -268,7 +268,7 @@ static int read_entry(lf_imatrix *im, const lf_gguf *g, const lf_file_tensor *t,
     if (matrices != 1 || cols < 1 || cols > COLS_MAX || (t->n_dims > 0 && t->shape[t->n_dims - 1] != (int64_t)cols))
         return bad(t, "expected one row of sums and one count", err);
     if (lf__file_tensor_read(&rows, counts, 0, 1, err)) return -1;
-    if (!(rows >= 0 && rows <= 1e15f)) return bad(counts, "not a number of rows", err);
+    if (!(rows == 0 || (rows >= 1 && rows <= 1e15f))) return bad(counts, "not a number of rows", err);
     if (rows == 0) return 0; /* nothing was seen */
     entry *e = add_entry(im, t->name, n, (int)cols, (double)rows, err);
     if (!e || lf__file_tensor_read(e->sums, t, 0, cols, err)) return -1;

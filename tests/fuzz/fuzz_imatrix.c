@@ -1,4 +1,5 @@
 /* fuzz_imatrix.c - any bytes as a file of importance; what loads is asked for a weight. */
+#include <float.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (im) {
         const float *means = lf__imatrix_find(im, "blk.0.ffn_down.weight", 8, &status, NULL);
         for (int c = 0; means && c < 8; c++)
-            if (!(means[c] >= 0)) __builtin_trap();
+            if (!(means[c] >= 0 && means[c] <= FLT_MAX)) __builtin_trap();
         if (lf_imatrix_info_of(im).entries < 1) __builtin_trap();
     } else {
         check_refusal(&err);

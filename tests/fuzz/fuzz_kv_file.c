@@ -1,5 +1,6 @@
-/* fuzz_kv_file.c - a file of keys and values from hostile bytes, into an engine. The checksum is made true first, or nothing but it would
- * be tested; whatever comes in, a text is answered afterwards and no page is lost. */
+/* fuzz_kv_file.c - a file of keys and values from hostile bytes, into an engine: the input is XORed with a true file, which is another for
+ * each instruction set. The checksum is made true first, or nothing but it would be tested; whatever comes in, a text is answered
+ * afterwards and no page is lost. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +17,13 @@ static char fuzz_path[64];
 static lf_device *device;
 static lf_model *model;
 static lf_engine *engine;
+static lf_buf truth; /* a file of one page */
+static int loaded;   /* how many were taken  */
 
 static void clean_up(void)
 {
     unlink(fuzz_path);
+    lf__buf_release(&truth);
     lf_engine_free(&engine);
     lf_model_free(&model);
     lf_device_close(&device);
@@ -37,7 +41,7 @@ static void ask(lf_engine *e)
         abort();
 }
 
-/* An engine, and a true file of one page at fuzz_path, once. */
+/* An engine, and its file, once. */
 static void make_engine(void)
 {
     lf_config c;
@@ -50,11 +54,14 @@ static void make_engine(void)
     if (!lf__path_is_dir("/dev/shm")) snprintf(fuzz_path, sizeof fuzz_path, "/tmp/foundry-fuzz-kv-%ld", (long)getpid());
     atexit(clean_up);
     device = lf_device_open(&(lf_device_options){.threads = 1, .pin = "off"}, NULL);
-    if (!device || !(model = lf_model_new(device, &c.model, 1, NULL)) || !(engine = lf_engine_new(model, NULL, NULL))) abort();
+    if (!device || !(model = lf_model_new(device, &c.model, 1, NULL)) ||
+        !(engine = lf_engine_new(model, &(lf_engine_options){.kv_type = "bf16"}, NULL)))
+        abort();
     int32_t text[TEXT];
     for (int i = 0; i < TEXT; i++) text[i] = i % VOCAB;
     ask(engine);
-    if (lf_engine_save(engine, fuzz_path, text, TEXT, NULL) != 64) abort();
+    lf__buf_init(&truth, 1 << 20);
+    if (lf_engine_save(engine, fuzz_path, text, TEXT, NULL) != 64 || lf__read_file(&truth, fuzz_path, 1 << 20, NULL)) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -63,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *bytes = malloc(size + 1);
     lf_error err = {0};
     if (!bytes) abort();
-    memcpy(bytes, data, size);
+    for (size_t i = 0; i < size; i++) bytes[i] = data[i] ^ (i < truth.len ? (uint8_t)truth.data[i] : 0);
     if (size > 8) {
         uint64_t hash = lf__hash64(bytes, size - 8, 1);
         memcpy(bytes + size - 8, &hash, sizeof hash);
@@ -71,7 +78,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FILE *f = fopen(fuzz_path, "wb");
     if (!f || fwrite(bytes, 1, size, f) != size || fclose(f) != 0) abort();
     free(bytes);
-    if (lf_engine_load(engine, fuzz_path, &err) < 0 && (err.code == LF_OK || !err.message[0])) abort(); /* a failure without a sentence */
+    int n = lf_engine_load(engine, fuzz_path, &err);
+    if (n < 0 && (err.code == LF_OK || !err.message[0])) abort(); /* a failure without a sentence */
+    loaded += n > 0;
     if (lf_engine_state_of(engine).pages_held != 0) abort();
     static int turns;
     if (turns++ % 16 == 0) ask(engine);

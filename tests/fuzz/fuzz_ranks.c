@@ -20,7 +20,7 @@ static void put(const char *path, const void *bytes, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static char dir[2][64], path[2][96], config[2][96];
+    static char dir[2][64], path[2][160], config[2][160];
     static const char rule[] = "{\"split_rule\": \"gpt2\"}", text[] = "hello \xFF\xE5\xB1\xB1 hello 12";
     for (int i = 0; i < 2; i++) {
         snprintf(dir[i], sizeof dir[i], "/tmp/foundry-fuzz-ranks-%ld-%d", (long)getpid(), i);

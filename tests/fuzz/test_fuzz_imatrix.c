@@ -1,4 +1,4 @@
-/* test_fuzz_imatrix.c - replays mutations of a small file of importance through the fuzz entry. */
+/* test_fuzz_imatrix.c - replays the kept corpus, and mutations of a small file of importance through the fuzz entry. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,8 +45,14 @@ static void mutations(void **state)
     lf__buf_release(&seed);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_imatrix");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(mutations)};
     return cmocka_run_group_tests_name("fuzz_imatrix", tests, NULL, NULL);
 }

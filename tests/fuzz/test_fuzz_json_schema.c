@@ -1,4 +1,4 @@
-/* test_fuzz_json_schema.c - replays mutations of schemas through the fuzz entry. */
+/* test_fuzz_json_schema.c - replays the kept corpus, and mutations of schemas through the fuzz entry. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,8 +24,14 @@ static void mutations(void **state)
     mutate_run(LLVMFuzzerTestOneInput, list, sizeof list - 1, 1500);
 }
 
+static void corpus(void **state)
+{
+    (void)state;
+    mutate_corpus(LLVMFuzzerTestOneInput, "fuzz_json_schema");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mutations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(mutations)};
     return cmocka_run_group_tests_name("fuzz_json_schema", tests, NULL, NULL);
 }

@@ -217,6 +217,7 @@ static void damaged(void **state)
         {"not a number of rows", "imatrix", -1, 2, {ROW("a.in_sum2", LF_F32, 1, 32), ROW("a.counts", LF_F32, 1, 1)}},
         {"not a number of rows", "imatrix", NAN, 2, {ROW("a.in_sum2", LF_F32, 1, 32), ROW("a.counts", LF_F32, 1, 1)}},
         {"not a number of rows", "imatrix", INFINITY, 2, {ROW("a.in_sum2", LF_F32, 1, 32), ROW("a.counts", LF_F32, 1, 1)}},
+        {"not a number of rows", "imatrix", 1e-30f, 2, {ROW("a.in_sum2", LF_F32, 1, 32), ROW("a.counts", LF_F32, 1, 1)}},
         {"nothing about any weight", "imatrix", 0, 2, {ROW("a.in_sum2", LF_F32, 1, 32), ROW("a.counts", LF_F32, 1, 1)}},
         {"nothing about any weight", "imatrix", 1, 1, {ROW("a.weight", LF_F32, 1, 32)}},
         {"nothing about any weight", "imatrix", 1, 2, {ROW(".in_sum2", LF_F32, 1, 32), ROW(".counts", LF_F32, 1, 1)}},

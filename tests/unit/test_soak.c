@@ -1,10 +1,17 @@
-/* test_soak.c - the engine under everything at once (soak.h), for seconds; test_slow_soak.c does it for ten minutes. */
+/* test_soak.c - the engine under everything at once (soak.h), for seconds, most of them where a sanitizer looks; test_slow_soak.c does it
+ * for ten minutes. */
 #include "unit/soak.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SECONDS = 15 };
+#else
+enum { SECONDS = 2 };
+#endif
 
 static void seconds(void **state)
 {
     (void)state;
-    soak(8);
+    soak(SECONDS);
 }
 
 int main(void)

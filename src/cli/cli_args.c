@@ -366,7 +366,10 @@ static bool parse_flag(const cli_spec *spec, int argc, char **argv, int *i, cli_
 bool cli_parse(const cli_spec *spec, int argc, char **argv, cli_args *args)
 {
     *args = (cli_args){.v = argv + 1, .spec = spec, .exit = CLI_OK};
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    bool ours = true; /* a command may have a --lang of its own: the language of the stories */
+    for (const cli_flag *f = spec->flags; f && f->name; f++) ours &= strcmp(f->name, "--lang") != 0;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) ours |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0 && ours; i++) {
         if (strncmp(argv[i], "--lang=", 7) == 0) cli_set_language(argv[i] + 7);
         if (strcmp(argv[i], "--lang") == 0 && i + 1 < argc) cli_set_language(argv[i + 1]);
     }

@@ -48,6 +48,11 @@ expect 0 '(default 4,096)' tokenizer train --help
 expect 0 '(default <|endoftext|>)' tokenizer train --help
 expect 0 '（默认 2）' tokenizer train --help --lang zh
 
+# The language of stories is not the language of messages.
+expect 0 'entropy floor' data synth --lang zh --bytes 10K -o s.txt
+LANG=zh_CN.UTF-8 expect 0 '熵下界' data synth --lang en --bytes 10K -o s.txt
+expect 0 '示例' data synth --lang zh --help
+
 # The library's remarks are English; a reader of Chinese gets them in Chinese.
 printf 'once upon a time %s\n' {1..2000} >text.txt
 expect 0 '说明     还没有数据' plan stories-3m --model.vocab_size 4096 --seconds 0 --lang zh

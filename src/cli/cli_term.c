@@ -298,9 +298,10 @@ double cli_now(void)
 /* What the library calls its long work, and its units. */
 static const char *in_language(const char *word)
 {
-    static const char *const words[][2] = {{"stories", "生成"},  {"reading", "读取"},  {"merging", "合并"}, {"prepare", "准备"},
-                                           {"convert", "转换"},  {"pruning", "删减"},  {"merges", "次"},    {"merge", "次"},
-                                           {"pieces", "个词元"}, {"weights", "个权重"}};
+    static const char *const words[][2] = {{"stories", "生成"},  {"reading", "读取"},   {"merging", "合并"},  {"prepare", "准备"},
+                                           {"convert", "转换"},  {"pruning", "删减"},   {"merges", "次"},     {"merge", "次"},
+                                           {"pieces", "个词元"}, {"weights", "个权重"}, {"tokens", "个词元"}, {"collect", "收集"},
+                                           {"score", "打分"},    {"compare", "比较"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i][0], word) == 0) return cli_say(word, words[i][1]);
     return word;

@@ -87,7 +87,9 @@ bool lf__windows_next(lf_windows *w, lf_batch *batch)
 int lf__windows_tell(const lf_windows *w, const char *what, lf_error *err)
 {
     const lf_eval_options *o = w->options;
-    if (o->progress && o->progress(what, (double)w->tokens, (double)lf_eval_text_tokens(w->text), "tokens", o->progress_user))
+    double total = (double)lf_eval_text_tokens(w->text);
+    if (w->most && w->n) total = LF_MIN(total, (double)w->tokens * (double)w->most / (double)w->n); /* windows differ in length: a guess */
+    if (o->progress && o->progress(what, (double)w->tokens, total, "tokens", o->progress_user))
         return lf_error_set(err, LF_E_INTERRUPTED, "stopped after %lld tokens", (long long)w->tokens);
     return 0;
 }

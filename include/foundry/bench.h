@@ -49,13 +49,14 @@ int lf_bench_read_rate(double *gb_per_second, lf_device *device, double seconds,
  */
 enum { LF_BENCH_LIST = 16 };
 typedef struct lf_bench_infer_options {
-    const char *model;             /* a folder or GGUF file, or NULL: */
-    const lf_model_config *random; /* random weights of this shape    */
-    const char *weights;           /* as in lf_model_open             */
-    bool packed;                   /* by a packed copy beside the model, as in lf_model_open_with */
-    const char *kv_type;           /* as in lf_engine_new                        */
-    const char *isa, *pin;         /* of the devices, as in lf_device_open       */
-    int prefill, decode;           /* tokens of a prompt, steps; 0: not measured */
+    const char *model;                /* a folder or GGUF file, or NULL: */
+    const lf_model_config *random;    /* random weights of this shape    */
+    const char *weights;              /* as in lf_model_open             */
+    bool packed;                      /* by a packed copy beside the model, as in lf_model_open_with */
+    const char *kv_type;              /* as in lf_engine_new                        */
+    const char *isa, *pin;            /* of the devices, as in lf_device_open       */
+    const lf_sample_config *sampling; /* how tokens are drawn, to no grammar; NULL: greedily */
+    int prefill, decode;              /* tokens of a prompt, steps; 0: not measured */
     /* Up to the first 0; of depths, up to the first below 0. */
     int threads[LF_BENCH_LIST], batch[LF_BENCH_LIST], depth[LF_BENCH_LIST];
 } lf_bench_infer_options;
@@ -78,7 +79,7 @@ typedef struct lf_bench_infer_line {
 } lf_bench_infer_line;
 
 /* Opens the model once for each number of threads. A step feeds at most 512 tokens, or one to each
- * text; token ids are random, greedy choice, nothing ends a text. line may stop it by returning
+ * text; token ids of prompts are random, nothing ends a text. line may stop it by returning
  * true (LF_E_INTERRUPTED). */
 int lf_bench_infer(const lf_bench_infer_options *options, bool (*line)(const lf_bench_infer_line *line, void *user), void *user,
                    lf_error *err);

@@ -19,7 +19,7 @@ typedef struct infer_bench {
     void *user;
     bool stopped;
     uint64_t texts; /* made so far: each has its own random numbers */
-    lf_sample_config greedy;
+    lf_sample_config sampling;
 } infer_bench;
 
 typedef struct ceilings {
@@ -99,9 +99,9 @@ static int on_token(void *user, const lf_answer *a)
 
 static int submit(infer_bench *b, lf_engine *e, const int32_t *tokens, int n, int answer, int *started, lf_error *err)
 {
-    lf_sample_config greedy = b->greedy;
-    greedy.max_tokens = answer;
-    lf_request r = {.tokens = tokens, .n_tokens = n, .sampling = &greedy, .on_token = on_token, .user = started};
+    lf_sample_config sampling = b->sampling;
+    sampling.max_tokens = answer;
+    lf_request r = {.tokens = tokens, .n_tokens = n, .sampling = &sampling, .on_token = on_token, .user = started};
     return lf_engine_submit(e, &r, err) < 0 ? -1 : 0;
 }
 
@@ -196,8 +196,8 @@ int lf_bench_infer(const lf_bench_infer_options *o, bool (*line)(const lf_bench_
 {
     lf_config defaults;
     lf_config_init(&defaults);
-    infer_bench b = {.o = o, .line = line, .user = user, .greedy = defaults.sampler};
-    b.greedy.temperature = 0;
+    infer_bench b = {.o = o, .line = line, .user = user, .sampling = o->sampling ? *o->sampling : defaults.sampler};
+    if (!o->sampling) b.sampling.temperature = 0;
     if (lf__arena_init(&b.memory, "bench", READ_BYTES, err)) return -1;
     void *data = lf__arena_push(&b.memory, READ_BYTES);
     b.data = memset(data, 1, READ_BYTES);

@@ -29,11 +29,12 @@ static bool on_line(const lf_bench_infer_line *l, void *user)
         snprintf(what, sizeof what, cli_say(l->batch > 1 ? "%s, %d texts at %d" : "%s, %d text at %d", "%s，%d 篇，深度 %d"),
                  strcmp(l->phase, "prefill") == 0 ? cli_say("prefill", "预填充") : cli_say("decode", "解码"), l->batch, l->depth);
         cli_pad(stdout, what, 28);
-        printf(cli_say("%-6s %dT %9.2f ms %9.1f tok/s  %6.0f GOP/s %s%3.0f%%%s of %.0f  %6.1f GB/s %s%3.0f%%%s of %.1f%s\n",
-                       "%-6s %dT %9.2f 毫秒 %9.1f 词元/秒  %6.0f GOP/s %s%3.0f%%%s，上限 %.0f  %6.1f GB/s %s%3.0f%%%s，上限 %.1f%s\n"),
+        printf(cli_say("%-6s %dT %9.2f ms %9.1f tok/s  %6.0f GOP/s %s%3.0f%%%s of %.0f  %6.1f GB/s %s%3.0f%%%s of %.1f  outside %.1f%%%s\n",
+                       "%-6s %dT %9.2f 毫秒 %9.1f 词元/秒  %6.0f GOP/s %s%3.0f%%%s，上限 %.0f  %6.1f GB/s %s%3.0f%%%s，上限 %.1f  模型外 "
+                       "%.1f%%%s\n"),
                l->weights, l->threads, 1e3 * l->seconds, l->tokens_per_second, l->gops, cli_color(stdout, CLI_GREEN), 100 * multiplies,
                cli_color(stdout, CLI_PLAIN), l->peak_gops, l->gbs, cli_color(stdout, CLI_GREEN), 100 * reads, cli_color(stdout, CLI_PLAIN),
-               l->read_gbs, l->moved ? cli_say("  (the machine moved)", "（期间机器状态变了）") : "");
+               l->read_gbs, 100 * l->outside, l->moved ? cli_say("  (the machine moved)", "（期间机器状态变了）") : "");
     }
     fflush(stdout);
     return cli_interrupted();
@@ -122,8 +123,10 @@ int cmd_bench_infer(int argc, char **argv)
         .usage = "foundry bench infer RUN|MODEL_DIR|FILE.gguf|RECIPE.yaml|PRESET [--any.option VALUE ...] [flags]",
         .notes =
             "A recipe gets random weights. Every text of a batch is its own, to the first token. Ceilings (multiplications in registers, "
-            "reading 512 MiB) are measured before and after each line.",
-        .notes_zh = "给出配方时使用随机权重。同批的各篇文本互不相同。上限（寄存器乘法、读取 512 MiB）在每一行之前和之后各测一次。",
+            "reading 512 MiB) are measured before and after each line. outside: the share of the time that is not the model's: who runs, "
+            "pages, drawing tokens, as the sampler options say (--sampler.temperature 0: greedily).",
+        .notes_zh = "给出配方时使用随机权重。同批的各篇文本互不相同。上限（寄存器乘法、读取 512 MiB）在每一行之前和之后各测一次。"
+                    "“模型外”：不在模型里的时间所占的份额，即调度、分页和采样；采样依 sampler 各项（--sampler.temperature 0：贪心）。",
         .flags = flags,
         .min_args = 1,
         .max_args = 1,
@@ -138,6 +141,10 @@ int cmd_bench_infer(int argc, char **argv)
     if (recipe ? lf_config_load(&c, args.v[0], &err) : lf_checkpoint_find(path, sizeof path, args.v[0], "last", &err))
         return cli_fail(&err);
     if (cli_config_apply(&c, &args, &err)) return cli_fail(&err);
+    if (c.sampler.grammar[0] || c.sampler.json_schema[0])
+        return cli_usage_error(NULL, "%s",
+                               cli_say("foundry bench infer: texts are of random tokens, no grammar holds for them",
+                                       "foundry bench infer：文本由随机词元组成，不能用文法约束"));
     if (!c.model.vocab_size) c.model.vocab_size = c.data.tokenizer_vocab_size; /* of what the recipe would learn */
     for (int i = 0; i < args.n_set && !recipe; i++)
         if (strncmp(args.set[i].key, "model.", 6) == 0)
@@ -153,6 +160,7 @@ int cmd_bench_infer(int argc, char **argv)
                                 .kv_type = c.sampler.kv_type,
                                 .isa = c.machine.isa,
                                 .pin = c.machine.pin,
+                                .sampling = &c.sampler,
                                 .prefill = (int)prefill,
                                 .decode = (int)decode};
     if (!parse_list(o.batch, "--batch", batch, 1, 1024, 0) || !parse_list(o.depth, "--depth", depth, 0, 1 << 20, -1) ||

@@ -20,6 +20,7 @@ typedef struct lf_candidate {
 typedef struct lf_sampler_stage {
     const char *name;
     void (*run)(lf_sampler *s);
+    bool (*acts)(const lf_sample_config *c); /* false: with these values it changes nothing */
 } lf_sampler_stage;
 enum { LF_SAMPLER_STAGES = 10 };
 
@@ -33,11 +34,14 @@ typedef struct lf_logit_bias {
 struct lf_sampler {
     lf_sample_config config;
     int vocab_size, n;
-    int few;                  /* only so many of the largest logits can be drawn; 0: perhaps all */
-    lf_candidate *candidates; /* [vocab_size]                                                       */
+    int few;                  /* only so many of the largest logits can be drawn; 0: perhaps all    */
+    int groups;               /* of logits, to find those by                                        */
+    float *tops;              /* [groups] the largest of each                                       */
+    int32_t *eights;          /* [vocab_size / 8 + 1] where eight logits begin with a large one among them */
+    lf_candidate *candidates; /* [vocab_size + 1]                                                   */
     lf_candidate *heap;       /* [vocab_size] scratch                                               */
     double *weight;           /* [vocab_size] exp(logit - max) of candidates                        */
-    uint32_t *seen;           /* [vocab_size] how often in the window, prompt and answer            */
+    uint32_t *seen;           /* [vocab_size] how often in the window, prompt and answer; NULL where no stage asks */
     uint32_t *generated;      /* [vocab_size] how often in the window, answer only                  */
     bool *breaker;            /* [vocab_size] DRY: repetitions do not reach across it; NULL = none  */
     /* The last tokens, for windows; NULL where no stage looks back. Token t of a text lies at history[t % history_cap]. */
@@ -55,8 +59,8 @@ struct lf_sampler {
     uint64_t *allowed;             /* [lf__mask_words] what the grammar lets follow */
     int32_t ends[8];
     int n_ends;
-    uint64_t index; /* of the draw                                               */
-    const lf_sampler_stage *order[LF_SAMPLER_STAGES];
+    uint64_t index;                                   /* of the draw                                               */
+    const lf_sampler_stage *order[LF_SAMPLER_STAGES]; /* those that act */
     int n_stages;
 };
 
@@ -66,8 +70,6 @@ extern const lf_sampler_stage lf__sampler_mirostat; /* beside them: follows the 
 void lf__sampler_share_vocab(lf_sampler *s, lf_grammar_vocab *vocab);
 /* What lf_sampler_draw would draw if there were no grammar, more or less: a guess, which changes nothing. */
 int32_t lf__sampler_guess(lf_sampler *s, const float *logits, uint64_t index);
-/* A number that at least s->few logits reach and few others do; -inf: none was found. */
-float lf__sampler_floor(const lf_sampler *s, const float *logits);
 /* weight[i] = exp(logit - max) of the candidates; returns their sum (>= 1). */
 double lf__sampler_weigh(lf_sampler *s);
 

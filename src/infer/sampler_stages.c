@@ -7,6 +7,8 @@
 
 #define LN2 0.69314718055994530942
 
+enum { FEW = 64 }; /* that are ranked; more of them are a heap */
+
 /* ---- candidates ------------------------------------------------------------------------------------------------------------------- */
 
 /* The one order of candidates: the larger logit first, ties to the lower id. */
@@ -89,11 +91,15 @@ static lf_candidate pop(lf_candidate *heap, int *n)
 
 /* ---- what came before ---------------------------------------------------------------------------------------------------- */
 
+static bool penalizes(const lf_sample_config *c)
+{
+    return c->repetition_penalty != 1 || c->frequency_penalty != 0 || c->presence_penalty != 0;
+}
+
 /* Repetition (Keskar et al. 2019): every distinct token of prompt and answer once; frequency and presence: the answer's tokens only. */
 static void run_penalties(lf_sampler *s)
 {
     const lf_sample_config *c = &s->config;
-    if (c->repetition_penalty == 1 && c->frequency_penalty == 0 && c->presence_penalty == 0) return;
     for (int i = 0; i < s->n; i++) {
         int32_t id = s->candidates[i].id;
         double logit = s->candidates[i].logit;
@@ -124,12 +130,13 @@ static void find_matches(lf_sampler *s, int n)
     }
 }
 
+static bool is_dry(const lf_sample_config *c) { return c->dry_multiplier > 0; }
+
 /* "Don't repeat yourself": a token that would lengthen a repetition of at least dry_allowed_length tokens loses
  * multiplier * base^(length - allowed). Repetitions do not reach back across a sequence breaker, and breakers are never held back. */
 static void run_dry(lf_sampler *s)
 {
     const lf_sample_config *c = &s->config;
-    if (c->dry_multiplier == 0 || !s->longest) return;
     int n = (int)LF_MIN(LF_MIN(s->n_history, c->dry_last_n), s->history_cap), limit = 0;
     while (limit < n && !(s->breaker && s->breaker[token_back(s, limit)])) limit++;
     int allowed = (int)LF_MAX(c->dry_allowed_length, 1);
@@ -151,12 +158,13 @@ static void run_dry(lf_sampler *s)
 
 /* ---- fewer candidates ---------------------------------------------------------------------------------------------------- */
 
+static bool has_sigma(const lf_sample_config *c) { return c->top_n_sigma > 0; }
+
 /* Logits within n standard deviations of the largest (Tang et al. 2024); banned tokens do not count. */
 static void run_top_n_sigma(lf_sampler *s)
 {
     double mean = 0, square = 0;
     int n = 0;
-    if (s->config.top_n_sigma <= 0) return;
     for (int i = 0; i < s->n; i++)
         if (s->candidates[i].logit > -LF_LOGIT_MAX) mean += s->candidates[i].logit, n++;
     if (n == 0) return;
@@ -168,12 +176,35 @@ static void run_top_n_sigma(lf_sampler *s)
     keep_above(s, best_of(s).logit - s->config.top_n_sigma * sqrt(square / n));
 }
 
+/* place[r] = where the candidate with r better ones stands. Each is compared with all, in vectors: nothing to be guessed wrong, as nearly
+ * every branch of a heap is. False: too many for that, or logits that are no floats any more. */
+static bool rank_few(int place[FEW], const lf_sampler *s)
+{
+    float logit[FEW];
+    bool floats = s->n <= FEW;
+    int n = (s->n + 15) / 16 * 16;
+    for (int i = 0; i < s->n && floats; i++) logit[i] = (float)s->candidates[i].logit, floats = logit[i] == s->candidates[i].logit;
+    if (!floats) return false;
+    for (int i = s->n; i < n; i++) logit[i] = -INFINITY;
+    for (int i = 0; i < s->n; i++) {
+        int better = 0, same = 0;
+        for (int j = 0; j < n; j++) better += logit[j] > logit[i], same += logit[j] == logit[i];
+        for (int j = 0; j < i && same > 1; j++) better += logit[j] == logit[i];
+        place[better] = i;
+    }
+    return true;
+}
+
 /* A heap of the k best, its worst at the root: almost every candidate costs one comparison (131,072 logits, k 40: a whole draw takes
  * 0.3 ms, sorting them alone 17 ms). Ids ascend, so an equal logit never displaces the root. */
 static void keep_best(lf_sampler *s, int64_t most)
 {
     if (most <= 0 || most >= s->n) return;
-    int k = (int)most;
+    int k = (int)most, place[FEW];
+    if (rank_few(place, s)) {
+        keep_down_to(s, s->candidates[place[k - 1]]);
+        return;
+    }
     memcpy(s->heap, s->candidates, (size_t)k * sizeof *s->heap);
     heapify(s->heap, k, false);
     for (int i = k; i < s->n; i++)
@@ -184,39 +215,15 @@ static void keep_best(lf_sampler *s, int64_t most)
     keep_down_to(s, s->heap[0]);
 }
 
-/* Logits in groups, each with its largest: the k-th largest of those is reached by k logits at least. Lanes of 16 make the groups, so that
- * a vector does 16 of them at a time (4,096 logits, k 40: 3 us, where candidates of all of them cost 16). */
-float lf__sampler_floor(const lf_sampler *s, const float *logits)
-{
-    enum { LANES = 16 };
-    int k = s->few, depth = LF_MIN(64, s->vocab_size / (4 * k)), n = 0;
-    if (depth < 4) return -INFINITY;
-    for (int at = 0; at + LANES * depth <= s->vocab_size; at += LANES * depth) {
-        float top[LANES];
-        for (int j = 0; j < LANES; j++) top[j] = -INFINITY;
-        for (int i = at; i < at + LANES * depth; i += LANES)
-            for (int j = 0; j < LANES; j++) top[j] = logits[i + j] > top[j] ? logits[i + j] : top[j];
-        for (int j = 0; j < LANES; j++) {
-            lf_candidate c = {(double)top[j], at + j};
-            if (n < k) {
-                s->heap[n++] = c;
-                if (n == k) heapify(s->heap, k, false);
-            } else if (c.logit > s->heap[0].logit) {
-                s->heap[0] = c;
-                sift_down(s->heap, k, 0, false);
-            }
-        }
-    }
-    return n < k ? -INFINITY : (float)s->heap[0].logit;
-}
-
+static bool has_top_k(const lf_sample_config *c) { return c->top_k > 0; }
 static void run_top_k(lf_sampler *s) { keep_best(s, s->config.top_k); }
+
+static bool is_typical(const lf_sample_config *c) { return c->typical_p > 0 && c->typical_p < 1; }
 
 /* Locally typical (Meister et al. 2022): those whose surprise is nearest to the entropy, until their probabilities exceed p. */
 static void run_typical_p(lf_sampler *s)
 {
     double p = s->config.typical_p, run = 0;
-    if (p <= 0 || p >= 1) return;
     double sum = lf__sampler_weigh(s), entropy = entropy_of(s, sum);
     lf_candidate *nearness = s->heap; /* logit: minus the distance; in the order of candidates first, then a heap */
     for (int i = 0; i < s->n; i++) {
@@ -237,33 +244,41 @@ static void run_typical_p(lf_sampler *s)
     s->n = n;
 }
 
+static bool has_top_p(const lf_sample_config *c) { return c->top_p < 1; }
+
 /* Nucleus (Holtzman et al. 2020): the smallest set of the most probable whose sum reaches p; at least one. */
 static void run_top_p(lf_sampler *s)
 {
-    if (s->config.top_p >= 1) return;
     double wanted = s->config.top_p * lf__sampler_weigh(s), sum = 0;
-    heap_of_all(s);
-    double max = s->heap[0].logit;
-    lf_candidate last = s->heap[0];
-    for (int n = s->n; n > 0 && sum < wanted;) {
-        last = pop(s->heap, &n);
-        sum += lf__exp(last.logit - max);
+    int place[FEW], taken = 0;
+    lf_candidate last = {0};
+    if (rank_few(place, s)) {
+        while (taken < s->n && sum < wanted) sum += s->weight[place[taken++]];
+        last = s->candidates[place[taken - 1]];
+    } else {
+        heap_of_all(s);
+        double max = s->heap[0].logit;
+        for (int left = s->n; left > 0 && sum < wanted;) {
+            last = pop(s->heap, &left);
+            sum += lf__exp(last.logit - max);
+        }
     }
     keep_down_to(s, last);
 }
 
+static bool has_min_p(const lf_sample_config *c) { return c->min_p > 0; }
+
 /* Probability >= min_p * the largest: a distance between logits, no sum needed. */
-static void run_min_p(lf_sampler *s)
-{
-    if (s->config.min_p > 0) keep_above(s, best_of(s).logit + lf__ln(s->config.min_p));
-}
+static void run_min_p(lf_sampler *s) { keep_above(s, best_of(s).logit + lf__ln(s->config.min_p)); }
+
+static bool has_xtc(const lf_sample_config *c) { return c->xtc_probability > 0 && c->xtc_threshold <= 0.5; }
 
 /* "Exclude top choices": sometimes, all likely ones but the least likely of them. */
 static void run_xtc(lf_sampler *s)
 {
     const lf_sample_config *c = &s->config;
     lf_rng rng = {(uint64_t)c->seed, LF_STREAM_XTC, s->index};
-    if (c->xtc_probability <= 0 || c->xtc_threshold > 0.5 || lf__rng_unit(&rng) >= c->xtc_probability) return;
+    if (lf__rng_unit(&rng) >= c->xtc_probability) return;
     double sum = lf__sampler_weigh(s);
     int likely = 0, n = 0;
     lf_candidate least = {0};
@@ -278,6 +293,8 @@ static void run_xtc(lf_sampler *s)
 }
 
 /* ---- how bold ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_warm(const lf_sample_config *c) { return c->temperature != 1 || c->dynatemp_range > 0; }
 
 /* With dynatemp_range, between t - range and t + range by the entropy, as a share of what it could be, to the power of the exponent. */
 static void run_temperature(lf_sampler *s)
@@ -324,14 +341,16 @@ static void run_mirostat(lf_sampler *s)
         keep_above(s, best_of(s).logit + lf__ln(lf__sampler_weigh(s)) - s->mu * LN2);
 }
 
-const lf_sampler_stage lf__sampler_mirostat = {"mirostat", run_mirostat};
-const lf_sampler_stage lf__sampler_stages[] = {{"penalties", run_penalties},
-                                               {"dry", run_dry},
-                                               {"top_n_sigma", run_top_n_sigma},
-                                               {"top_k", run_top_k},
-                                               {"typical_p", run_typical_p},
-                                               {"top_p", run_top_p},
-                                               {"min_p", run_min_p},
-                                               {"xtc", run_xtc},
-                                               {"temperature", run_temperature},
-                                               {NULL, NULL}};
+static bool has_mirostat(const lf_sample_config *c) { return c->mirostat > 0; }
+
+const lf_sampler_stage lf__sampler_mirostat = {"mirostat", run_mirostat, has_mirostat};
+const lf_sampler_stage lf__sampler_stages[] = {{"penalties", run_penalties, penalizes},
+                                               {"dry", run_dry, is_dry},
+                                               {"top_n_sigma", run_top_n_sigma, has_sigma},
+                                               {"top_k", run_top_k, has_top_k},
+                                               {"typical_p", run_typical_p, is_typical},
+                                               {"top_p", run_top_p, has_top_p},
+                                               {"min_p", run_min_p, has_min_p},
+                                               {"xtc", run_xtc, has_xtc},
+                                               {"temperature", run_temperature, is_warm},
+                                               {NULL, NULL, NULL}};

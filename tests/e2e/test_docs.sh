@@ -11,6 +11,7 @@ run help >top.txt 2>&1
 commands top.txt >commands.txt
 {
     cat top.txt options.txt
+    run help bench infer # the one suite with flags of its own
     for command in $(commands top.txt); do
         run help "$command" 2>&1 | tee sub.txt
         for sub in $(commands sub.txt); do

@@ -187,6 +187,49 @@ static void test_hostile_logits(void **state)
         }
 }
 
+/* Logits as they come, with ties, far apart, mostly banned, no numbers. */
+static float logit_of(int kind, uint64_t seed, int i)
+{
+    double u = (double)(lf__rng_at(seed, 2, (uint64_t)i) >> 11) * 0x1p-53, v = (double)(lf__rng_at(seed, 3, (uint64_t)i) >> 11) * 0x1p-53;
+    double g = sqrt(-2 * log(u + 1e-12)) * cos(6.2831853 * v);
+    switch (kind) {
+    case 0: return (float)(3 * g);
+    case 1: return (float)floor(2 * g);
+    case 2: return (float)(1e30 * g);
+    case 3: return v < 0.97 ? -INFINITY : (float)g;
+    case 4: return v < 0.3 ? NAN : (float)g;
+    case 5: return v < 0.01 ? INFINITY : -0.0f;
+    default: return (float)(1e-40 * g);
+    }
+}
+
+/* A sampler that looks at few logits is one that looks at all; a bias of 0 makes it look at all. */
+static void test_few_are_enough(void **state)
+{
+    (void)state;
+    enum { MOST = 9001 };
+    static float logits[MOST];
+    static int32_t ids[2][MOST];
+    static double p[2][MOST];
+    static const int vocabs[] = {255, 256, 1000, 4096, MOST}, ks[] = {0, 1, 3, 40, 64, 65, 300};
+    for (int run = 0; run < 7 * 5 * 7 * 3; run++) {
+        int kind = run % 7, vocab = vocabs[run / 7 % 5];
+        lf_sample_config c = neutral();
+        c.top_k = ks[run / 35 % 7], c.temperature = (double[]){0, 0.8, 1}[run / 245], c.top_p = run % 2 ? 0.95 : 1,
+        c.min_p = run % 3 ? 0.05 : 0;
+        lf_sampler *few = make(&c, vocab);
+        strcpy(c.logit_bias, "0=0");
+        lf_sampler *all = make(&c, vocab);
+        for (int i = 0; i < vocab; i++) logits[i] = logit_of(kind, (uint64_t)run, i);
+        int n = lf_sampler_distribution(few, logits, ids[0], p[0]);
+        assert_int_equal(n, lf_sampler_distribution(all, logits, ids[1], p[1]));
+        assert_memory_equal(ids[0], ids[1], (size_t)n * sizeof **ids);
+        assert_memory_equal(p[0], p[1], (size_t)n * sizeof **p);
+        for (uint64_t i = 0; i < 5; i++) assert_int_equal(lf_sampler_draw(few, logits, i), lf_sampler_draw(all, logits, i));
+        lf_sampler_free(&few), lf_sampler_free(&all);
+    }
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -236,8 +279,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_sorting), cmocka_unit_test(test_greedy),         cmocka_unit_test(test_penalties),
-        cmocka_unit_test(test_draws),           cmocka_unit_test(test_hostile_logits), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_against_sorting), cmocka_unit_test(test_greedy), cmocka_unit_test(test_penalties),
+        cmocka_unit_test(test_few_are_enough),  cmocka_unit_test(test_draws),  cmocka_unit_test(test_hostile_logits),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

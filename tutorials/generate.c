@@ -19,7 +19,7 @@
  * 2. Which token? Always the likeliest ("greedy") gives flat, looping text. Drawing honestly now and then takes one of the thousand
  *    tokens that have a probability of 0.0001 each, and one such word derails a story. All rules are a compromise between the two.
  *
- * Where the library does this: src/infer/ (generate.c, sampler.c, kv_blocks.c: for many conversations at once). */
+ * Where the library does this: src/infer/ (engine.c, sampler.c, kv_pool.c: for many conversations at once). */
 #ifndef GENERATE_C
 #define GENERATE_C
 

@@ -172,7 +172,8 @@ void rope(real *x, const real *table, const int *positions, int N, int heads, in
  *      P = softmax(S), row by row     over what row i may see, j <= its own position. The future gets 0, exactly: "causal"
  *      O = P V
  * Grouped queries (Ainslie et al. 2023): H query heads share K heads of keys and values; head h reads key head h / (H / K).
- * Softmax subtracts the row's largest score first: exp(1000) is infinite, exp(1000 - 1000) is not, and the quotient is the same.
+ * Softmax makes shares of scores: p_j = exp(s_j) / (sum over l of exp(s_l)), all positive, 1 together, and the larger score has the larger
+ * share. It subtracts the largest score first: exp(1000) is infinite, exp(1000 - 1000) is not, and the quotient is the same.
  *
  * One sequence: Tq queries, the last of Tk positions (Tq == Tk here; chapter 6 asks one new query against Tk old keys). */
 void softmax(real *p, int n)
@@ -349,7 +350,7 @@ void init_weights(weights *w, const config *c, uint64_t seed)
 }
 
 /* What the forward pass writes down, because the backward pass asks for it again. This, not the weights, is what fills the memory when a
- * model is trained: per token and layer about 5 C + 2 H*D + 3 F numbers, and H * T probabilities (chapter 9 does without those). */
+ * model is trained: per token and layer 4 C + 2 (H + K) D + 3 F numbers, and H * T probabilities (chapter 9 does without those). */
 typedef struct layer_activations {
     real *x;         /* [N, C]       the stream as it enters the block       */
     real *h1;        /* [N, C]       normalized                              */

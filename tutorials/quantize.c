@@ -17,7 +17,8 @@
  * And the arithmetic can stay in integers: sum of (da qa)(db qb) = da db * sum of qa qb. Integer sums are exact, and processors do 64 such
  * products in one instruction (vpdpbusd), twice as many as bfloat16 ones.
  *
- * Where these formats come from: ggml's Q8_0 and Q4_0, which store d in 16 bits: 34 and 18 bytes per block of 32. */
+ * Where these formats come from: ggml's Q8_0 and Q4_0, which store d in 16 bits: 34 and 18 bytes per block of 32.
+ * Where the library does this: src/tensor/ (quantize.c), src/backend/cpu/ (cpu_gemm_quant.c: products in integers). */
 #pragma push_macro("LF_NO_MAIN") /* earlier chapters, without their main() */
 #define LF_NO_MAIN
 #include "generate.c"

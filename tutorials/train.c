@@ -69,7 +69,8 @@ double clip_gradients(weights *g, double limit)
  *      v^ = v / (1 - beta2^t)
  *      w = w - lr * m^ / (sqrt(v^) + eps) - lr * decay * w
  * Dividing by its own loudness lets a weight with tiny gradients learn as fast as one with large ones: a step is about lr, whatever the
- * scale of the loss. Decay pulls towards zero what the data do not hold up; norms are gains around 1, for them it would be wrong. */
+ * scale of the loss. (eps: a weight that never had a gradient divides 0 by eps, not by 0.) Decay pulls towards zero what the data do not
+ * hold up; norms are gains around 1, for them it would be wrong. */
 typedef struct adamw {
     double beta1, beta2, eps, weight_decay;
     real *m, *v; /* [n] as the weights */
@@ -91,8 +92,9 @@ void adamw_step(weights *w, const weights *g, adamw *o, const tensor *list, int 
 }
 
 /* ---- 4. Evaluation --------------------------------------------------------------------------------------------------
- * The same loss on documents that were set aside. The loss per token says nothing about another tokenizer's tokens; bits per byte of
- * text do: total surprise in bits / bytes. All of val once, window by window; what is beyond its end has the target -1. */
+ * The same loss on documents that were set aside. -log p is surprise in nats, since log is the natural one; one nat is 1 / log(2) = 1.44
+ * bits. The loss per token says nothing about another tokenizer's tokens; bits per byte of text do: total surprise in bits / bytes. All of
+ * val once, window by window; what is beyond its end has the target -1. */
 double evaluate(activations *a, const weights *w, const config *c, const stream *val) /* nats, all tokens together */
 {
     double total = 0;

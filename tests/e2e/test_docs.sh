@@ -134,6 +134,15 @@ twins "$SOURCE/CONTRIBUTING.md" "$SOURCE/CONTRIBUTING.zh-CN.md"
 checked "$SOURCE/README.md"
 checked "$SOURCE/README.zh-CN.md"
 
+# A file that a tutorial names is in the tree, or a header of the system.
+bad=
+for file in "$SOURCE"/tutorials/*.c "$SOURCE"/tutorials/kernels/*.c; do
+    for word in $(grep -oE '[A-Za-z0-9_/]{3,}\.[ch]\b' "$file" | sort -u); do
+        [ -n "$(find "$SOURCE"/{src,include,tutorials} -name "${word##*/}" | head -n 1)" ] || grep -q "#include <$word>" "$file" || bad="$bad ${file##*/}:$word"
+    done
+done
+equal "tutorials: every file they name exists" "" "$bad"
+
 # A chapter of the guide: what it promises, in this order, with three exercises and three answers, and called by its name wherever it is linked.
 title() { sed -n '1s/^# //p' "$1"; }
 for lang in en zh; do

@@ -13,13 +13,13 @@ for cc in clang musl-gcc; do # gcc: see build
     for source in "$T"/*.c "$T"/kernels/*.c; do
         [ -f "$source" ] || continue
         name=${source#"$T"/}
-        $cc -Wall -Wextra -fsyntax-only "$source" 2>warnings.txt
+        $cc -Wall -Wextra -Wpedantic -fsyntax-only "$source" 2>warnings.txt
         equal "$cc $name: no warning" "" "$(cat warnings.txt)"
     done
 done
 
 # build NAME: as its first lines say, warnings being errors
-build() { cc -O2 -Wall -Wextra -Werror "$T/$1.c" -lm -o "${1##*/}" || not_ok "$1.c compiles" 0 "$?"; }
+build() { cc -O2 -Wall -Wextra -Wpedantic -Werror "$T/$1.c" -lm -o "${1##*/}" || not_ok "$1.c compiles" 0 "$?"; }
 # clean NAME ARGS: built again, the sanitizers have nothing to say. (train, generate, quantize and lora: test_slow_tutorials.sh; what they
 # are made of is in the C tests of this folder, which the sanitizer build runs.)
 clean() {

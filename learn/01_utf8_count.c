@@ -39,7 +39,7 @@ static void count(const char *text)
     int n = (int)strlen(text);
     char *exact = malloc((size_t)n + 1); // the byte behind the text is a trap, not a zero
     memcpy(exact, text, (size_t)n), exact[n] = 'x';
-    check_number("characters", utf8_count(exact, n));
+    check_number("characters|字符数", utf8_count(exact, n));
 }
 
 int main(void)

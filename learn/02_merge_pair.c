@@ -40,7 +40,7 @@ static void merge(const char *text, int left, int right)
     int n = (int)strlen(text), *ids = malloc((size_t)n * sizeof *ids);
     for (int i = 0; i < n; i++) ids[i] = text[i];
     n = merge_pair(ids, n, left, right, 256);
-    check_number("length", n);
+    check_number("length|长度", n);
     if (n >= 0 && n <= (int)strlen(text)) check_ints("ids", ids, n);
 }
 

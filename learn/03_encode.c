@@ -49,7 +49,7 @@ static void word(const char *text)
     int n = (int)strlen(text), *ids = malloc((size_t)n * sizeof *ids);
     for (int i = 0; i < n; i++) ids[i] = text[i];
     n = encode(ids, n, merges, 9);
-    check_number("length", n);
+    check_number("length|长度", n);
     if (n >= 0 && n <= (int)strlen(text)) check_ints("ids", ids, n);
 }
 

@@ -37,7 +37,7 @@ static void row(float *p, int n)
     float sum = 0;
     softmax(p, n);
     for (int i = 0; i < n; i++) sum += p[i];
-    check_floats("p", p, 1, n), check_number("sum", sum);
+    check_floats("p", p, 1, n), check_number("sum|总和", sum);
 }
 
 int main(void)

@@ -19,7 +19,8 @@
 // en: and the softmax makes them exactly 0.
 // zh: 如果能看到下一个词，模型就不必学了。在 softmax 之前把未来的分数设为负无穷，softmax 之后它们恰好是 0。
 //
-//        Tq = Tk = 3          Tq = 2 new rows, Tk = 5, 3 in the cache
+// en:        Tq = Tk = 3          Tq = 2 new rows, Tk = 5, 3 in the cache
+// zh:        Tq = Tk = 3          Tq = 2 个新行，Tk = 5，缓存里有 3 个
 //        s  -  -                   s s s s -
 //        s  s  -                   s s s s s
 //        s  s  s

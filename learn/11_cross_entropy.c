@@ -18,8 +18,10 @@
 // en: How surprised was the model by the tokens that really came? Knowing nothing, p = 1/V, costs log(V); certainty costs 0.
 // zh: 真正出现的词元让模型有多意外？一无所知时 p = 1/V，代价是 log(V)；完全确定时代价是 0。
 //
-//      loss = mean over scored rows of  -log(softmax(logits_n)[target_n])
-//      dlogits_n = (p_n - [1 at the target]) / scored rows
+// en:      loss = mean over scored rows of  -log(softmax(logits_n)[target_n])
+// en:      dlogits_n = (p_n - [1 at the target]) / scored rows
+// zh:      loss = 对计分的行取平均：-log(softmax(logits_n)[target_n])
+// zh:      dlogits_n = (p_n - [目标处为 1，其余为 0]) / 计分的行数
 //
 // en: logits, dlogits [N, V]; targets [N], -1 = not scored: no loss, a gradient of zeros. Write dlogits, return the loss.
 // zh: logits、dlogits [N, V]；targets [N]，-1 表示不计分：没有损失，梯度为零。写出 dlogits，返回损失。
@@ -39,7 +41,7 @@ float cross_entropy(float *dlogits, const float *logits, const int *targets, int
 static void score(const float *logits, const int *targets, int N, int V)
 {
     float *d = check_filled(N * V, NAN);
-    check_number("loss", (double)cross_entropy(d, logits, targets, N, V));
+    check_number("loss|损失", (double)cross_entropy(d, logits, targets, N, V));
     check_floats("dlogits", d, N, V);
 }
 

@@ -37,7 +37,7 @@ float clip_gradients(float *g, int n, float limit);
 
 static void clip(float *g, int n, float limit)
 {
-    check_number("norm", (double)clip_gradients(g, n, limit));
+    check_number("norm|原来的长度", (double)clip_gradients(g, n, limit));
     check_floats("g", g, 1, n);
 }
 

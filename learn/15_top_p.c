@@ -20,8 +20,10 @@
 // zh: Holtzman et al. 2020。老实抽样时，一万个不太可能的词元总会偶尔冒出一个，把文章带偏。Top-p 只保留概率加起来达到
 // zh: limit 的最可能的几个：模型有把握时少，没把握时多。
 //
-//      p      0.50 0.25 0.15 0.06 0.04        limit 0.8: the first three, since 0.5 + 0.25 < 0.8
-//      then   0.56 0.28 0.17
+// en:      p      0.50 0.25 0.15 0.06 0.04        limit 0.8: the first three, since 0.5 + 0.25 < 0.8
+// en:      then   0.56 0.28 0.17
+// zh:      p      0.50 0.25 0.15 0.06 0.04        上限 0.8：保留前三个，因为 0.5 + 0.25 < 0.8
+// zh:      之后   0.56 0.28 0.17
 //
 // en: p[0 .. n-1] is sorted, the largest first, and sums to 1. Return how many stay, at least 1, and make those sum to 1.
 // zh: p[0 .. n-1] 从大到小排好，和为 1。返回保留几个（至少 1 个），并让它们的和等于 1。
@@ -40,7 +42,7 @@ static void nucleus(const float *from, int n, float limit)
 {
     float *p = check_copy(from, n);
     int keep = top_p(p, n, limit);
-    check_number("kept", keep);
+    check_number("kept|保留个数", keep);
     if (keep > 0 && keep <= n) check_floats("p", p, 1, keep);
 }
 

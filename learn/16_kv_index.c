@@ -19,8 +19,10 @@
 // en: share one key head, which makes the cache smaller by H / K.
 // zh: 注意力只向后看，所以过去的键和值不会再变：把它们留下来。Ainslie et al. 2023：几个查询头共用一个键头，缓存缩小为 K / H。
 //
-//      keys  [L, T, K, D]           H = 4, K = 2:   query heads 0 1 | 2 3
-//                                                   key heads     0 |  1
+// en:      keys  [L, T, K, D]           H = 4, K = 2:   query heads 0 1 | 2 3
+// en:                                                   key heads     0 |  1
+// zh:      keys  [L, T, K, D]           H = 4, K = 2:   查询头 0 1 | 2 3
+// zh:                                                   键头     0 |  1
 //
 // en: Number d of the key that query_head of `layer` reads at `position`: which element of the one long array is it?
 // zh: 第 layer 层的 query_head 在 position 处读的键，它的第 d 个数是这个长数组的第几个元素？

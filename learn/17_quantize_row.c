@@ -18,7 +18,8 @@
 // en: A token cannot come sooner than all weights come from memory; so smaller weights are faster weights. Blocks of 32 share a scale:
 // zh: 所有权重都要从内存读一遍才能得到一个词元，所以权重越小越快。每 32 个一块，共用一个缩放：
 //
-//      d = largest |x| of the block / 127          q = round(x / d)          x is about d q
+// en:      d = largest |x| of the block / 127          q = round(x / d)          x is about d q
+// zh:      d = 块内最大的 |x| / 127          q = round(x / d)          x 约等于 d q
 //
 // en: x [n] becomes q [n] and d [(n + 31) / 32]. A block of zeros: d = 0 and q = 0. lrintf rounds, fabsf is the absolute value.
 // zh: x [n] 变成 q [n] 和 d [(n + 31) / 32]。全零的块：d = 0，q = 0。lrintf 取整，fabsf 求绝对值。

@@ -29,6 +29,7 @@ static void check_ints(const char *name, const int *x, int n)
     fprintf(check_out, "\n"), fflush(check_out);
 }
 
+/* A name as above, or "english|chinese". */
 static void check_number(const char *name, double x) { fprintf(check_out, "%s 0 1 %.9g\n", name, x), fflush(check_out); }
 
 /* n numbers between -scale and scale, on the heap: a step beyond their end is seen. */

@@ -29,6 +29,13 @@ static char *page_path(char out[512], const progress *p, int exercise)
     return out;
 }
 
+/* "foundry learn check", in a folder that it finds by itself, else with the folder. */
+static void print_command(const progress *p, const char *verb)
+{
+    bool found = strcmp(p->dir, ".") == 0 || strcmp(p->dir, "foundry-learn") == 0;
+    printf("foundry learn %s%s%s", verb, found ? "" : " --dir ", found ? "" : p->dir);
+}
+
 /* The next one that is not done, going on behind the one at hand and then from the beginning; -1 = all are. */
 static int next_open(const progress *p)
 {
@@ -92,10 +99,27 @@ static int save_progress(const progress *p, lf_error *err)
     return 0;
 }
 
-/* The exercise that is meant: by name, else the one at hand. */
+/* The page that was saved last, if that was after progress.txt, which every command writes; else the one at hand. */
+static int saved_last(const progress *p)
+{
+    char path[512];
+    struct stat file;
+    int last = p->current;
+    snprintf(path, sizeof path, "%.400s/progress.txt", p->dir);
+    if (stat(path, &file)) return last;
+    struct timespec newest = file.st_mtim;
+    for (int i = 0; i < learn_count(); i++) {
+        if (stat(page_path(path, p, i), &file)) continue;
+        struct timespec t = file.st_mtim;
+        if (t.tv_sec > newest.tv_sec || (t.tv_sec == newest.tv_sec && t.tv_nsec > newest.tv_nsec)) last = i, newest = t;
+    }
+    return last;
+}
+
+/* The exercise that is meant: by name, else what the learner is at. */
 static int pick(progress *p, const cli_args *args, lf_error *err)
 {
-    int exercise = args->n ? learn_find(args->v[0], err) : p->current;
+    int exercise = args->n ? learn_find(args->v[0], err) : saved_last(p);
     if (exercise < 0) return -1;
     if (!*p->language) {
         lf_error_set(err, LF_E_NOT_FOUND, cli_say("there are no exercises in %s yet", "%s 里还没有练习"), p->dir);
@@ -154,10 +178,11 @@ static char *number(char out[32], double x)
 }
 
 /* "y[3]", "scores[1][4]", "loss" */
-static char *element(char out[128], const learn_values *v, int index)
+static char *element(char out[128], const learn_values *v, int index, bool zh)
 {
+    const char *bar = strchr(v->name, '|');
     if (v->rows == 0)
-        snprintf(out, 128, "%s", v->name);
+        snprintf(out, 128, "%.*s", bar && !zh ? (int)(bar - v->name) : 64, bar && zh ? bar + 1 : v->name);
     else if (v->rows == 1)
         snprintf(out, 128, "%s[%d]", v->name, index);
     else
@@ -200,8 +225,8 @@ static void print_difference(const learn_result *r, int exercise)
 {
     char where[128], a[32], b[32], mistake[512];
     printf(cli_say("\n      %s should be %s%s%s, yours is %s%s%s\n", "\n      %s 应为 %s%s%s，你的是 %s%s%s\n"),
-           element(where, &r->expected, r->index), style(CLI_GREEN), number(a, r->expected_value), plain(), style(CLI_RED),
-           number(b, r->got_value), plain());
+           element(where, &r->expected, r->index, cli_language()[0] == 'z'), style(CLI_GREEN), number(a, r->expected_value), plain(),
+           style(CLI_RED), number(b, r->got_value), plain());
     print_rows(r);
     if (r->mistake && learn_field(mistake, exercise, "mistake", r->mistake - 1))
         printf("\n  %s%s%s%s\n", style(CLI_YELLOW), cli_say("This looks like it: ", "看起来是："), plain(), mistake);
@@ -276,8 +301,11 @@ static void print_result(const progress *p, int exercise, const learn_result *r)
         printf(cli_say("\n  Not begun yet: open %s and write what belongs where it says YOUR TURN.\n\n",
                        "\n  还没开始：打开 %s，在“到你了”的地方写出代码。\n\n"),
                page_path(path, p, exercise));
-    else
-        printf(cli_say("\n  %sStuck?%s  foundry learn hint\n\n", "\n  %s卡住了？%s foundry learn hint\n\n"), style(CLI_CYAN), plain());
+    else {
+        printf("\n  %s%s%s ", style(CLI_CYAN), cli_say("Stuck? ", "卡住了？"), plain());
+        print_command(p, "hint");
+        puts("\n");
+    }
 }
 
 static void print_json_result(const progress *p, int exercise, const learn_result *r)
@@ -291,7 +319,7 @@ static void print_json_result(const progress *p, int exercise, const learn_resul
     printf(", \"verdict\": \"%s\", \"cases_passed\": %d", verdicts[r->verdict], r->n_passed);
     if (r->verdict == LEARN_DIFFERENT) {
         printf(", \"where\": ");
-        cli_json_string(stdout, element(where, &r->expected, r->index));
+        cli_json_string(stdout, element(where, &r->expected, r->index, false));
         printf(isfinite(r->expected_value) ? ", \"expected\": %.9g" : ", \"expected\": \"%g\"", r->expected_value);
         printf(isfinite(r->got_value) ? ", \"actual\": %.9g" : ", \"actual\": \"%g\"", r->got_value);
         printf(", \"mistake\": %d", r->mistake);
@@ -401,7 +429,8 @@ static int run_status(int argc, char **argv)
     printf("\n  ");
     print_bar(&p);
     char a[64], b[64];
-    printf("  %s, %s\n", cli_human_things(a, checks, "check", "checks", " 次检查"), cli_human_things(b, hints, "hint", "hints", " 条提示"));
+    printf(cli_say("  %s, %s\n", "  %s，%s\n"), cli_human_things(a, checks, "check", "checks", " 次检查"),
+           cli_human_things(b, hints, "hint", "hints", " 条提示"));
     if (next >= 0) {
         learn_field(title, next, "title", 0);
         printf(cli_say("\n  Next: %s%s%s, in %s  ", "\n  下一个：%s%s%s，在 %s  "), style(CLI_BOLD), title, plain(),
@@ -476,9 +505,15 @@ static int run_start(int argc, char **argv)
     printf(
         cli_say("  Open %s%s%s, write what belongs where it says YOUR TURN, then\n\n", "  打开 %s%s%s，在“到你了”的地方写出代码，然后\n\n"),
         style(CLI_BOLD), page_path(path, &p, p.current), plain());
-    printf("  %sfoundry learn check%s   %s\n", style(CLI_CYAN), plain(), cli_say("is it right?", "对不对？"));
-    printf("  %sfoundry learn watch%s   %s\n", style(CLI_CYAN), plain(), cli_say("the same whenever you save", "每次保存后自动检查"));
-    printf("  %sfoundry learn hint%s    %s\n\n", style(CLI_CYAN), plain(), cli_say("a word of advice, three levels", "给点提示，共三级"));
+    const char *const next[][2] = {{"check", cli_say("is it right?", "对不对？")},
+                                   {"watch", cli_say("the same whenever you save", "每次保存后自动检查")},
+                                   {"hint", cli_say("a word of advice, three levels", "给点提示，共三级")}};
+    for (int i = 0; i < 3; i++) {
+        printf("  %s", style(CLI_CYAN));
+        print_command(&p, next[i][0]);
+        printf("%s%*s%s\n", plain(), 8 - (int)strlen(next[i][0]), "", next[i][1]);
+    }
+    puts("");
     return CLI_OK;
 }
 

@@ -130,6 +130,13 @@ run learn hint rmsnorm --dir zh --level 1 --lang en >out.txt
 says "--lang wins" "Two loops" out.txt
 run learn check rmsnorm --dir zh >out.txt 2>&1
 says "还没开始" "还没开始" out.txt
+echo 'int utf8_count(const char *text, int n) { return (void)text, n; }' >zh/01_utf8_count.c
+run learn check --dir zh >out.txt 2>&1
+says "without a name: the page that was saved last" "UTF-8 里的字符" out.txt
+says "a result has a Chinese name" "字符数 应为 4" out.txt
+says "what to do next names the folder" "foundry learn hint --dir zh" out.txt
+run learn check --dir zh --json >out.txt 2>&1
+says "for programs it is English" '"where": "characters"' out.txt
 
 # ---- watch: a save is a check
 run learn start --dir watched >/dev/null

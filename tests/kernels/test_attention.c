@@ -456,7 +456,8 @@ static void speed(void **state)
     free(work), free(out);
 }
 
-/* One row of each sequence against a long cache, as decoding has it: the share of the rate at which the same threads read memory. */
+/* One row of each sequence against a long cache, as decoding has it: the share of the rate at which the same threads read memory. In an
+ * arena, as the cache is: its pages of 2 MiB read up to twice as fast as those of 4 KiB. */
 static void decode_speed(void **state)
 {
     (void)state;
@@ -464,7 +465,9 @@ static void decode_speed(void **state)
     enum { DEPTH = 8192, SEQS = 8, BLOCKS = DEPTH / LF_KV_BLOCK, ROOM = 512 << 20 }; /* as float */
     static const lf_dtype types[] = {LF_F32, LF_BF16, LF_Q8_0};
     static const int shapes[][3] = {{32, 4, 64}, {8, 8, 128}};
-    char *memory = aligned_alloc(64, ROOM);
+    lf_arena arena;
+    assert_int_equal(lf__arena_init(&arena, "cache", ROOM, NULL), 0);
+    char *memory = lf__arena_push(&arena, ROOM);
     static float q[SEQS * 32 * 128 * 2];
     for (size_t i = 0; i < LF_COUNT(shapes) * LF_COUNT(types); i++) {
         int heads = shapes[i / 3][0], kv_heads = shapes[i / 3][1], d = shapes[i / 3][2];
@@ -501,7 +504,7 @@ static void decode_speed(void **state)
             lf_device_close(&dev);
         }
     }
-    free(memory);
+    lf__arena_release(&arena);
 }
 
 int main(void)

@@ -566,6 +566,38 @@ static void exponential(void **state)
     }
 }
 
+/* exp as softmax16 computes it: half a unit of bfloat16 and 2^-16 besides, before it is rounded 2^-16; what is NaN or infinite shows. */
+static void exponential_rounded(void **state)
+{
+    (void)state;
+    enum { WIDE = LF_SCORES, SHOWN = WIDE - 9 };
+    for (const char *const *isa = lf_isa_list(); *isa; isa++) {
+        if (!lf_isa_supported(*isa)) continue;
+        lf_device *dev = open_device(*isa, 1);
+        for (int i = 0; i < 3000; i++) {
+            float s[WIDE], m = 0.0f, l = 0.0f, carry;
+            lf_pair p[WIDE / 2];
+            double sum = 0.0;
+            for (int j = 0; j < WIDE; j++) s[j] = -(float)i * 0.04f - (float)j * 0.000156f;
+            dev->kernels->softmax16(p, 0, s, 0, &(int){SHOWN}, 1, WIDE, &m, &l, &carry);
+            float x[WIDE];
+            dev->kernels->widen(x, (const lf_bf16 *)(const void *)p, WIDE);
+            for (int j = 0; j < WIDE; j++) {
+                double y = j < SHOWN ? exp((double)s[j]) : 0.0;
+                if (fabs(x[j] - y) > y * (0x1p-8 + 0x1p-16) + 0x1p-126) fail_msg("%s: exp(%a) = %a, expected %a", *isa, s[j], x[j], y);
+                sum += y;
+            }
+            if (fabs(l - sum) > sum * 0x1p-16 + 0x1p-126) fail_msg("%s, row %d: sum %a, expected %a", *isa, i, l, sum);
+        }
+        float odd[32] = {-INFINITY, NAN, -1e30f}, m = 0.0f, l = 0.0f, carry;
+        lf_pair p[16];
+        dev->kernels->softmax16(p, 0, odd, 0, &(int){3}, 1, 32, &m, &l, &carry);
+        dev->kernels->widen(odd, (const lf_bf16 *)(const void *)p, 32);
+        assert_true(odd[0] == 0.0f && isnan(odd[1]) && odd[2] == 0.0f && odd[3] == 0.0f && isnan(l));
+        lf_device_close(&dev);
+    }
+}
+
 /* ---- speed ---- */
 typedef struct rows_bench {
     const char *name;
@@ -677,6 +709,7 @@ int main(void)
         cmocka_unit_test(lion),
         cmocka_unit_test(embed),
         cmocka_unit_test(exponential),
+        cmocka_unit_test(exponential_rounded),
         cmocka_unit_test(heads),
         cmocka_unit_test(layernorm),
         cmocka_unit_test(acts),

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How fast prompts and steps are beside llama.cpp, on the same GGUF files, run by hand: pip install llama-cpp-python numpy, then
     tests/peers/compare_infer_llama.py build/foundry [--layers 4] [--types q4_0,q8_0,q4_k,bf16] [--threads 1,2] [--batch 1,4,8] [--depth 8192]
-                                                     [--prefill 512] [--steps 24] [--rounds 3] [--json]
+                                                     [--prefill 512] [--steps 24] [--rounds 3] [--attention] [--json]
 Random weights in the shape of a billion-weight model (2,048 wide, ffn 5,632, 32 heads over 4, vocabulary 32,000) with a few layers: as fast a
 layer as all of it. Ours and theirs by turns, `rounds` times; medians. Ours is `foundry bench infer` (with the choice of a token), theirs
-llama_decode alone with defaults (16-bit keys and values, flash attention where it chooses it). What their build can do is printed first: a build
-without this machine's instructions is no measure. On a machine with other work: chrt -f 40, a type at a time."""
+llama_decode alone with defaults (16-bit keys and values, flash attention where it chooses it). --attention: what a step at each depth takes
+longer than one at the beginning, for every type of keys and values and with and without their flash attention. What their build can do is printed first: a build
+without this machine's instructions is no measure (another build: LLAMA_CPP_LIB_PATH=FOLDER). On a machine with other work: chrt -f 40, a type at a time."""
 import argparse, ctypes, json, os, statistics, struct, subprocess, sys, tempfile, time
 
 try:
@@ -16,6 +17,7 @@ except ImportError as missing:
     sys.exit(0)
 
 WIDTH, FFN, HEADS, KV_HEADS, VOCAB, CONTEXT = 2048, 5632, 32, 4, 32000, 16384
+BITS = {"f32": 32, "bf16": 16, "f16": 16, "q8_0": 8.5}  # of a key's or value's element
 
 
 @ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
@@ -74,10 +76,12 @@ class Theirs:
         llama_cpp.llama_batch_free(batch)
         return seconds
 
-    def context(self, threads, sequences, positions):
+    def context(self, threads, sequences, positions, kv="f16", flash=None):
         p = llama_cpp.llama_context_default_params()
         p.n_ctx, p.n_batch, p.n_ubatch, p.n_seq_max = sequences * ((positions + 255) // 256 * 256), 512, 512, sequences
         p.n_threads = p.n_threads_batch = threads
+        p.type_k = p.type_v = getattr(llama_cpp, "GGML_TYPE_" + kv.upper())
+        p.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO if flash is None else int(flash)
         return llama_cpp.llama_init_from_model(self.model, p)
 
     def prompt(self, ctx, sequence, first, n):
@@ -94,22 +98,33 @@ class Theirs:
         llama_cpp.llama_free(ctx)
         return n / statistics.median(seconds[1:])
 
-    def decode(self, threads, batch, depth, steps):
-        begin = max(depth, 1)
-        ctx = self.context(threads, batch, begin + steps + 2)
-        for s in range(batch):
-            self.prompt(ctx, s, 0, begin)
+    def step(self, ctx, batch, begin, steps):
+        """Seconds of one, behind `begin` positions that are there; there are no more of them afterwards."""
         seconds = [self.feed(ctx, [(int(self.rng.integers(0, VOCAB)), begin + i, s, 1) for s in range(batch)]) for i in range(steps + 1)]
+        for s in range(batch):
+            llama_cpp.llama_memory_seq_rm(llama_cpp.llama_get_memory(ctx), s, begin, -1)
+        return statistics.median(seconds[1:])
+
+    def deep(self, threads, batch, depth, steps, **kv):
+        """A context whose texts have `depth` positions, one at least."""
+        ctx = self.context(threads, batch, max(depth, 1) + steps + 2, **kv)
+        for s in range(batch):
+            self.prompt(ctx, s, 0, max(depth, 1))
+        return ctx
+
+    def decode(self, threads, batch, depth, steps):
+        ctx = self.deep(threads, batch, depth, steps)
+        seconds = self.step(ctx, batch, max(depth, 1), steps)
         llama_cpp.llama_free(ctx)
-        return batch / statistics.median(seconds[1:])
+        return batch / seconds
 
     def close(self):
         llama_cpp.llama_model_free(self.model)
 
 
-def ours(foundry, path, threads, depth, batches, prefill, steps):
+def ours(foundry, path, threads, depth, batches, prefill, steps, kv="auto"):
     command = [foundry, "bench", "infer", path, "--threads", str(threads), "--depth", str(depth), "--batch", ",".join(map(str, batches)),
-               "--prefill", str(prefill), "--decode", str(steps), "--json"]
+               "--prefill", str(prefill), "--decode", str(steps), "--kv-type", kv, "--json"]
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:
         sys.exit(run.stderr)
@@ -143,6 +158,41 @@ def compare(a, path, weights, threads):
     return out
 
 
+def compare_attention(a, path, weights, threads):
+    """A step at a depth less one at the beginning is the reading of so many keys and values: nothing else in it grows."""
+    theirs, out = Theirs(path), []
+    modes = [("f16", False), ("f16", True), ("q8_0", True)]  # bytes for values want flash attention
+    for depth in a.depth:
+        contexts = {m: [theirs.deep(threads, 1, d, a.steps, kv=m[0], flash=m[1]) for d in (0, depth)] for m in modes}
+        took = {}
+        for _ in range(a.rounds):
+            for kv in a.kv:
+                for d in (0, depth):
+                    took.setdefault(("ours", kv, d), []).append(ours(a.foundry, path, threads, d, [1], 0, a.steps, kv)[0]["seconds"])
+            for m in modes:
+                for d, ctx in zip((0, depth), contexts[m]):
+                    took.setdefault((m, m[0], d), []).append(theirs.step(ctx, 1, max(d, 1), a.steps))
+        for m in modes:
+            for ctx in contexts[m]:
+                llama_cpp.llama_free(ctx)
+        lines = []
+        for who, kv in dict.fromkeys((who, kv) for who, kv, _ in took):
+            begin, end = (statistics.median(took[who, kv, d]) for d in (0, depth))
+            added = (end - begin) / a.layers
+            name = f"ours {kv}" if who == "ours" else f"llama.cpp {kv}" + (", flash" if who[1] else "")
+            lines.append(dict(who=name, weights=weights, threads=threads, depth=depth, kv=kv, step_begin=begin, step_deep=end, attention=added,
+                              gbs=2 * (WIDTH // HEADS * KV_HEADS) * depth * BITS[kv] / 8 / added * 1e-9))
+        fastest = min(l["attention"] for l in lines if not l["who"].startswith("ours"))
+        for l in lines:
+            l["ratio"] = fastest / l["attention"]
+            print(f"{weights} {threads}T depth {depth}  {l['who']:<20} step {1e3 * l['step_begin']:6.2f} -> {1e3 * l['step_deep']:6.2f} ms, attention "
+                  f"{1e3 * l['attention']:6.3f} ms a layer, {l['gbs']:5.1f} GB/s   {l['ratio']:5.2f} x their fastest   load {os.getloadavg()[0]:.1f}",
+                  file=sys.stderr if a.json else sys.stdout, flush=True)
+        out += lines
+    theirs.close()
+    return out
+
+
 def main():
     numbers = lambda text: [int(x) for x in text.split(",") if x]
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -155,6 +205,8 @@ def main():
     p.add_argument("--prefill", type=int, default=512)
     p.add_argument("--steps", type=int, default=24)
     p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--attention", action="store_true")
+    p.add_argument("--kv", type=lambda text: text.split(","), default=["bf16", "q8_0"], help="with --attention: our types of keys and values")
     p.add_argument("--json", action="store_true")
     p.add_argument("--keep", help="a folder for the models, kept")
     a = p.parse_args()
@@ -174,7 +226,7 @@ def main():
                 if run.returncode:
                     sys.exit(run.stderr)
             for threads in a.threads:
-                lines += compare(a, path, weights, threads)
+                lines += (compare_attention if a.attention else compare)(a, path, weights, threads)
             if not a.keep:
                 os.remove(path)
     if a.json:

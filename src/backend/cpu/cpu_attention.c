@@ -242,6 +242,9 @@ static void attend_split(const att_job *j, const att_work *w, const att_tile *t,
     for (int b = begin; b < end; b += step) attend_blocks(j, w, t, b, LF_MIN(b + step, end), b > begin);
 }
 
+/* What a sum with maximum m counts under a larger one. One of two that are merged counts in full. */
+static float weight(float m, float top) { return m == top ? 1.0f : (float)lf__exp((double)(m - top)); }
+
 /* sum = sum and then `more`, splits behind those of sum. */
 static void merge(const att_job *j, att_part sum, att_part more, int rows)
 {
@@ -249,8 +252,7 @@ static void merge(const att_job *j, att_part sum, att_part more, int rows)
     ptrdiff_t ldo = (ptrdiff_t)lf__padded_dim(j->a);
     for (int r = 0; r < rows; r++) {
         if (more.l[r] == 0.0f) continue;
-        float top = LF_MAX(sum.m[r], more.m[r]), a = sum.l[r] == 0.0f ? 0.0f : (float)lf__exp((double)(sum.m[r] - top)),
-              b = (float)lf__exp((double)(more.m[r] - top));
+        float top = LF_MAX(sum.m[r], more.m[r]), a = sum.l[r] == 0.0f ? 0.0f : weight(sum.m[r], top), b = weight(more.m[r], top);
         j->k->axpby(sum.o + r * ldo, more.o + r * ldo, b, a, d);
         sum.l[r] = fmaf(more.l[r], b, sum.l[r] * a), sum.m[r] = top;
     }

@@ -21,4 +21,18 @@ LF_INLINE v16 v_exp(v16 x)
     return v_scale2(p, k);
 }
 
+/* The same for x <= 0 whose result becomes a bfloat16, which knows 2^-8 of it: within 2^-16 (tested), 9 operations for 14. 2^(k + f),
+ * |f| <= 1/2, by a polynomial of degree 4 (minimax, 2.9e-6) that is 1 at 0. */
+LF_INLINE v16 v_exp_short(v16 x)
+{
+    x = v_max(v_set1(-150.0f), v_mul(x, v_set1(0x1.715476p+0f)));
+    v16 k = v_round(x), f = v_sub(x, k);
+    v16 p = v_set1(0x1.3a02d2p-7f);
+    p = v_fma(p, f, v_set1(0x1.c9fc48p-5f));
+    p = v_fma(p, f, v_set1(0x1.ec0378p-3f));
+    p = v_fma(p, f, v_set1(0x1.62e12cp-1f));
+    p = v_fma(p, f, v_set1(1.0f));
+    return v_scale2(p, k);
+}
+
 #endif

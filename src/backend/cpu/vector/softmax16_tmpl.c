@@ -13,8 +13,8 @@ LF_INLINE float softmax_row16(lf_pair *p, const float *s, int visible, int wide,
     v16 t = v_set1(top);
     for (i = 0; i < wide; i += 32) {
         v16 x = zero, y = zero;
-        if (i < visible) x = v_keep(v_exp(v_sub(v_load(s + i, 16), t)), visible - i, zero);
-        if (i + 16 < visible) y = v_keep(v_exp(v_sub(v_load(s + i + 16, 16), t)), visible - i - 16, zero);
+        if (i < visible) x = v_keep(v_exp_short(v_sub(v_load(s + i, 16), t)), visible - i, zero);
+        if (i + 16 < visible) y = v_keep(v_exp_short(v_sub(v_load(s + i + 16, 16), t)), visible - i - 16, zero);
         sum = v_add(v_add(sum, x), y);
         v_store_pairs(p + i / 2, x, y);
     }

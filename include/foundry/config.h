@@ -116,7 +116,7 @@ typedef struct lf_sample_config { /* 0 and "" = off, but for temperature, top_p 
     char json_schema[LF_CONFIG_PATH_MAX];    /* a JSON Schema that it must conform to; not both */
     char order[LF_TEXT_MAX];                 /* stages of the sampler, comma-separated         */
     char prompts[LF_CONFIG_PATH_MAX];        /* samples during training: separated by '|'      */
-    char kv_type[LF_TEXT_MAX];               /* auto|f32|bf16|q8_0 (lf_engine_options)         */
+    char kv_type[LF_TEXT_MAX];               /* auto|f32|f16|bf16|q8_0 (lf_engine_options)     */
 } lf_sample_config;
 
 typedef struct lf_machine_config {

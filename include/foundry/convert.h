@@ -36,7 +36,7 @@ typedef struct lf_model_info {
     uint64_t bytes;         /* of the weights                                                     */
     char dtypes[256];       /* "BF16 210, F32 81": how many tensors of each type, the most first  */
     int64_t parameters;     /* tied ones once; 0 when the architecture is not known               */
-    double kv_bytes[3];     /* that the cache keeps for one token, as f32, bf16, q8_0             */
+    double kv_bytes[4];     /* that the cache keeps for one token, as f32, f16, bf16, q8_0        */
     char tokenizer[128];    /* "tokenizer.json", "gpt2 (pre qwen2), 151936 tokens", "" = none     */
     int64_t chat_template;  /* bytes of it, 0 = none                                              */
     char unsupported[1024]; /* why we cannot run it, "" = we can                                  */

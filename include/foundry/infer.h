@@ -33,7 +33,8 @@ typedef struct lf_engine_options {
     int max_sequences; /* that run at a time; 0: 64 */
     int max_rows;      /* tokens of one step, answers and prompts together; 0: 256. More is faster for long prompts, and takes memory */
     /* What keys and values are kept as: "f32", "bf16" (half the memory; products with them are of bfloat16 where the CPU multiplies it),
-     * "q8_0" (a little over a quarter), or "auto" and NULL: bf16, but f32 where all weights are kept as f32. */
+     * "f16" (as much; three more bits of mantissa, none of range: beyond 65,504 infinite; products are of floats, which takes longer
+     * there), "q8_0" (a little over a quarter), or "auto" and NULL: bf16, but f32 where all weights are kept as f32. */
     const char *kv_type;
     /* A smaller model with the same vocabulary, for requests that speculate; NULL: none. Borrowed like the model. Its keys and values, for
      * as many tokens as the model's, come on top of kv_bytes; behind the end of its own context it guesses nothing. */
@@ -138,7 +139,7 @@ typedef struct lf_engine_state {
     int pages, pages_held; /* of keys and values: all, those that somebody reads */
     int page_tokens;       /* positions of a page */
     int64_t page_bytes;
-    const char *kv_type;               /* as ggml spells it: "F32", "BF16", "Q8_0" */
+    const char *kv_type;               /* as ggml spells it: "F32", "F16", "BF16" ... */
     int64_t steps, rows;               /* so far: steps, tokens that went through the model */
     int64_t cached;                    /* tokens that were found again                      */
     int64_t drafted, accepted;         /* tokens that were guessed; of them right           */

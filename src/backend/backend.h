@@ -53,27 +53,31 @@ static inline size_t lf__panels_bytes(const lf_panels *p)
 
 /* ---- key/value blocks ----------------------------------------------------------------------------------------------------
  * Keys and values live in blocks of LF_KV_BLOCK positions at absolute positions b*LF_KV_BLOCK, whether they are a cache or
- * the scratch of one training step: attention knows one format, in three types.
+ * the scratch of one training step: attention knows one format, in four types.
  *
  *   one block of one kv head:   K: [LF_KV_BLOCK/32 panels][head_dim][32 positions]     (K transposed: scores = q . K is a GEMM)
  *                               V: [ceil(head_dim/32) panels][LF_KV_BLOCK positions][32]  (o = p . V is a GEMM)
  *
  *   LF_F32   as drawn
+ *   LF_F16   as drawn, elements of half the size; beyond 65,504 they are infinite
  *   LF_BF16  two lines share one of lf_pair, as in panels of bfloat16: K [pairs(head_dim)][32], V [LF_KV_BLOCK/2][32]
  *   LF_Q8_0  the same lines of pairs of bytes, behind the scales of their panel as half floats. 32 neighbours of a key or value have
  *            one scale, their largest / 127: K panel | scale [ceil(head_dim/32)][32 positions] | byte [pairs(head_dim)][32][2] |
  *                                            V panel | scale [LF_KV_BLOCK]                     | byte [LF_KV_BLOCK/2][32][2]   |
  * Unwritten positions are zero. */
 #define LF_KV_BLOCK 64
-static inline int lf__kv_scales(int head_dim) { return (head_dim + LF_PANEL - 1) / LF_PANEL; } /* of one key */
+static inline int lf__kv_scales(int head_dim) { return (head_dim + LF_PANEL - 1) / LF_PANEL; }              /* of one key */
+static inline size_t lf__kv_element(lf_dtype type) { return type == LF_F32 ? 4 : type == LF_Q8_0 ? 1 : 2; } /* bytes */
+/* The types whose products are of bfloat16 pairs where the device has them; of the others they are of floats everywhere. */
+static inline bool lf__kv_in_pairs(lf_dtype type) { return type == LF_BF16 || type == LF_Q8_0; }
 static inline size_t lf__kv_k_bytes(lf_dtype type, int head_dim)
 {
-    size_t lines = (size_t)(type == LF_F32 ? head_dim : 2 * lf__pairs(head_dim)), element = type == LF_F32 ? 4 : type == LF_BF16 ? 2 : 1;
+    size_t lines = (size_t)(lf__kv_in_pairs(type) ? 2 * lf__pairs(head_dim) : head_dim), element = lf__kv_element(type);
     return LF_KV_BLOCK * (lines * element + (type == LF_Q8_0 ? 2 * (size_t)lf__kv_scales(head_dim) : 0));
 }
 static inline size_t lf__kv_v_bytes(lf_dtype type, int head_dim)
 {
-    size_t line = type == LF_F32 ? 4 * LF_PANEL : type == LF_BF16 ? 2 * LF_PANEL : 2 + LF_PANEL;
+    size_t line = lf__kv_element(type) * LF_PANEL + (type == LF_Q8_0 ? 2 : 0);
     return LF_KV_BLOCK * line * (size_t)lf__kv_scales(head_dim);
 }
 static inline size_t lf__kv_head_bytes(lf_dtype type, int head_dim)

@@ -119,7 +119,7 @@ static double rows_of(const lf_attention *a) { return a->seq_start[a->n_seqs] - 
 
 static void count_attention(lf_device *dev, const lf_attention *a, double flops, double bytes)
 {
-    bool bf16 = a->products == LF_BF16 || (a->kv_type != LF_F32 && dev->bf16);
+    bool bf16 = a->products == LF_BF16 || (lf__kv_in_pairs(a->kv_type) && dev->bf16);
     count(dev, bf16 ? 0 : flops, bytes);
     if (bf16) dev->profile->pending.flops_bf16 += flops;
 }

@@ -109,7 +109,7 @@ int cmd_bench_infer(int argc, char **argv)
          .help = "what weights are kept as; auto: as the file has them, random ones in bf16",
          .help_zh = "权重以何种类型保存在内存中；auto：与文件相同，随机权重为 bf16"},
         CLI_PACKED_FLAG(packed),
-        {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|bf16|q8_0"},
+        {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|f16|bf16|q8_0"},
         {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
         {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
         {0}};

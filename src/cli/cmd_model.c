@@ -51,7 +51,8 @@ static void info_json(const lf_model_info *m)
     printf("  \"files\": %d,\n  \"tensors\": %d,\n  \"bytes\": %" PRIu64 ",\n  \"parameters\": %" PRId64 ",\n", m->files, m->tensors,
            m->bytes, m->parameters);
     json_text("dtypes", m->dtypes, ",");
-    printf("  \"kv_bytes_per_token\": {\"f32\": %.0f, \"bf16\": %.0f, \"q8_0\": %.0f},\n", m->kv_bytes[0], m->kv_bytes[1], m->kv_bytes[2]);
+    printf("  \"kv_bytes_per_token\": {\"f32\": %.0f, \"f16\": %.0f, \"bf16\": %.0f, \"q8_0\": %.0f},\n", m->kv_bytes[0], m->kv_bytes[1],
+           m->kv_bytes[2], m->kv_bytes[3]);
     printf("  \"vocab_size\": %" PRId64 ",\n  \"hidden_size\": %" PRId64 ",\n  \"intermediate_size\": %" PRId64
            ",\n  \"num_hidden_layers\": %" PRId64 ",\n  \"num_attention_heads\": %" PRId64 ",\n  \"num_key_value_heads\": %" PRId64
            ",\n  \"head_dim\": %" PRId64 ",\n  \"max_position_embeddings\": %" PRId64 ",\n",
@@ -94,8 +95,8 @@ static void info_text(const lf_model_info *m, const char *path)
                  strcmp(c->rope_scaling.rope_type, "default") != 0 ? ", " : "",
                  strcmp(c->rope_scaling.rope_type, "default") != 0 ? c->rope_scaling.rope_type : "");
         fact("context", "上下文", text);
-        snprintf(text, sizeof text, cli_say("%s a token (f32), %s (bf16), %s (q8_0)", "每词元 %s (f32)，%s (bf16)，%s (q8_0)"),
-                 cli_human_bytes(a, m->kv_bytes[0]), cli_human_bytes(b, m->kv_bytes[1]), cli_human_bytes(d, m->kv_bytes[2]));
+        snprintf(text, sizeof text, cli_say("%s a token (f32), %s (f16, bf16), %s (q8_0)", "每词元 %s (f32)，%s (f16、bf16)，%s (q8_0)"),
+                 cli_human_bytes(a, m->kv_bytes[0]), cli_human_bytes(b, m->kv_bytes[2]), cli_human_bytes(d, m->kv_bytes[3]));
         fact("KV cache", "KV 缓存", text);
     }
     fact("tokenizer", "分词器", m->tokenizer[0] ? m->tokenizer : cli_say("none", "无"));

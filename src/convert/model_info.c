@@ -90,7 +90,7 @@ static void examine(lf_model_info *info, const char *path, lf_config *config)
         snprintf(info->type, sizeof info->type, "%s", plan->family->type);
         info->parameters = lf_model_parameters(plan);
         for (size_t i = 0; i < LF_COUNT(info->kv_bytes); i++) {
-            static const lf_dtype types[] = {LF_F32, LF_BF16, LF_Q8_0};
+            static const lf_dtype types[] = {LF_F32, LF_F16, LF_BF16, LF_Q8_0};
             double heads = (double)(plan->config.num_hidden_layers * plan->config.num_key_value_heads);
             info->kv_bytes[i] = heads * (double)lf__kv_head_bytes(types[i], (int)plan->config.head_dim) / LF_KV_BLOCK;
         }

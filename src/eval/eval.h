@@ -24,7 +24,7 @@ typedef struct lf_caches {
     lf_kv **of;    /* the same, as a batch wants them */
     void **blocks; /* [pages] */
 } lf_caches;
-/* type: "f32", "bf16", "q8_0"; NULL: no cache. rows: of a batch. */
+/* type: "f32", "f16", "bf16", "q8_0"; NULL: no cache. rows: of a batch. */
 int lf__caches_init(lf_caches *c, const lf_model *model, const char *type, int rows, lf_error *err);
 void lf__caches_release(lf_caches *c);
 void lf__caches_attach(lf_caches *c, lf_batch *batch); /* an empty cache for each sequence of the batch */

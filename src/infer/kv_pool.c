@@ -42,7 +42,7 @@ struct lf_kv_pool {
 
 int lf__kv_of(lf_kv *kv, const lf_model *m, const char *name, lf_error *err)
 {
-    static const lf_dtype known[] = {LF_F32, LF_BF16, LF_Q8_0};
+    static const lf_dtype known[] = {LF_F32, LF_F16, LF_BF16, LF_Q8_0};
     const lf_model_config *c = &m->config;
     bool rounded = false;
     for (int i = 0; i < m->n_all; i++)
@@ -51,7 +51,7 @@ int lf__kv_of(lf_kv *kv, const lf_model *m, const char *name, lf_error *err)
     if (name && name[0] && strcmp(name, "auto") != 0) wanted = lf__dtype_find(name);
     for (size_t i = 0; i < LF_COUNT(known); i++)
         if (wanted == (int)known[i]) found = wanted;
-    if (found < 0) return lf_error_set(err, LF_E_ARGUMENT, "keys and values: expected auto, f32, bf16 or q8_0, got \"%.32s\"", name);
+    if (found < 0) return lf_error_set(err, LF_E_ARGUMENT, "keys and values: expected auto, f32, f16, bf16 or q8_0, got \"%.32s\"", name);
     *kv = (lf_kv){.type = (lf_dtype)found,
                   .n_layers = (int)c->num_hidden_layers,
                   .n_kv_heads = (int)c->num_key_value_heads,

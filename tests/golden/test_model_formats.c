@@ -291,7 +291,7 @@ static void test_info(void **state)
     assert_true(info.tensors == n && info.parameters > 0 && !info.unsupported[0] && !info.unverified[0] && !info.tokenizer[0]);
     double values = 2.0 * (double)(info.config.num_hidden_layers * info.config.num_key_value_heads * info.config.head_dim);
     if (info.config.head_dim % 32 == 0) assert_true(info.kv_bytes[0] == 4 * values && info.kv_bytes[1] == 2 * values);
-    assert_true(info.kv_bytes[2] >= values * 34 / 32 && info.kv_bytes[2] < info.kv_bytes[1]);
+    assert_true(info.kv_bytes[2] >= info.kv_bytes[1] && info.kv_bytes[3] >= values * 34 / 32 && info.kv_bytes[3] < info.kv_bytes[1]);
     int64_t parameters = info.parameters;
     convert(GOLDEN "qwen3", gguf, "gguf", "q8_0", 0, NULL);
     if (lf_model_info_read(&info, gguf, NULL, NULL, &err)) fail_msg("%s", err.message);

@@ -41,6 +41,7 @@ static void as_stored(float *x, int d)
         }
         for (int j = 0; j < n && kv_type == LF_BF16; j++) lf__dtype(LF_BF16)->to_float(&row[j], &(lf_bf16){lf__f32_to_bf16(row[j])}, 1);
         memcpy(x + i, row, sizeof(float) * n);
+        for (int j = 0; j < n && kv_type == LF_F16; j++) row[j] = lf__f16_to_f32(lf__f32_to_f16(row[j]));
     }
 }
 
@@ -162,6 +163,7 @@ static void att_oracle(const void *params, float *work, double *out)
             int kc = (s->heads + h / group) * d, vc = (s->heads + s->kv_heads + h / group) * d;
             uint64_t key = lf__rng_at(5, 6, (uint64_t)(1000 + i) * (uint64_t)s->heads + (uint64_t)h);
             double sum = 0.0, delta = 0.0, *o = out + ((size_t)i * s->heads + h) * d;
+    for (int h = 0; h < s->heads && kv_type == LF_F32; h++) grad[(size_t)b.n * b.ld + h] = -1.0;
             for (int j = first; j <= i; j++) {
                 double score = 0.0;
                 for (int c = 0; c < d; c++) score += (double)q[c] * b.qkv[(size_t)j * b.ld + kc + c];
@@ -208,7 +210,7 @@ static void definition(void **state)
         const att_shape *s = &kinds[i];
         int n = s->length[0] + s->length[1] + s->length[2] + s->length[3], ld = (s->heads + 2 * s->kv_heads) * s->dim;
         size_t work = (size_t)n * (2 * ld + s->heads * s->dim) + (size_t)(n / LF_KV_BLOCK + 4) * block_floats(s) + 64;
-        size_t out = (size_t)n * (s->heads * s->dim + s->heads + ld);
+        size_t out = (size_t)n * (s->heads * s->dim + s->heads + ld) + s->heads;
         /* Scores of about d terms enter an exponential, sums run over the sequence: a few hundred roundings of 6e-8. */
         kernel_case c = {"attention", att_run, att_oracle, s, work, out, 2e-5, 0};
         check(&c);
@@ -224,7 +226,8 @@ static void definition_bf16(void **state)
         const att_shape *s = &kinds[i];
         int n = s->length[0] + s->length[1] + s->length[2] + s->length[3], ld = (s->heads + 2 * s->kv_heads) * s->dim;
         size_t work = (size_t)n * (2 * ld + s->heads * s->dim) + (size_t)(n / LF_KV_BLOCK + 4) * block_floats(s) + 64;
-        kernel_case c = {"attention bf16", att_run, att_oracle, s, work, (size_t)n * (s->heads * s->dim + s->heads + ld), 1.5e-2, 0};
+        kernel_case c = {"attention bf16", att_run, att_oracle, s, work, (size_t)n * (s->heads * s->dim + s->heads + ld) + s->heads,
+                         1.5e-2,           0};
         check(&c);
     }
     products = LF_F32, rungs_differ = false;
@@ -234,8 +237,7 @@ static void definition_bf16(void **state)
 static void definition_kv(void **state)
 {
     (void)state;
-    static const lf_dtype types[] = {LF_BF16, LF_Q8_0};
-    bf16_tolerance = 1.5e-2;
+    static const lf_dtype types[] = {LF_F16, LF_BF16, LF_Q8_0};
     for (size_t i = 0; i < LF_COUNT(kinds) * LF_COUNT(types); i++) {
         const att_shape *s = &kinds[i / LF_COUNT(types)];
         if (s->drop > 0) continue; /* training has floats */
@@ -249,10 +251,11 @@ static void definition_kv(void **state)
 }
 
 /* Rows into blocks and out of them, on every rung: each element is what its type makes of it, a column of keys and a row of values. */
+        bf16_tolerance = kv_type == LF_F16 ? 0 : 1.5e-2;
 static void formats(void **state)
 {
     (void)state;
-    static const lf_dtype types[] = {LF_F32, LF_BF16, LF_Q8_0};
+    static const lf_dtype types[] = {LF_F32, LF_F16, LF_BF16, LF_Q8_0};
     static const int dims[] = {2, 7, 20, 32, 64, 80};
     enum { N = 3 * LF_KV_BLOCK / 2 };
     static float qkv[N * 240], room[LF_KV_BLOCK * 128];
@@ -279,7 +282,8 @@ static void formats(void **state)
                     for (int c = 0; c < d; c++) {
                         int column = what ? c : at, line = what ? at : c;
                         const char *panel = (const char *)p.data + column / LF_PANEL * p.panel;
-                        float x = ((const float *)panel)[line * LF_PANEL + column % LF_PANEL], y = row[c];
+                        int place = line * LF_PANEL + column % LF_PANEL;
+                        float x = p.half ? lf__f16_to_f32(((const uint16_t *)panel)[place]) : ((const float *)panel)[place], y = row[c];
                         if (pairs) {
                             lf_pair pair = ((const lf_pair *)panel)[line / 2 * LF_PANEL + column % LF_PANEL];
                             assert_int_equal(line % 2 ? pair >> 16 : pair & 0xffff, lf__f32_to_bf16(y));
@@ -344,7 +348,7 @@ static void chunks(void **state)
         {4, 2, 16, 2, {200, 65}, false, 100, 3.0f, true, 0}, {3, 1, 33, 2, {520, 9}, false, 0, 0, false, 0},
         {4, 2, 16, 1, {530}, false, 270, 0, false, 0}};
     static const int steps[] = {1000, 7, 1, 64, 50};
-    static const lf_dtype types[] = {LF_F32, LF_BF16, LF_Q8_0};
+    static const lf_dtype types[] = {LF_F32, LF_F16, LF_BF16, LF_Q8_0};
     for (size_t i = 0; i < LF_COUNT(shapes) * LF_COUNT(types); i++) {
         const att_shape *s = &shapes[i / LF_COUNT(types)];
         kv_type = types[i % LF_COUNT(types)];
@@ -463,15 +467,15 @@ static void decode_speed(void **state)
     (void)state;
     SKIP_SPEED();
     enum { DEPTH = 8192, SEQS = 8, BLOCKS = DEPTH / LF_KV_BLOCK, ROOM = 512 << 20 }; /* as float */
-    static const lf_dtype types[] = {LF_F32, LF_BF16, LF_Q8_0};
+    static const lf_dtype types[] = {LF_F32, LF_F16, LF_BF16, LF_Q8_0};
     static const int shapes[][3] = {{32, 4, 64}, {8, 8, 128}};
     lf_arena arena;
     assert_int_equal(lf__arena_init(&arena, "cache", ROOM, NULL), 0);
     char *memory = lf__arena_push(&arena, ROOM);
     static float q[SEQS * 32 * 128 * 2];
     for (size_t i = 0; i < LF_COUNT(shapes) * LF_COUNT(types); i++) {
-        int heads = shapes[i / 3][0], kv_heads = shapes[i / 3][1], d = shapes[i / 3][2];
-        lf_dtype type = types[i % 3];
+        int heads = shapes[i / LF_COUNT(types)][0], kv_heads = shapes[i / LF_COUNT(types)][1], d = shapes[i / LF_COUNT(types)][2];
+        lf_dtype type = types[i % LF_COUNT(types)];
         size_t block = kv_heads * lf__kv_head_bytes(type, d), all = SEQS * BLOCKS * block;
         static void *blocks[SEQS * BLOCKS];
         int32_t start[SEQS + 1], positions[SEQS], seq_block[SEQS + 1];

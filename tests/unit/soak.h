@@ -159,7 +159,7 @@ static void soak_round(lf_model *m, const char *kv_type, const soak_case *cases,
 
 static void soak(double seconds)
 {
-    static const char *const types[] = {"f32", "bf16", "q8_0"};
+    static const char *const types[] = {"f32", "f16", "bf16", "q8_0"};
     static soak_case cases[LF_COUNT(types)][SOAK_CASES];
     lf_error err = {0};
     lf_config c;

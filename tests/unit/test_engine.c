@@ -216,7 +216,7 @@ static void types(void **state)
     (void)state;
     enum { N = 18 };
     static const char *const weights[] = {"f32", "bf16", "q8_0", "q4_0", "iq4_nl", "q4_k", "q5_k", "q6_k"};
-    static const char *const kv_types[] = {"f32", "bf16", "q8_0"};
+    static const char *const kv_types[] = {"f32", "f16", "bf16", "q8_0"};
     char dir[] = "/tmp/engine.XXXXXX";
     lf_error err = {0};
     lf_device *device;
@@ -286,7 +286,7 @@ static void errors(void **state)
     static const struct {
         const char *type;
         double allowed;
-    } rows[] = {{"f32", 0}, {"bf16", 0.02}, {"q8_0", 0.02}};
+    } rows[] = {{"f32", 0}, {"f16", 0.0025}, {"bf16", 0.02}, {"q8_0", 0.02}};
     enum { N = 200 };
     lf_device *device;
     lf_error err = {0};
@@ -321,7 +321,8 @@ static void kv_types(void **state)
     lf_device *device;
     lf_error err = {0};
     lf_model *m = make_model(&device, 1, 0);
-    static const char *const names[] = {NULL, "auto", "f32", "bf16", "q8_0"}, *const are[] = {"F32", "F32", "F32", "BF16", "Q8_0"};
+    static const char *const names[] = {NULL, "auto", "f32", "bf16", "q8_0", "f16"}, *const are[] = {"F32",  "F32",  "F32",
+                                                                                                     "BF16", "Q8_0", "F16"};
     int64_t bytes[LF_COUNT(names)];
     for (size_t i = 0; i < LF_COUNT(names); i++) {
         lf_engine *e = lf_engine_new(m, &(lf_engine_options){.kv_type = names[i]}, &err);
@@ -329,7 +330,7 @@ static void kv_types(void **state)
         bytes[i] = lf_engine_state_of(e).page_bytes;
         lf_engine_free(&e);
     }
-    assert_true(bytes[0] == bytes[2] && bytes[3] * 2 == bytes[2] && bytes[4] < bytes[3] * 6 / 10);
+    assert_true(bytes[0] == bytes[2] && bytes[3] * 2 == bytes[2] && bytes[4] < bytes[3] * 6 / 10 && bytes[5] == bytes[3]);
     lf_engine_options o = {.kv_bytes = bytes[4] * 5, .kv_type = "q8_0"}; /* 320 tokens to the byte */
     lf_engine *e = lf_engine_new(m, &o, &err);
     assert_int_equal(lf_engine_state_of(e).pages, 5);
@@ -339,7 +340,7 @@ static void kv_types(void **state)
     said(&err, "tokens in BF16");
     o.kv_type = "q7_0";
     assert_null(lf_engine_new(m, &o, &err));
-    said(&err, "expected auto, f32, bf16 or q8_0, got \"q7_0\"");
+    said(&err, "expected auto, f32, f16, bf16 or q8_0, got \"q7_0\"");
     lf_model_free(&m);
     lf_device_close(&device);
 }

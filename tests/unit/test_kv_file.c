@@ -112,7 +112,7 @@ static void must(int got, int expected, const lf_error *err)
 static void found_again(void **state)
 {
     (void)state;
-    static const char *const types[] = {"f32", "bf16", "q8_0"};
+    static const char *const types[] = {"f32", "f16", "bf16", "q8_0"};
     for (size_t i = 0; i < LF_COUNT(types); i++) {
         lf_error err = {0};
         lf_engine *first = new_engine(model, types[i], 0), *second = new_engine(model, types[i], 0);

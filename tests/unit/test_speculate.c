@@ -110,7 +110,7 @@ static int crowd(const talk *expected, talk *t, lf_engine_options o, lf_speculat
 static void contract(void **state)
 {
     (void)state;
-    static const char *const types[] = {"f32", "bf16", "q8_0"};
+    static const char *const types[] = {"f32", "f16", "bf16", "q8_0"};
     static talk plain[MOST], t[MOST];
     for (int k = 0; k < 3; k++) {
         lf_engine_options o = {.kv_type = types[k]};
@@ -269,7 +269,7 @@ static void taken_back(void **state)
 {
     (void)state;
     enum { H = 2, D = 40, N = 9, LAYERS = 3 };
-    static const lf_dtype types[] = {LF_F32, LF_BF16, LF_Q8_0};
+    static const lf_dtype types[] = {LF_F32, LF_F16, LF_BF16, LF_Q8_0};
     float x[N * H * D];
     for (int i = 0; i < N * H * D; i++) x[i] = (float)lf__rng_normal_at(1, 2, (uint64_t)i);
     for (int k = 0; k < 3; k++) {

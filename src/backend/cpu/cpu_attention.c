@@ -30,12 +30,16 @@ enum {
 };
 
 /* ---- small products, switches: shared with the backward ------------------------------------------------------------------------- */
-void lf__small_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c, const float *a, ptrdiff_t a_rs, ptrdiff_t a_cs,
-                    const float *b, ptrdiff_t panel, int m, int n, int kc)
+static void panels_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c, const float *a, ptrdiff_t a_rs, ptrdiff_t a_cs,
+                        lf_kv_panels b, int m, int n, int kc)
 {
     lf_tile t = {.a_rs = a_rs, .a_cs = a_cs, .ldc = ldc, .ldinit = ldc, .kc = kc};
     for (int j = 0; j < n; j += LF_PANEL) {
-        t.b = b + j / LF_PANEL * panel;
+        const void *panel = (const char *)b.data + (size_t)(j / LF_PANEL) * b.panel;
+        if (b.half)
+            t.b16 = panel;
+        else
+            t.b = panel;
         t.n[0] = LF_MIN(LF_HALF, n - j), t.n[1] = LF_MAX(0, LF_MIN(LF_HALF, n - j - LF_HALF));
         for (int i = 0; i < m; i += k->mr) {
             t.mr = LF_MIN(k->mr, m - i);
@@ -44,7 +48,7 @@ void lf__small_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c, c
                 t.c[h] = c + i * ldc + j + h * LF_HALF;
                 t.init[h] = from_c ? t.c[h] : NULL;
             }
-            k->tile(&t);
+            (b.half ? k->tile_half : k->tile)(&t);
         }
     }
 }
@@ -170,7 +174,7 @@ static void scores(const att_job *j, const att_work *w, const att_tile *t, float
 {
     int d = j->a->head_dim;
     if (!j->pairs) {
-        lf__small_gemm(j->k, s, SD, false, w->q, d, 1, keys.data, (ptrdiff_t)(keys.panel / 4), t->rows, n, keys.lines);
+        panels_gemm(j->k, s, SD, false, w->q, d, 1, keys, t->rows, n, keys.lines);
         return;
     }
     for (int i = 0; i < t->rows; i += LF_MR16)
@@ -185,7 +189,7 @@ static void add_values(const att_job *j, const att_work *w, const att_tile *t, b
     int d = j->a->head_dim;
     ptrdiff_t ldo = (ptrdiff_t)lf__padded_dim(j->a);
     if (!j->pairs) {
-        lf__small_gemm(j->k, w->split.o, ldo, from_o, w->s + p, SD, 1, values.data, (ptrdiff_t)(values.panel / 4), t->rows, d, n);
+        panels_gemm(j->k, w->split.o, ldo, from_o, w->s + p, SD, 1, values, t->rows, d, n);
         return;
     }
     for (int i = 0; i < t->rows; i += LF_MR16)

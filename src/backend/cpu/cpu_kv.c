@@ -63,6 +63,17 @@ static void write_value_halves(const lf_kernels *k, lf_bf16 *values, const float
     }
 }
 
+static void write_key_float16(uint16_t *column, const float *x, int d)
+{
+    for (int i = 0; i < d; i++) column[i * LF_PANEL] = lf__f32_to_f16(x[i]);
+}
+
+static void write_value_float16(uint16_t *values, const float *x, int d, int at)
+{
+    for (int c = 0; c < d; c += LF_PANEL, values += LF_KV_BLOCK * LF_PANEL)
+        for (int i = 0; i < LF_MIN(LF_PANEL, d - c); i++) values[at * LF_PANEL + i] = lf__f32_to_f16(x[c + i]);
+}
+
 static void write_value_floats(float *values, const float *x, int d, int at)
 {
     for (int c = 0; c < d; c += LF_PANEL, values += LF_KV_BLOCK * LF_PANEL)
@@ -82,6 +93,7 @@ static void write_rows(const kv_job *j, int row, int cols, int seq, int position
         if (r->type == LF_BF16) j->kernels->pack_transposed16((lf_pair *)panel + column, k, r->ld, cols, d);
         for (int i = 0; i < cols; i++, k += r->ld, v += r->ld) {
             if (r->type == LF_F32) write_value_floats(values, v, d, at + i);
+            if (r->type == LF_F16) write_key_float16((uint16_t *)panel + column + i, k, d), write_value_float16(values, v, d, at + i);
             if (r->type == LF_BF16) write_value_halves(j->kernels, values, v, d, at + i);
             if (r->type == LF_Q8_0) write_key_bytes(block, k, d, at + i), write_value_bytes(values, v, d, at + i);
         }
@@ -111,10 +123,12 @@ void lf__cpu_kv_write(lf_device *dev, const lf_kv_rows *rows)
 }
 
 /* ---- reading: what a product wants of a block ------------------------------------------------------------------------------------ */
+static bool as_it_lies(lf_dtype type, bool pairs) { return type == LF_F32 || type == LF_F16 || (type == LF_BF16 && pairs); }
+
 size_t lf__kv_open_bytes(const lf_kernels *k, lf_dtype type, int head_dim)
 {
     bool pairs = lf__kv_pairs(k, type);
-    if (type == LF_F32 || (type == LF_BF16 && pairs)) return 0;
+    if (as_it_lies(type, pairs)) return 0;
     size_t keys = 2 * (size_t)lf__pairs(head_dim), values = (size_t)lf__kv_scales(head_dim) * LF_PANEL;
     return LF_KV_BLOCK * LF_MAX(keys, values) * (pairs ? 2 : 4);
 }
@@ -124,7 +138,7 @@ lf_kv_panels lf__kv_keys(const lf_kernels *k, lf_dtype type, const unsigned char
     bool pairs = lf__kv_pairs(k, type);
     int lines = lf__pairs(d), scales = lf__kv_scales(d);
     size_t panel = lf__kv_k_bytes(type, d) / 2, opened = (size_t)lines * LF_PANEL * (pairs ? 4 : 8);
-    if (type == LF_F32 || (type == LF_BF16 && pairs)) return (lf_kv_panels){block, panel, type == LF_F32 ? d : lines};
+    if (as_it_lies(type, pairs)) return (lf_kv_panels){block, panel, pairs ? lines : d, type == LF_F16};
     for (int p = 0; p < 2; p++, block += panel) {
         void *to = (char *)room + (size_t)p * opened;
         const uint16_t *scale = (const void *)block;
@@ -146,7 +160,7 @@ lf_kv_panels lf__kv_values(const lf_kernels *k, lf_dtype type, const unsigned ch
     int panels = lf__kv_scales(d);
     size_t panel = lf__kv_v_bytes(type, d) / (size_t)panels, opened = (size_t)LINES * LF_PANEL * (pairs ? 4 : 8);
     block += lf__kv_k_bytes(type, d);
-    if (type == LF_F32 || (type == LF_BF16 && pairs)) return (lf_kv_panels){block, panel, 0};
+    if (as_it_lies(type, pairs)) return (lf_kv_panels){block, panel, 0, type == LF_F16};
     for (int p = 0; p < panels; p++, block += panel) {
         void *to = (char *)room + (size_t)p * opened;
         const uint16_t *scale = (const void *)block;

@@ -222,9 +222,10 @@ typedef struct lf_kv_panels {
     const void *data; /* panels of floats or of pairs */
     size_t panel;     /* bytes of one                 */
     int lines;        /* of a panel of keys           */
+    bool half;        /* the floats are float16       */
 } lf_kv_panels;
 /* Are products with blocks of this type products of bfloat16 pairs? Floats otherwise. */
-static inline bool lf__kv_pairs(const lf_kernels *k, lf_dtype type) { return type != LF_F32 && k->bf16; }
+static inline bool lf__kv_pairs(const lf_kernels *k, lf_dtype type) { return lf__kv_in_pairs(type) && k->bf16; }
 size_t lf__kv_open_bytes(const lf_kernels *k, lf_dtype type, int head_dim); /* of `room`; 0: blocks are read as they lie */
 lf_kv_panels lf__kv_keys(const lf_kernels *k, lf_dtype type, const unsigned char *block, int head_dim, void *room);
 lf_kv_panels lf__kv_values(const lf_kernels *k, lf_dtype type, const unsigned char *block, int head_dim, void *room);

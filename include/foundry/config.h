@@ -68,6 +68,7 @@ typedef struct lf_model_config {
     double hidden_dropout;              /* training only                                                      */
     double attention_dropout;           /* the same of attention's probabilities                              */
     bool use_qk_norm;                   /* queries and keys of each head normalized before they are rotated */
+    bool attention_sinks;               /* a learned score without a value for each head, in every softmax  */
     int64_t bos_token_id, eos_token_id; /* -1 = none / the tokenizer's */
     char init_from[LF_CONFIG_PATH_MAX]; /* start from these weights (model folder), fresh optimizer; "" = random */
 } lf_model_config;

@@ -136,6 +136,7 @@ typedef struct lf_dropout {
 /* One attention call over a ragged batch. Row i of q belongs to sequence s with seq_start[s] <= i < seq_start[s+1] and sits
  * at position positions[i] of it; positions of a sequence are consecutive. It sees key positions 0..positions[i], with a window w the
  * last w of them. Score of key position j: scale q . k, then cap * tanh(score / cap), then + slope of the head * (j - positions[i]).
+ * A sink is a score of its head that every row sees and that has no value: it joins the sum of the softmax, and lse.
  * With drop, probability j of row i and head h is multiplied by 0 or 1 / (1 - rate), keyed by (row i, head h, j); lse knows nothing of it.
  */
 typedef struct lf_attention {
@@ -147,6 +148,7 @@ typedef struct lf_attention {
     float scale, cap;         /* cap 0: none                          */
     int window;               /* 0: every earlier position is visible */
     const float *slopes;      /* [n_heads], NULL: none (ALiBi)        */
+    const float *sinks;       /* [n_heads], NULL: none                */
     lf_dropout drop;          /* rate 0: none; row 0 of it is row 0   */
     const int32_t *seq_start; /* [n_seqs + 1] */
     const int32_t *positions; /* [n]          */
@@ -172,6 +174,8 @@ typedef struct lf_attention_grad {
     ptrdiff_t lddo;
     const float *k, *v; /* the same keys and values as plain rows, ldq apart, whatever the products */
     bool accumulate;    /* add to dq, dk, dv instead of overwriting          */
+    float *dsinks;      /* [n_heads] added to; NULL: not wanted              */
+    float *delta;       /* [n, n_heads] d_o . o, written when dsinks is wanted */
 } lf_attention_grad;
 
 /* Rotary positions, forward or back. With half the whole rows are rounded into it, too. */

@@ -20,6 +20,7 @@ static const lf_param_row rows[] = {
     {"model.layers.%d.self_attn.v_proj.bias",             "blk.%d.attn_v.bias",                LAYER(qkv_bias),      LF_DIM_KV,      LF_DIM_ONE,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,   LF_IF_QKV_BIAS,   false, false},
     {"model.layers.%d.self_attn.q_norm.weight",           "blk.%d.attn_q_norm.weight",         LAYER(q_norm),        LF_DIM_ONE,     LF_DIM_HEAD,  LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_IF_QK_NORM,    false, false},
     {"model.layers.%d.self_attn.k_norm.weight",           "blk.%d.attn_k_norm.weight",         LAYER(k_norm),        LF_DIM_ONE,     LF_DIM_HEAD,  LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_IF_QK_NORM,    false, false},
+    {"model.layers.%d.self_attn.sinks",                   "blk.%d.attn_sinks.weight",          LAYER(sinks),         LF_DIM_ONE,     LF_DIM_HEADS, LF_INIT_NORMAL, false, LF_PRODUCT_NONE,   LF_IF_SINKS,      false, false},
     {"model.layers.%d.self_attn.o_proj.weight",           "blk.%d.attn_output.weight",         LAYER(attn_out),      LF_DIM_WIDTH,   LF_DIM_Q,     LF_INIT_OUTPUT, true,  LF_PRODUCT_PLAIN,  LF_ALWAYS,        false, false},
     {"model.layers.%d.self_attn.o_proj.bias",             "blk.%d.attn_output.bias",           LAYER(attn_out_bias), LF_DIM_WIDTH,   LF_DIM_ONE,   LF_INIT_ZERO,   false, LF_PRODUCT_NONE,   LF_IF_OUT_BIAS,   false, false},
     {"model.layers.%d.post_attention_layernorm.weight",   "blk.%d.post_attention_norm.weight", LAYER(attn_post),     LF_DIM_ONE,     LF_DIM_WIDTH, LF_INIT_ONE,    false, LF_PRODUCT_NONE,   LF_IF_SANDWICH,   false, false},
@@ -90,6 +91,7 @@ static void block(lf_ctx *ctx, lf_tensor *y, lf_tensor *x, void *model, int laye
                                       .cap = (float)c->attn_logit_softcapping,
                                       .window = lf__layer_slides(c, layer) ? (int)c->sliding_window : 0,
                                       .slopes = m->slopes,
+                                      .sinks = if_there(&w->sinks),
                                       .drop = {(float)c->attention_dropout, layer, LF_SITE_PROBABILITIES}});
     lf_linear out = {.x = h, .weight = &w->attn_out, .bias = if_there(&w->attn_out_bias), .residual = x};
     out.drop = (lf_drop){drop, layer, LF_SITE_ATTENTION};

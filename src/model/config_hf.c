@@ -209,8 +209,8 @@ static int refuse_unsupported(const lf_doc *doc, const lf_family *f, const char 
     }
     /* A switch that others of the family have, in a file of a type that has not: which of the two is meant, nobody knows. */
     static const char *const foreign[] = {
-        "ungated_mlp",       "alibi",       "rms_norm_unit_offset",  "sandwich_norm",       "scale_embedding",
-        "fused_projections", "use_qk_norm", "query_pre_attn_scalar", "rope_local_base_freq"};
+        "ungated_mlp",       "alibi",       "rms_norm_unit_offset",  "sandwich_norm",        "scale_embedding",
+        "fused_projections", "use_qk_norm", "query_pre_attn_scalar", "rope_local_base_freq", "attention_sinks"};
     for (size_t i = 0; i < LF_COUNT(foreign); i++) {
         char set[LF_TEXT_MAX];
         const lf_doc_entry *e = lf__says(f->reads, foreign[i]) ? NULL : find(doc, foreign[i]);

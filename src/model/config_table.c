@@ -135,6 +135,8 @@ const lf_option lf__config_options[] = {
         "训练时注意力概率中随机置零的比例（GPT-2 的 attn_pdrop 为 0.1；nanoGPT 的 dropout 等于此项加 hidden_dropout）"),
     FLAG("model.use_qk_norm", model.use_qk_norm, "false", 'f',
         "normalize the queries and keys of every head (as Qwen3): steadier at high learning rates", "对每个头的查询和键做归一化（同 Qwen3），高学习率下更稳定"),
+    FLAG("model.attention_sinks", model.attention_sinks, "false", 'f',
+        "one more score in every softmax, learned for each head, with nothing behind it (as gpt-oss): a head may look at nothing", "每个注意力头在 softmax 中多一个可学习的分数，后面没有内容（同 gpt-oss）：头可以什么都不看"),
     INT("model.bos_token_id", model.bos_token_id, "-1", -1, 16777215, 'f',
         "token that begins a text; -1 = none", "文本开始的词元；-1 = 没有"),
     INT("model.eos_token_id", model.eos_token_id, "-1", -1, 16777215, 'f',

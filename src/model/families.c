@@ -34,7 +34,7 @@ const lf_family lf__families[] = {
     {"foundry", "FoundryForCausalLM", "llama", "foundry", "",
         "hidden_act ungated_mlp attention_bias qkv_bias mlp_bias sliding_window sliding_window_pattern max_window_layers "
         "no_rope_layer_interval partial_rotary_factor rope_local_base_freq fused_projections alibi attn_logit_softcapping "
-        "final_logit_softcapping query_pre_attn_scalar rms_norm_unit_offset sandwich_norm scale_embedding use_qk_norm", false, false, false},
+        "final_logit_softcapping query_pre_attn_scalar rms_norm_unit_offset sandwich_norm scale_embedding use_qk_norm attention_sinks", false, false, false},
     {0}};
 /* clang-format on */
 
@@ -59,6 +59,7 @@ const char *const lf__model_switches[] = {"hidden_act",
                                           "sandwich_norm",
                                           "scale_embedding",
                                           "use_qk_norm",
+                                          "attention_sinks",
                                           "rope_scaling.rope_type",
                                           "rope_scaling.factor",
                                           "rope_scaling.original_max_position_embeddings",

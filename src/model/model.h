@@ -21,6 +21,7 @@ typedef enum lf_dim {
     LF_DIM_QKV,
     LF_DIM_GATE_UP,
     LF_DIM_HEAD,
+    LF_DIM_HEADS,
     LF_DIM_CONTEXT
 } lf_dim;
 typedef enum lf_init {
@@ -41,6 +42,7 @@ typedef enum lf_when {
     LF_ALWAYS,
     LF_IF_UNTIED,
     LF_IF_QK_NORM,
+    LF_IF_SINKS,
     LF_IF_QKV_BIAS,
     LF_IF_OUT_BIAS,
     LF_IF_GATED,
@@ -69,6 +71,7 @@ typedef struct lf_param_row {
 /* ---- a model ------------------------------------------------------------------------------------------------------------------ */
 typedef struct lf_layer {
     lf_weight attn_norm, qkv, q_norm, k_norm, attn_out, attn_post, mlp_norm, mlp_in, mlp_down, mlp_post; /* mlp_in: gate | up, or up */
+    lf_weight sinks;                                                                                     /* [num_attention_heads] */
     lf_weight attn_norm_bias, qkv_bias, attn_out_bias, mlp_norm_bias, mlp_in_bias, mlp_down_bias;
 } lf_layer;
 

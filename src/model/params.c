@@ -24,6 +24,7 @@ static int dim(const lf_model_config *c, lf_dim d)
     case LF_DIM_QKV: return (int)((c->num_attention_heads + 2 * c->num_key_value_heads) * c->head_dim);
     case LF_DIM_GATE_UP: return (int)(2 * c->intermediate_size);
     case LF_DIM_HEAD: return (int)c->head_dim;
+    case LF_DIM_HEADS: return (int)c->num_attention_heads;
     case LF_DIM_CONTEXT: return (int)c->max_position_embeddings;
     }
     return 0;
@@ -65,6 +66,7 @@ static bool wanted(const lf_model_config *c, lf_when when)
     case LF_ALWAYS: return true;
     case LF_IF_UNTIED: return !c->tie_word_embeddings;
     case LF_IF_QK_NORM: return c->use_qk_norm;
+    case LF_IF_SINKS: return c->attention_sinks;
     case LF_IF_QKV_BIAS: return c->qkv_bias || c->attention_bias;
     case LF_IF_OUT_BIAS: return c->attention_bias;
     case LF_IF_GATED: return !c->ungated_mlp && !c->fused_projections;

@@ -4,10 +4,13 @@
  *   s_j = scale q_i . k_j  (j <= position of i)      p = softmax(s)      o_i = sum_j p_j v_j      lse_i = log sum_j exp(s_j)
  *   dv_j += p_j do_i      dp_j = do_i . v_j      ds_j = p_j (dp_j - do_i . o_i)      dq_i += scale ds_j k_j      dk_j += scale ds_j q_i
  *
+ *   with a sink:   p = softmax(s, sink_h) without its last, lse = log (sum_j exp(s_j) + exp(sink_h))
+ *   dsink_h -= sum_i exp(sink_h - lse_i) do_i . o_i
+ *
  * Switches: a window w leaves j > i - w (Beltagy et al. 2020); a cap makes s_j = cap tanh(s_j / cap) (Gemma Team 2024), ds_j then carries
- * 1 - tanh^2; ALiBi adds slope_h (j - i) and needs no positions elsewhere (Press et al. 2022). Dropout, with a tape only: o_i = sum_j D_j
- * p_j v_j, D_j = 0 or 1 / (1 - rate) by (seed, step, layer, row of the global batch, head, j); then dv_j += D_j p_j do_i, dp_j = D_j do_i .
- * v_j.
+ * 1 - tanh^2; ALiBi adds slope_h (j - i) and needs no positions elsewhere (Press et al. 2022); a sink is a learned score without a value,
+ * so that a head may look at nothing (gpt-oss, OpenAI 2025; after Xiao et al. 2023). Dropout, with a tape only: o_i = sum_j D_j p_j v_j,
+ * D_j = 0 or 1 / (1 - rate) by (seed, step, layer, row of the global batch, head, j); then dv_j += D_j p_j do_i, dp_j = D_j do_i . v_j.
  *
  * 4 t d FLOPs per row, head and visible key forward, 10 backward. Keys and values are always read from blocks of 64 positions
  * (backend.h): the cache's own, or scratch blocks of this call, made again for the backward. Saves o and lse, never the scores. */
@@ -118,6 +121,7 @@ static lf_attention describe(const lf_ctx *ctx, const lf_attend *a, group g)
                           .cap = a->cap,
                           .window = a->window,
                           .slopes = a->slopes,
+                          .sinks = a->sinks ? a->sinks->t.data : NULL,
                           .drop = lf__dropout(ctx, a->drop),
                           .seq_start = ctx->batch->seq_start + g.first,
                           .positions = ctx->batch->positions,
@@ -148,6 +152,11 @@ static void attention_backward(lf_ctx *ctx, void *args)
     if (lf__failed(ctx)) return;
     char *own = own_blocks(ctx, a);
     int q = a->n_heads * a->head_dim, kv = a->n_kv_heads * a->head_dim;
+    float *delta = NULL, *dsinks = a->sinks && a->sinks->t.needs_grad ? lf__grad(ctx, &a->sinks->t) : NULL;
+    if (dsinks) {
+        delta = lf__ctx_push(ctx, ctx->scratch, (size_t)a->qkv->rows * (size_t)a->n_heads * sizeof *delta);
+        if (!lf__tensor_beta(&a->sinks->t) && !ctx->dry && !lf__failed(ctx)) memset(dsinks, 0, (size_t)a->n_heads * sizeof *dsinks);
+    }
     for (int s = 0; s < ctx->batch->n_seqs && !lf__failed(ctx);) {
         group part = prepare_group(ctx, a, own, s);
         if (lf__failed(ctx)) return;
@@ -163,7 +172,9 @@ static void attention_backward(lf_ctx *ctx, void *args)
                                .lddo = a->y->cols,
                                .k = a->qkv->data + q,
                                .v = a->qkv->data + q + kv,
-                               .accumulate = false};
+                               .accumulate = false,
+                               .dsinks = dsinks,
+                               .delta = delta};
         if (scratch && !ctx->dry) ctx->device->ops->attention_backward(ctx->device, &g, scratch);
         lf__arena_rewind(ctx->scratch, inner);
         s = part.last;

@@ -202,6 +202,7 @@ typedef struct lf_attend {
     float scale, cap;    /* cap: soft cap of the scores, 0 = none */
     int window;          /* keys that a row sees, itself included; 0 = all before it */
     const float *slopes; /* ALiBi: [n_heads], or NULL */
+    lf_weight *sinks;    /* [n_heads], or NULL */
     lf_drop drop;        /* of the probabilities */
     lf_tensor *y;        /* [n, n_heads * head_dim] */
     float *lse;          /* saved: [n, n_heads] */

@@ -8,9 +8,9 @@
 
 static char dir[] = "/tmp/lf-formats-XXXXXX";
 
-static const char *const variants[] = {"llama",      "llama_tied", "llama_bias", "llama_linear", "llama_dynamic", "llama_llama3",
-                                       "llama_yarn", "mistral",    "qwen2",      "qwen3",        "smollm3",       "arcee",
-                                       "gemma2",     "gemma3",     "phi3",       "phi3_short",   "phi3_long",     "gpt2"};
+static const char *const variants[] = {"llama",   "llama_tied", "llama_bias", "llama_linear", "llama_dynamic", "llama_llama3", "llama_yarn",
+                                       "mistral", "qwen2",      "qwen3",      "smollm3",      "arcee",         "gemma2",       "gemma3",
+                                       "phi3",    "phi3_short", "phi3_long",  "gpt2",         "sinks"};
 
 static const char *at(const char *name)
 {

@@ -34,6 +34,7 @@ static const variant variants[] = {
     {GOLDEN "phi3", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "phi3_short", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "phi3_long", "io.safetensors", "grads.safetensors", false},
+    {GOLDEN "sinks", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "gpt2", "io.safetensors", "grads.safetensors", false},
     {GOLDEN "gpt2", "packed_io.safetensors", "packed_grads.safetensors", true},
 };

@@ -26,6 +26,9 @@ static const char *const rows[][12] = {
     {"attention_dropout", "0.3", "num_key_value_heads", "1"},
     {"attention_dropout", "0.2", "sliding_window", "20", "attn_logit_softcapping", "2", "hidden_dropout", "0.1"},
     {"model_type", "gpt2", "num_key_value_heads", "0", "hidden_dropout", "0.1", "attention_dropout", "0.1"},
+    {"attention_sinks", "true"},
+    {"attention_sinks", "true", "num_key_value_heads", "1", "sliding_window", "20", "attn_logit_softcapping", "2", "alibi", "true"},
+    {"attention_sinks", "true", "attention_dropout", "0.2", "use_qk_norm", "true", "sliding_window", "9", "sliding_window_pattern", "2"},
 };
 
 static const lf_model_config *config_of(size_t row)

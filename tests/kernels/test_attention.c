@@ -10,6 +10,7 @@ typedef struct att_shape {
     float cap;
     bool alibi;
     float drop;
+    bool sinks;
 } att_shape;
 
 /* A ragged batch with its rows and blocks: everything lives in one piece of memory. */
@@ -40,8 +41,8 @@ static void as_stored(float *x, int d)
             lf__dtype(LF_Q8_0)->to_float(row, bytes, 32);
         }
         for (int j = 0; j < n && kv_type == LF_BF16; j++) lf__dtype(LF_BF16)->to_float(&row[j], &(lf_bf16){lf__f32_to_bf16(row[j])}, 1);
-        memcpy(x + i, row, sizeof(float) * n);
         for (int j = 0; j < n && kv_type == LF_F16; j++) row[j] = lf__f16_to_f32(lf__f32_to_f16(row[j]));
+        memcpy(x + i, row, sizeof(float) * n);
     }
 }
 
@@ -66,10 +67,12 @@ static void make_batch(const att_shape *s, float *work, att_batch *b)
 static lf_attention attention_args(const att_shape *s, att_batch *b, float *o, float *lse)
 {
     static const float slopes[8] = {0.5f, 0.25f, 0.125f, 0.06f, 0.03f, 0.015f, 0.008f, 0.004f};
+    static const float sinks[8] = {0.5f, -2.0f, 30.0f, 3.0f, -INFINITY, 0.0f, -1.0f, 6.0f}; /* next to nothing, next to all of the sum */
     return (lf_attention){.o = o,
                           .cap = s->cap,
                           .window = s->window,
                           .slopes = s->alibi ? slopes : NULL,
+                          .sinks = s->sinks ? sinks : NULL,
                           .drop = {.seed = 5, .stream = 6, .first_row = 1000, .rate = s->drop},
                           .lse = lse,
                           .q = b->qkv,
@@ -115,7 +118,7 @@ static float *new_scratch(lf_device *dev, const lf_attention *a)
     return p;
 }
 
-/* out: o, lse, and with blocks of floats dqkv */
+/* out: o, lse, and with blocks of floats dqkv and dsinks, added to -1 */
 static void att_run(lf_device *dev, const void *params, float *work, float *out)
 {
     const att_shape *s = params;
@@ -131,6 +134,8 @@ static void att_run(lf_device *dev, const void *params, float *work, float *out)
         return;
     }
     memcpy(d, b.start, (size_t)b.n * b.ld * sizeof *d);
+    float *dsinks = d + (size_t)b.n * b.ld, *delta = malloc(sizeof *delta * (size_t)b.n * s->heads);
+    for (int h = 0; h < s->heads; h++) dsinks[h] = -1.0f;
     int k = s->heads * s->dim, v = k + s->kv_heads * s->dim;
     lf_attention_grad g = {.forward = a,
                            .dq = d,
@@ -141,9 +146,11 @@ static void att_run(lf_device *dev, const void *params, float *work, float *out)
                            .lddo = s->heads * s->dim,
                            .k = b.qkv + k,
                            .v = b.qkv + v,
-                           .accumulate = s->accumulate};
+                           .accumulate = s->accumulate,
+                           .dsinks = s->sinks ? dsinks : NULL,
+                           .delta = delta};
     dev->ops->attention_backward(dev, &g, scratch);
-    free(scratch);
+    free(scratch), free(delta);
 }
 
 static void att_oracle(const void *params, float *work, double *out)
@@ -152,18 +159,18 @@ static void att_oracle(const void *params, float *work, double *out)
     static att_batch b;
     static double p[1024], cap_slope[1024], stays[1024];
     make_batch(s, work, &b);
-    const float *slopes = attention_args(s, &b, NULL, NULL).slopes;
+    const float *slopes = attention_args(s, &b, NULL, NULL).slopes, *sinks = attention_args(s, &b, NULL, NULL).sinks;
     int d = s->dim, group = s->heads / s->kv_heads;
     double *lse = out + (size_t)b.n * s->heads * d, *grad = lse + (size_t)b.n * s->heads, scale = (double)(1.0f / sqrtf((float)d));
     for (int i = 0; i < b.n * b.ld && s->accumulate && kv_type == LF_F32; i++) grad[i] = b.start[i];
+    for (int h = 0; h < s->heads && kv_type == LF_F32; h++) grad[(size_t)b.n * b.ld + h] = -1.0;
     for (int i = 0; i < b.n; i++) {
         int first = LF_MAX(i - b.positions[i], s->window ? i - s->window + 1 : 0);
         for (int h = 0; h < s->heads; h++) {
             const float *q = b.qkv + (size_t)i * b.ld + h * d, *d_o = b.d_o + ((size_t)i * s->heads + h) * d;
             int kc = (s->heads + h / group) * d, vc = (s->heads + s->kv_heads + h / group) * d;
             uint64_t key = lf__rng_at(5, 6, (uint64_t)(1000 + i) * (uint64_t)s->heads + (uint64_t)h);
-            double sum = 0.0, delta = 0.0, *o = out + ((size_t)i * s->heads + h) * d;
-    for (int h = 0; h < s->heads && kv_type == LF_F32; h++) grad[(size_t)b.n * b.ld + h] = -1.0;
+            double sink = sinks ? exp((double)sinks[h]) : 0.0, sum = sink, delta = 0.0, *o = out + ((size_t)i * s->heads + h) * d;
             for (int j = first; j <= i; j++) {
                 double score = 0.0;
                 for (int c = 0; c < d; c++) score += (double)q[c] * b.qkv[(size_t)j * b.ld + kc + c];
@@ -176,6 +183,7 @@ static void att_oracle(const void *params, float *work, double *out)
             for (int j = first; j <= i; j++)
                 for (int c = 0; c < d; c++) o[c] += stays[j] * (p[j] / sum) * b.qkv[(size_t)j * b.ld + vc + c];
             for (int c = 0; c < d; c++) delta += o[c] * d_o[c];
+            if (kv_type == LF_F32) grad[(size_t)b.n * b.ld + h] -= sink / sum * delta;
             for (int j = first; j <= i && kv_type == LF_F32; j++) {
                 double dp = 0.0, pj = p[j] / sum;
                 for (int c = 0; c < d; c++) dp += (double)d_o[c] * b.qkv[(size_t)j * b.ld + vc + c];
@@ -192,15 +200,16 @@ static void att_oracle(const void *params, float *work, double *out)
 
 /* A shape of every kind; in bfloat16 blocks hold 128 keys and tiles 96 rows. */
 static const att_shape kinds[] = {
-    {1, 1, 2, 1, {1}, false, 0, 0, false, 0},           {4, 2, 16, 3, {1, 64, 65}, false, 0, 0, false, 0},
-    {6, 2, 34, 2, {130, 7}, true, 0, 0, false, 0},      {8, 1, 32, 2, {48, 100}, false, 0, 0, false, 0},
-    {3, 3, 64, 1, {300}, true, 0, 0, false, 0},         {4, 4, 32, 4, {64, 64, 3, 0}, false, 0, 0, false, 0},
-    {2, 1, 128, 2, {31, 290}, false, 0, 0, false, 0},   {5, 1, 10, 1, {97}, false, 0, 0, false, 0},
-    {4, 2, 16, 2, {200, 70}, false, 1, 0, false, 0},    {4, 1, 32, 2, {200, 9}, true, 64, 0, false, 0},
-    {2, 2, 20, 1, {400}, false, 65, 0, false, 0},       {4, 2, 32, 1, {390}, true, 128, 0, false, 0},
-    {1, 1, 32, 1, {500}, false, 5, 0, false, 0},        {6, 2, 18, 2, {130, 5}, true, 0, 2.0f, false, 0},
-    {8, 4, 16, 2, {150, 64}, false, 0, 0, true, 0},     {6, 3, 24, 2, {290, 3}, true, 37, 1.5f, true, 0},
-    {4, 2, 32, 2, {140, 65}, true, 0, 0, false, 0.25f}, {3, 1, 20, 2, {290, 1}, false, 50, 2.0f, true, 0.5f},
+    {1, 1, 2, 1, {1}, false, 0, 0, false, 0, false},           {4, 2, 16, 3, {1, 64, 65}, false, 0, 0, false, 0, false},
+    {6, 2, 34, 2, {130, 7}, true, 0, 0, false, 0, false},      {8, 1, 32, 2, {48, 100}, false, 0, 0, false, 0, false},
+    {3, 3, 64, 1, {300}, true, 0, 0, false, 0, false},         {4, 4, 32, 4, {64, 64, 3, 0}, false, 0, 0, false, 0, false},
+    {2, 1, 128, 2, {31, 290}, false, 0, 0, false, 0, false},   {5, 1, 10, 1, {97}, false, 0, 0, false, 0, false},
+    {4, 2, 16, 2, {200, 70}, false, 1, 0, false, 0, false},    {4, 1, 32, 2, {200, 9}, true, 64, 0, false, 0, false},
+    {2, 2, 20, 1, {400}, false, 65, 0, false, 0, false},       {4, 2, 32, 1, {390}, true, 128, 0, false, 0, false},
+    {1, 1, 32, 1, {500}, false, 5, 0, false, 0, false},        {6, 2, 18, 2, {130, 5}, true, 0, 2.0f, false, 0, false},
+    {8, 4, 16, 2, {150, 64}, false, 0, 0, true, 0, false},     {6, 3, 24, 2, {290, 3}, true, 37, 1.5f, true, 0, false},
+    {4, 2, 32, 2, {140, 65}, true, 0, 0, false, 0.25f, false}, {3, 1, 20, 2, {290, 1}, false, 50, 2.0f, true, 0.5f, false},
+    {8, 2, 16, 3, {1, 64, 290}, true, 0, 0, false, 0, true},   {6, 3, 34, 2, {270, 5}, false, 66, 2.0f, true, 0.25f, true},
 };
 
 static void definition(void **state)
@@ -242,6 +251,7 @@ static void definition_kv(void **state)
         const att_shape *s = &kinds[i / LF_COUNT(types)];
         if (s->drop > 0) continue; /* training has floats */
         kv_type = types[i % LF_COUNT(types)];
+        bf16_tolerance = kv_type == LF_F16 ? 0 : 1.5e-2;
         int n = s->length[0] + s->length[1] + s->length[2] + s->length[3], ld = (s->heads + 2 * s->kv_heads) * s->dim;
         size_t work = (size_t)n * (2 * ld + s->heads * s->dim) + (size_t)(n / LF_KV_BLOCK + 4) * block_floats(s) + 64;
         kernel_case c = {"attention, cached", att_run, att_oracle, s, work, (size_t)n * (s->heads * s->dim + s->heads), 2e-5, 0};
@@ -251,7 +261,6 @@ static void definition_kv(void **state)
 }
 
 /* Rows into blocks and out of them, on every rung: each element is what its type makes of it, a column of keys and a row of values. */
-        bf16_tolerance = kv_type == LF_F16 ? 0 : 1.5e-2;
 static void formats(void **state)
 {
     (void)state;
@@ -260,7 +269,7 @@ static void formats(void **state)
     enum { N = 3 * LF_KV_BLOCK / 2 };
     static float qkv[N * 240], room[LF_KV_BLOCK * 128];
     for (size_t i = 0; i < LF_COUNT(types) * LF_COUNT(dims); i++) {
-        att_shape s = {1, 1, dims[i / LF_COUNT(types)], 1, {N}, false, 0, 0, false, 0};
+        att_shape s = {1, 1, dims[i / LF_COUNT(types)], 1, {N}, false, 0, 0, false, 0, false};
         int d = s.dim;
         kv_type = types[i % LF_COUNT(types)];
         att_batch b = {.n = N, .ld = 3 * d, .n_blocks = 2, .seq_start = {0, N}, .seq_block = {0, 2}, .qkv = qkv};
@@ -343,10 +352,10 @@ static void chunks(void **state)
 {
     (void)state;
     static const att_shape shapes[] = {
-        {4, 2, 32, 3, {150, 64, 5}, false, 0, 0, false, 0},  {6, 1, 20, 2, {130, 77}, false, 0, 0, false, 0},
-        {2, 2, 64, 1, {129}, false, 0, 0, false, 0},         {4, 2, 32, 2, {250, 70}, false, 30, 0, false, 0},
-        {4, 2, 16, 2, {200, 65}, false, 100, 3.0f, true, 0}, {3, 1, 33, 2, {520, 9}, false, 0, 0, false, 0},
-        {4, 2, 16, 1, {530}, false, 270, 0, false, 0}};
+        {4, 2, 32, 3, {150, 64, 5}, false, 0, 0, false, 0, false},  {6, 1, 20, 2, {130, 77}, false, 0, 0, false, 0, false},
+        {2, 2, 64, 1, {129}, false, 0, 0, false, 0, false},         {4, 2, 32, 2, {250, 70}, false, 30, 0, false, 0, false},
+        {4, 2, 16, 2, {200, 65}, false, 100, 3.0f, true, 0, false}, {3, 1, 33, 2, {520, 9}, false, 0, 0, false, 0, false},
+        {4, 2, 16, 1, {530}, false, 270, 0, false, 0, false},       {8, 2, 32, 2, {270, 65}, false, 0, 0, false, 0, true}};
     static const int steps[] = {1000, 7, 1, 64, 50};
     static const lf_dtype types[] = {LF_F32, LF_F16, LF_BF16, LF_Q8_0};
     for (size_t i = 0; i < LF_COUNT(shapes) * LF_COUNT(types); i++) {
@@ -377,7 +386,7 @@ static void chunks(void **state)
 static void nan_stays_home(void **state)
 {
     (void)state;
-    static const att_shape s = {4, 2, 16, 2, {70, 70}, false, 0, 0, false, 0};
+    static const att_shape s = {4, 2, 16, 2, {70, 70}, false, 0, 0, false, 0, false};
     size_t width = s.heads * s.dim, n = 140;
     float *work = malloc(sizeof(float) * (n * 400 + 5 * block_floats(&s))), *o = malloc(sizeof(float) * n * (width + 4));
     static att_batch b;
@@ -418,10 +427,10 @@ static void speed(void **state)
 {
     (void)state;
     SKIP_SPEED();
-    static const att_shape shapes[] = {{4, 4, 32, 4, {64, 64, 64, 64}, false, 0, 0, false, 0},
-                                       {8, 4, 32, 4, {256, 256, 256, 256}, false, 0, 0, false, 0},
-                                       {8, 8, 64, 1, {1024}, false, 0, 0, false, 0},
-                                       {4, 4, 64, 1, {2048}, false, 0, 0, false, 0}};
+    static const att_shape shapes[] = {{4, 4, 32, 4, {64, 64, 64, 64}, false, 0, 0, false, 0, false},
+                                       {8, 4, 32, 4, {256, 256, 256, 256}, false, 0, 0, false, 0, false},
+                                       {8, 8, 64, 1, {1024}, false, 0, 0, false, 0, false},
+                                       {4, 4, 64, 1, {2048}, false, 0, 0, false, 0, false}};
     static att_batch b;
     float *work = malloc(sizeof(float) * (20u << 20)), *out = malloc(sizeof(float) * (4u << 20));
     for (const char *const *isa = lf_isa_list(); *isa; isa++) {

@@ -3,13 +3,15 @@
     tests/peers/compare_transformers.py build/peer_logits          # a small random model of every type, saved by transformers, run by us
     tests/peers/compare_transformers.py build/peer_logits DIR...   # model folders (float32), run by both
     tests/peers/compare_transformers.py build/peer_logits --export build/foundry   # the golden models, exported in shards, run by both
-    tests/peers/compare_transformers.py --write DIR                # the golden folders arcee, gemma3, phi3, phi3_short, phi3_long below DIR
+    tests/peers/compare_transformers.py --write DIR                # the golden folders arcee, gemma3, phi3, phi3_short, phi3_long, sinks below DIR
 Relative error of the logits at most 2e-5; the golden folders carry gradients, which tests/golden compares."""
-import os, subprocess, sys, tempfile
+import json, os, subprocess, sys, tempfile
 
 try:
     import torch
     import transformers
+    from transformers.masking_utils import AttentionMaskInterface, eager_mask
+    from transformers.models.gpt_oss.modeling_gpt_oss import eager_attention_forward as with_sinks
     from safetensors.torch import save_file
 except ImportError as missing:
     print(f"SKIPPED: {missing.name} is not installed (pip install torch transformers): nothing was compared", file=sys.stderr)
@@ -43,9 +45,12 @@ MODELS = {
     "phi3_short": ("phi3", 32, dict(hidden_size=64, original_max_position_embeddings=32, rope_parameters=LONG)),
     "phi3_long": ("phi3", 48, dict(hidden_size=64, original_max_position_embeddings=32, rope_parameters=LONG)),
     "arcee": ("arcee", 24, dict(rope_parameters=dict(rope_type="yarn", factor=2.0, original_max_position_embeddings=64, **NAMED))),
+    "sinks": ("mistral", 40, dict(sliding_window=9, attention_sinks=True)),  # and the attention of gpt-oss
     "gpt2": ("gpt2", 24, None),
 }
-GOLDEN = {"arcee": "arcee", "gemma3": "gemma3", "phi3": "phi3", "phi3_short": "phi3_short", "phi3_long": "phi3_long"}
+GOLDEN = ("arcee", "gemma3", "phi3", "phi3_short", "phi3_long", "sinks")
+transformers.AttentionInterface.register("sinks", with_sinks)
+AttentionMaskInterface.register("sinks", eager_mask)
 
 
 def build(name):
@@ -55,13 +60,24 @@ def build(name):
     else:
         config = transformers.AutoConfig.for_model(kind, **{**COMMON, **settings})
     torch.manual_seed(7)
-    config._attn_implementation = "eager"
+    sinks = getattr(config, "attention_sinks", False)
+    config._attn_implementation = "sinks" if sinks else "eager"
     model = transformers.AutoModelForCausalLM.from_config(config).float().eval()
+    for layer in model.model.layers if sinks else ():
+        layer.self_attn.sinks = torch.nn.Parameter(torch.randn(config.num_attention_heads))
     with torch.no_grad():  # norms and biases that matter
         for key, p in model.named_parameters():
             if p.dim() == 1:
                 p.add_(0.2 * torch.randn_like(p))
     return model, torch.randint(0, 96, (2, tokens))
+
+
+def save(model, folder):
+    model.save_pretrained(folder)
+    if getattr(model.config, "attention_sinks", False):  # a mixture that transformers has no type for
+        path = os.path.join(folder, "config.json")
+        config = json.load(open(path)) | dict(model_type="foundry", architectures=["FoundryForCausalLM"])
+        json.dump(config, open(path, "w"), indent=2, sort_keys=True)
 
 
 def relative(a, b):
@@ -84,10 +100,10 @@ def compare(program, label, folder, model, ids):
 
 
 def write(root):
-    for folder, name in GOLDEN.items():
+    for name in GOLDEN:
         model, tokens = build(name)
-        path = os.path.join(root, folder)
-        model.save_pretrained(path)
+        path = os.path.join(root, name)
+        save(model, path)
         os.remove(os.path.join(path, "generation_config.json"))
         targets = torch.roll(tokens, -1, 1)
         targets[:, -1] = -100
@@ -112,7 +128,7 @@ def main(program, *folders):
         for n in names:
             subprocess.run([folders[1], "model", "export", os.path.join(golden, n), "--format", "hf", "--shard-bytes", "100k", "-o",
                             os.path.join(root, n)], check=True, capture_output=True)
-        folders = [os.path.join(root, n) for n in names]
+        folders = [os.path.join(root, n) for n in names if n != "sinks"]
     for folder in folders:
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
         ids = torch.randint(0, model.config.vocab_size, (min(48, model.config.max_position_embeddings),))
@@ -120,7 +136,7 @@ def main(program, *folders):
     for name in MODELS if not folders else ():
         model, tokens = build(name)
         with tempfile.TemporaryDirectory() as folder:
-            model.save_pretrained(folder)
+            save(model, folder)
             bad += compare(program, name, folder, model, tokens[0])
     return bad > 0
 

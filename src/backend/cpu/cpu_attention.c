@@ -12,10 +12,10 @@
  * against a long cache is work for many: then each split is a task of its own, and the parts are merged behind.
  * What is skipped (keys past the last position that a tile sees, blocks before its window) has P = 0 and would leave every sum as it is.
  *
- * Products are of floats, or of bfloat16 pairs where the rung has them and keys and values are no floats: q and P are rounded then. With a
- * soft cap S passes cap tanh(S / cap), with ALiBi each head adds its slope times the distance, with a window a row sees its last w keys:
- * one pass over the scores between the products, none when all three are off. Dropout multiplies P by a mask of 0 and 1 / (1 - rate); the
- * sum l needs no change. */
+ * Products are of floats, or of bfloat16 pairs where the rung has them and keys and values are bf16 or q8_0: q and P are rounded then. With
+ * a soft cap S passes cap tanh(S / cap), with ALiBi each head adds its slope times the distance, with a window a row sees its last w keys:
+ * one pass over the scores between the products, none when all three are off. A sink joins a row's sum when its last split has. Dropout
+ * multiplies P by a mask of 0 and 1 / (1 - rate); the sum l needs no change. */
 #include <math.h>
 #include <string.h>
 
@@ -53,6 +53,12 @@ static void panels_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_
     }
 }
 
+void lf__small_gemm(const lf_kernels *k, float *c, ptrdiff_t ldc, bool from_c, const float *a, ptrdiff_t a_rs, ptrdiff_t a_cs,
+                    const float *b, ptrdiff_t panel, int m, int n, int kc)
+{
+    panels_gemm(k, c, ldc, from_c, a, a_rs, a_cs, (lf_kv_panels){b, (size_t)panel * sizeof *b, 0, false}, m, n, kc);
+}
+
 void lf__shape_scores(const lf_kernels *k, const lf_attention *a, float *s, float *slope, ptrdiff_t ld, const lf_score_rows *x)
 {
     for (int r = 0; r < x->rows; r++, s += ld) {
@@ -77,6 +83,17 @@ void lf__drop_row(const lf_kernels *k, const lf_attention *a, float *mask, const
     uint64_t place = (uint64_t)(a->drop.first_row + row) * (uint64_t)a->n_heads + (uint64_t)(column / a->head_dim);
     k->drop_mask(mask, lf__rng_at(a->drop.seed, a->drop.stream, place), (uint32_t)x->begin, x->visible[r], lf__drop_threshold(a->drop.rate),
                  lf__drop_keep(a->drop.rate));
+}
+
+/* What a sum with maximum m counts under a larger one. One of two that are merged counts in full. */
+static float weight(float m, float top) { return m == top ? 1.0f : (float)lf__exp((double)(m - top)); }
+
+float lf__join_sink(const lf_attention *a, int head, float *m, float *l)
+{
+    if (!a->sinks) return 1.0f;
+    float top = LF_MAX(*m, a->sinks[head]), carry = weight(*m, top);
+    *l = fmaf(*l, carry, weight(a->sinks[head], top)), *m = top;
+    return carry;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------------------------------------------- */
@@ -246,9 +263,6 @@ static void attend_split(const att_job *j, const att_work *w, const att_tile *t,
     for (int b = begin; b < end; b += step) attend_blocks(j, w, t, b, LF_MIN(b + step, end), b > begin);
 }
 
-/* What a sum with maximum m counts under a larger one. One of two that are merged counts in full. */
-static float weight(float m, float top) { return m == top ? 1.0f : (float)lf__exp((double)(m - top)); }
-
 /* sum = sum and then `more`, splits behind those of sum. */
 static void merge(const att_job *j, att_part sum, att_part more, int rows)
 {
@@ -268,7 +282,8 @@ static void close_tile(const att_job *j, att_part sum, const att_tile *t)
     int d = a->head_dim, column;
     for (int r = 0; r < t->rows; r++) {
         int row = lf__task_row(a, t->seq, t->kv_head, t->first + r, &column);
-        j->k->scale(a->o + row * a->ldo + column, sum.o + r * (ptrdiff_t)lf__padded_dim(a), 1.0f / sum.l[r], d);
+        float carry = lf__join_sink(a, column / d, &sum.m[r], &sum.l[r]);
+        j->k->scale(a->o + row * a->ldo + column, sum.o + r * (ptrdiff_t)lf__padded_dim(a), carry / sum.l[r], d);
         if (a->lse) a->lse[(ptrdiff_t)row * a->n_heads + column / d] = sum.m[r] + (float)lf__ln((double)sum.l[r]);
     }
 }

@@ -205,7 +205,8 @@ static void forward_tile(const lf_kernels *k, const lf_attention *a, const att_w
     }
     for (int r = 0; r < rows; r++) {
         int row = lf__task_row(a, seq, kv_head, first + r, &column);
-        k->scale(a->o16 ? w->row : a->o + row * a->ldo + column, w->o + r * p, keep / w->l[r], d);
+        float full = keep * lf__join_sink(a, column / d, &w->m[r], &w->l[r]);
+        k->scale(a->o16 ? w->row : a->o + row * a->ldo + column, w->o + r * p, full / w->l[r], d);
         if (a->o16) lf__narrow(k, a->o16 + row * a->ldo + column, w->row, d);
         if (a->lse) a->lse[(ptrdiff_t)row * a->n_heads + column / d] = w->m[r] + (float)lf__ln((double)w->l[r]);
     }
@@ -255,6 +256,7 @@ static void backward_tile(const att_job *j, const att_work *w, int seq, int kv_h
         k->pairs(w->d_o + r * half, x, d);
         w->m[r] = a->lse[(ptrdiff_t)row * a->n_heads + column / d];
         w->l[r] = k->dot(x, row_at(k, w->row, a->o, a->o16, row * a->ldo + column, d), d);
+        if (g->dsinks) g->delta[(ptrdiff_t)row * a->n_heads + column / d] = w->l[r];
     }
     k->pack_rows16(w->q_rows, (ptrdiff_t)ROWS / 2 * LF_PANEL, w->o, p, d, rows);
     for (int r = 0; r < rows; r++) {

@@ -4,6 +4,8 @@
  *
  *   P = exp(S - lse), dP = dO V^T, dS = P (dP - rowsum(dO O)), dV += P^T dO, dK += dS^T (scale q), dQ += scale dS K
  *
+ * A sink has P = exp(sink - lse) and no value, dP = 0: d sink = -sum over rows of P rowsum(dO O).
+ *
  * With dropout, P multiplied by a mask D, O = (D P) V: dV = (D P)^T dO, dP = D (dO V^T); rowsum(dO O) needs no change. */
 #include <math.h>
 #include <string.h>
@@ -135,6 +137,7 @@ static void backward_tile(const lf_kernels *k, const lf_attention_grad *g, const
         lse[r] = a->lse[(ptrdiff_t)row * a->n_heads + column / d];
         position[r] = a->positions[row];
         delta[r] = k->dot(d_o, a->o + row * a->ldo + column, d);
+        if (g->dsinks) g->delta[(ptrdiff_t)row * a->n_heads + column / d] = delta[r];
     }
     int last = position[rows - 1], begin = lf__first_block(a, position[0]);
     for (int b = begin; b <= last / LF_KV_BLOCK; b++) {
@@ -190,14 +193,31 @@ size_t lf__cpu_attention_grad_scratch(lf_device *dev, const lf_attention *a)
     return (size_t)lf__pool_threads(dev->pool) * backward_floats(a, longest_sequence(a)) * sizeof(float);
 }
 
-void lf__cpu_attention_grad(lf_device *dev, const lf_attention_grad *g, void *scratch)
+/* Workers own heads; rows ascending, in double. */
+static void sinks_worker(void *arg, int tid, int n_threads)
 {
-    if (g->forward.products == LF_BF16) {
-        lf__cpu_attention_grad_bf16(dev, g, scratch);
-        return;
+    const lf_attention_grad *g = arg;
+    const lf_attention *a = &g->forward;
+    int64_t lo, hi;
+    lf__split(a->n_heads, 1, tid, n_threads, &lo, &hi);
+    for (int64_t h = lo; h < hi; h++) {
+        double sum = 0.0;
+        for (int64_t i = a->seq_start[0]; i < a->seq_start[a->n_seqs]; i++)
+            sum += lf__exp((double)a->sinks[h] - (double)a->lse[i * a->n_heads + h]) * (double)g->delta[i * a->n_heads + h];
+        g->dsinks[h] -= (float)sum;
     }
+}
+
+static void grad_of_floats(lf_device *dev, const lf_attention_grad *g, void *scratch)
+{
     att_job job = {.k = dev->kernels, .a = &g->forward, .grad = g, .scratch = scratch, .longest = longest_sequence(&g->forward)};
     job.scratch_floats = backward_floats(&g->forward, job.longest);
     lf__cpu_run(dev, backward_worker, &job,
                 2.5 * g->forward.seq_start[g->forward.n_seqs] * job.longest * g->forward.n_heads * g->forward.head_dim);
+}
+
+void lf__cpu_attention_grad(lf_device *dev, const lf_attention_grad *g, void *scratch)
+{
+    (g->forward.products == LF_BF16 ? lf__cpu_attention_grad_bf16 : grad_of_floats)(dev, g, scratch);
+    if (g->dsinks) lf__cpu_run(dev, sinks_worker, (void *)g, 64.0 * g->forward.seq_start[g->forward.n_seqs] * g->forward.n_heads);
 }

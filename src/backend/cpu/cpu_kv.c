@@ -150,7 +150,7 @@ lf_kv_panels lf__kv_keys(const lf_kernels *k, lf_dtype type, const unsigned char
         else
             k->kv_keys(to, scale, bytes, lines);
     }
-    return (lf_kv_panels){room, opened, pairs ? lines : d};
+    return (lf_kv_panels){room, opened, pairs ? lines : d, false};
 }
 
 lf_kv_panels lf__kv_values(const lf_kernels *k, lf_dtype type, const unsigned char *block, int d, void *room)
@@ -172,5 +172,5 @@ lf_kv_panels lf__kv_values(const lf_kernels *k, lf_dtype type, const unsigned ch
         else
             k->kv_values(to, scale, bytes, LINES);
     }
-    return (lf_kv_panels){room, opened, 0};
+    return (lf_kv_panels){room, opened, 0, false};
 }

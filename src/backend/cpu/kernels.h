@@ -249,6 +249,8 @@ static inline int lf__task_row(const lf_attention *a, int seq, int kv_head, int 
  * multiplies gradients by; NULL forward. */
 void lf__shape_scores(const lf_kernels *k, const lf_attention *a, float *s, float *slope, ptrdiff_t ld, const lf_score_rows *x);
 static inline bool lf__has_switches(const lf_attention *a) { return a->cap > 0 || a->slopes || a->window; }
+/* The sink of a head joins m and l of one of its rows, the last of all. Returns what O is multiplied by before it is divided by l. */
+float lf__join_sink(const lf_attention *a, int head, float *m, float *l);
 /* What dropout multiplies the probabilities of row x->first + r by, x->visible[r] of them. */
 void lf__drop_row(const lf_kernels *k, const lf_attention *a, float *mask, const lf_score_rows *x, int r);
 /* 1 / (1 - rate) as the masks have it: a rate is a multiple of 2^-32. */

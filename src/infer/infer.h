@@ -11,8 +11,8 @@
 
 /* ---- kv_pool.c: pages of many sequences, shared where they begin alike ---------------------------------------------------- */
 typedef struct lf_kv_pool lf_kv_pool;
-/* What `name` (auto, f32, f16, bf16, q8_0) means for a model: auto is bf16 unless all its products are of floats. The cache of a sequence of it
- * without pages; -1: no such type. */
+/* What `name` (auto, f32, f16, bf16, q8_0) means for a model: auto is bf16 unless all its products are of floats. The cache of a sequence
+ * of it without pages; -1: no such type. */
 int lf__kv_of(lf_kv *kv, const lf_model *model, const char *name, lf_error *err);
 /* Of one page: LF_KV_BLOCK positions of all layers of such a cache; SIZE_MAX when that is no number. */
 size_t lf__kv_page_bytes(const lf_kv *kv);

@@ -10,6 +10,7 @@
 #include "model/model.h"
 
 /* ---- kv_pool.c: pages of many sequences, shared where they begin alike ---------------------------------------------------- */
+/* Whoever holds a page of the tree holds those before it, and releases the last one first. */
 typedef struct lf_kv_pool lf_kv_pool;
 /* What `name` (auto, f32, f16, bf16, q8_0) means for a model: auto is bf16 unless all its products are of floats. The cache of a sequence
  * of it without pages; -1: no such type. */

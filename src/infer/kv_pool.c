@@ -7,7 +7,8 @@
  *                               \-- [... a hare]                 that begin alike find the same pages. Pages nobody holds stay in
  *                                                                the tree until their room is wanted: the longest unused leaf goes first
  *
- * Whoever holds a page holds those before it; so pages without a holder can always be taken, leaves first. */
+ * Whoever holds a page holds those before it and gives them back last. So the page that nobody has held for the longest time has nothing
+ * behind it: what is behind it was given back before it, and taken. */
 #include "infer/infer.h"
 
 #include "model/model.h"
@@ -18,24 +19,23 @@
 enum { NONE = -1 };
 
 typedef struct kv_page {
-    void *data;      /* [n_layers][n_kv_heads][lf__kv_head_bytes]            */
-    int refs;        /* holders                                              */
-    bool in_tree;    /* the rest counts only then, but for `next`            */
-    int parent;      /* the page before, NONE at the beginning of a text     */
-    int children;    /* pages of the tree behind it                          */
-    int next;        /* in its hash chain, or in the list of free pages      */
-    uint64_t unused; /* since when nobody holds it: the pool's clock         */
+    void *data;       /* [n_layers][n_kv_heads][lf__kv_head_bytes]            */
+    int refs;         /* holders                                              */
+    int older, newer; /* of those in the tree that nobody holds, in the order they were given back */
+    bool in_tree;     /* the rest counts only then, but for `next`            */
+    int parent;       /* the page before, NONE at the beginning of a text     */
+    int next;         /* in its hash chain, or in the list of free pages      */
     int32_t tokens[LF_KV_BLOCK];
 } kv_page;
 
 struct lf_kv_pool {
-    lf_arena arena; /* owns the pages' data */
-    kv_page *pages; /* [n]                  */
-    int n, free;    /* free: first of the list of pages that hold nothing */
-    int held;       /* pages with refs > 0                                */
-    int *chains;    /* [mask + 1] first page of each hash                 */
+    lf_arena arena;     /* owns the pages' data */
+    kv_page *pages;     /* [n]                  */
+    int n, free;        /* free: first of the list of pages that hold nothing */
+    int held;           /* pages with refs > 0                                */
+    int oldest, newest; /* of the list of unused pages                     */
+    int *chains;        /* [mask + 1] first page of each hash                 */
     uint32_t mask;
-    uint64_t clock;
     size_t page_bytes;
     float *nothing; /* zeros: a key or value of all heads */
 };
@@ -85,7 +85,7 @@ lf_kv_pool *lf__kv_pool_new(const lf_kv *kv, int n_pages, lf_error *err)
     if (!p->pages || !p->chains || !p->nothing) goto fail;
     if (lf__arena_init(&p->arena, "keys and values", bytes, err)) goto fail;
     for (uint32_t i = 0; i < chains; i++) p->chains[i] = NONE;
-    p->free = NONE;
+    p->free = p->oldest = p->newest = NONE;
     for (int i = n_pages - 1; i >= 0; i--) p->pages[i].next = p->free, p->free = i;
     for (int i = 0; i < n_pages; i++) p->pages[i].data = lf__arena_push(&p->arena, p->page_bytes);
     return p;
@@ -129,20 +129,23 @@ static void leave_tree(lf_kv_pool *p, int i)
     int *link = chain_of(p, g->parent, g->tokens);
     while (*link != i) link = &p->pages[*link].next;
     *link = g->next;
-    if (g->parent != NONE) p->pages[g->parent].children--;
     g->in_tree = false;
 }
 
-/* A page is taken once per LF_KV_BLOCK tokens: walking a table of 10,000 costs less than one row of any model. */
-static int longest_unused_leaf(const lf_kv_pool *p)
+/* ---- the list of pages that nobody holds ------------------------------------------------------------------------------------------- */
+static void rest(lf_kv_pool *p, int i)
 {
-    int best = NONE;
-    for (int i = 0; i < p->n; i++) {
-        const kv_page *g = &p->pages[i];
-        if (g->refs > 0 || !g->in_tree || g->children > 0) continue;
-        if (best == NONE || g->unused < p->pages[best].unused) best = i;
-    }
-    return best;
+    kv_page *g = &p->pages[i];
+    g->older = p->newest, g->newer = NONE;
+    *(p->newest == NONE ? &p->oldest : &p->pages[p->newest].newer) = i;
+    p->newest = i;
+}
+
+static void wake(lf_kv_pool *p, int i)
+{
+    const kv_page *g = &p->pages[i];
+    *(g->older == NONE ? &p->oldest : &p->pages[g->older].newer) = g->newer;
+    *(g->newer == NONE ? &p->newest : &p->pages[g->newer].older) = g->older;
 }
 
 /* ---- holding ------------------------------------------------------------------------------------------------------------------------- */
@@ -152,7 +155,8 @@ int lf__kv_pool_take(lf_kv_pool *p)
     if (i != NONE) {
         p->free = p->pages[i].next;
     } else {
-        if ((i = longest_unused_leaf(p)) == NONE) return NONE;
+        if ((i = p->oldest) == NONE) return NONE;
+        wake(p, i);
         leave_tree(p, i);
     }
     p->pages[i].refs = 1;
@@ -163,7 +167,9 @@ int lf__kv_pool_take(lf_kv_pool *p)
 
 void lf__kv_pool_hold(lf_kv_pool *p, int i)
 {
-    if (p->pages[i].refs++ == 0) p->held++;
+    if (p->pages[i].refs++ > 0) return;
+    p->held++;
+    wake(p, i);
 }
 
 void lf__kv_pool_release(lf_kv_pool *p, int i)
@@ -171,8 +177,10 @@ void lf__kv_pool_release(lf_kv_pool *p, int i)
     kv_page *g = &p->pages[i];
     if (--g->refs > 0) return;
     p->held--;
-    g->unused = ++p->clock;
-    if (!g->in_tree) g->next = p->free, p->free = i;
+    if (g->in_tree)
+        rest(p, i);
+    else
+        g->next = p->free, p->free = i;
 }
 
 int lf__kv_pool_copy(lf_kv_pool *p, int i)
@@ -230,8 +238,7 @@ int lf__kv_pool_publish(lf_kv_pool *p, int i, int parent, const int32_t *tokens)
     }
     kv_page *g = &p->pages[i];
     int *chain = chain_of(p, parent, tokens);
-    g->in_tree = true, g->parent = parent, g->children = 0, g->next = *chain, *chain = i;
+    g->in_tree = true, g->parent = parent, g->next = *chain, *chain = i;
     memcpy(g->tokens, tokens, sizeof g->tokens);
-    if (parent != NONE) p->pages[parent].children++;
     return i;
 }

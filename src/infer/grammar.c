@@ -498,3 +498,14 @@ void lf_grammar_free(lf_grammar **g)
     free(*g);
     *g = NULL;
 }
+
+int lf_grammar_of_sampling(lf_grammar **g, const lf_sample_config *s, lf_error *err)
+{
+    *g = NULL;
+    if (s->grammar[0] && s->json_schema[0])
+        return lf_error_set(err, LF_E_ARGUMENT, "sampler.grammar is %s and sampler.json_schema is %s: a text follows one of them",
+                            s->grammar, s->json_schema);
+    if (s->grammar[0]) *g = lf_grammar_load(s->grammar, err);
+    if (s->json_schema[0]) *g = lf_grammar_load_json_schema(s->json_schema, err);
+    return *g || (!s->grammar[0] && !s->json_schema[0]) ? 0 : -1;
+}

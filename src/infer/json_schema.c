@@ -1,6 +1,7 @@
 /* json_schema.c - a JSON Schema to a grammar: every schema that is met becomes a rule of GBNF, in the order in which they are met, so a
- * schema that contains itself is no special case and nothing recurses. Not numbers and regular expressions (json_schema_leaf.c) and not
- * the machine (grammar.c). The grammar's texts all conform to the schema; which of those that conform it leaves out, generate.h says. */
+ * schema that contains itself is no special case and nothing recurses. Not constants, numbers and regular expressions (json_schema_leaf.c)
+ * and not the machine (grammar.c). The grammar's texts all conform to the schema; which of those that conform it leaves out, generate.h
+ * says. */
 #include "infer/json_schema.h"
 
 #include "foundry/sampling.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1 << 20, RULES_MAX = 3000, MEMBERS_MAX = 1000, PARTS_MAX = 64, POINTER_MAX = 1024, NAME_MAX = 60, LENGTH_MAX = 65536 };
+enum { RULES_MAX = 3000, MEMBERS_MAX = 1000, PARTS_MAX = 64, POINTER_MAX = 1024, NAME_MAX = 60, LENGTH_MAX = 65536 };
 
 enum { NULLS = 1, BOOLEANS = 2, INTEGERS = 4, FRACTIONS = 8, STRINGS = 16, ARRAYS = 32, OBJECTS = 64, ALL = 127 };
 static const struct {
@@ -75,17 +76,6 @@ static const char common[] =
     "array ::= \"[\" space (value (\",\" space value)* space)? \"]\"\n"
     "object ::= \"{\" space (string \":\" space value (\",\" space string \":\" space value)* space)? \"}\"\n"
     "value ::= object | array | string | number | boolean | \"null\"\n";
-#define DATE                                                                                                                               \
-    "[1-9] [0-9]{3} \"-\" ((\"0\" [13578] | \"10\" | \"12\") \"-\" (\"0\" [1-9] | [12] [0-9] | \"3\" [01]) | "                             \
-    "(\"0\" [469] | \"11\") \"-\" (\"0\" [1-9] | [12] [0-9] | \"30\") | \"02-\" (\"0\" [1-9] | \"1\" [0-9] | \"2\" [0-8]))"
-#define TIME                                                                                                                               \
-    "([01] [0-9] | \"2\" [0-3]) \":\" [0-5] [0-9] \":\" [0-5] [0-9] (\".\" [0-9]{1,9})? "                                                  \
-    "(\"Z\" | [-+] ([01] [0-9] | \"2\" [0-3]) \":\" [0-5] [0-9])"
-static const char *const formats[][2] = {{"date", DATE},
-                                         {"time", TIME},
-                                         {"date-time", DATE " \"T\" " TIME},
-                                         {"uuid", "hex{8} \"-\" hex{4} \"-\" hex{4} \"-\" hex{4} \"-\" hex{12}"}};
-
 /* A schema, and the rule r0, r1, ... that says what it allows of these types. */
 typedef struct node {
     const json_t *schema;
@@ -297,59 +287,6 @@ static void check_cycle(translation *t, const json_t *start, const char *pointer
 
 /* ---- leaves ------------------------------------------------------------------------------------------------------------------ */
 
-static void key_literal(translation *t, const char *name)
-{
-    lf_buf key;
-    lf__buf_init(&key, TEXT_MAX);
-    lf__buf_json_string(&key, name, strlen(name));
-    lf__buf_puts(&key, ":");
-    if (!key.failed) lf__schema_literal(&t->out, key.data, key.len);
-    t->out.failed |= key.failed;
-    lf__buf_release(&key);
-}
-
-/* Exactly this value, but for blanks. Nesting is bounded by what json.c reads. */
-static void constant(translation *t, const json_t *value)
-{
-    lf_buf *o = &t->out;
-    const char *key, *comma = "";
-    json_t *item;
-    size_t i;
-    if (json_is_object(value)) {
-        lf__buf_puts(o, "\"{\" space ");
-        json_object_foreach((json_t *)(uintptr_t)value, key, item)
-        {
-            lf__buf_puts(o, comma), comma = "\",\" space ";
-            key_literal(t, key);
-            lf__buf_puts(o, " space ");
-            constant(t, item);
-        }
-        lf__buf_puts(o, *comma ? "space \"}\" " : "\"}\" ");
-    } else if (json_is_array(value)) {
-        lf__buf_puts(o, "\"[\" space ");
-        json_array_foreach(value, i, item)
-        {
-            lf__buf_puts(o, comma), comma = "\",\" space ";
-            constant(t, item);
-        }
-        lf__buf_puts(o, *comma ? "space \"]\" " : "\"]\" ");
-    } else {
-        lf_buf text;
-        char number[40];
-        lf__buf_init(&text, TEXT_MAX);
-        if (json_is_string(value))
-            lf__buf_json_string(&text, json_string_value(value), json_string_length(value));
-        else if (json_is_number(value))
-            lf__schema_number_text(number, value), lf__buf_puts(&text, number);
-        else
-            lf__buf_puts(&text, json_is_true(value) ? "true" : json_is_false(value) ? "false" : "null");
-        if (!text.failed) lf__schema_literal(o, text.data, text.len);
-        lf__buf_puts(o, " ");
-        o->failed |= text.failed;
-        lf__buf_release(&text);
-    }
-}
-
 static unsigned types_of_value(const json_t *v)
 {
     static const unsigned types[] = {[JSON_OBJECT] = OBJECTS, [JSON_ARRAY] = ARRAYS,  [JSON_STRING] = STRINGS, [JSON_INTEGER] = INTEGERS,
@@ -368,7 +305,7 @@ static void write_values(translation *t, const node *n)
         const json_t *value = single ? single : json_array_get(list, i);
         if (!(types_of_value(value) & n->types)) continue;
         lf__buf_puts(&t->out, any ? "| " : "");
-        constant(t, value);
+        lf__schema_constant(&t->out, value);
         any = true;
     }
     if (!any) fail(t, LF_E_FORMAT, n->pointer, "%s", size ? "no value of enum or const is of the type" : "enum must be a list of values");
@@ -392,10 +329,9 @@ static void write_string(translation *t, const node *n)
         const char *wrong = lf__schema_pattern(&t->out, json_string_value(pattern), &at);
         if (wrong) fail(t, LF_E_UNSUPPORTED, n->pointer, "pattern \"%.100s\", byte %zu: %s", json_string_value(pattern), at, wrong);
     } else if (format) {
-        size_t i = 0;
-        while (i < LF_COUNT(formats) && strcmp(formats[i][0], json_string_value(format)) != 0) i++;
-        if (i < LF_COUNT(formats))
-            lf__buf_puts(&t->out, formats[i][1]);
+        const char *text = lf__schema_format(json_string_value(format));
+        if (text)
+            lf__buf_puts(&t->out, text);
         else
             fail(t, LF_E_UNSUPPORTED, n->pointer, "the format \"%.60s\" is not supported; date, time, date-time and uuid are",
                  json_string_value(format));
@@ -603,7 +539,7 @@ static void write_member(translation *t, const node *n, size_t i)
     if (!schema) schema = additional ? additional : json_true(); /* required, but not listed */
     if (json_is_false(schema)) fail(t, LF_E_FORMAT, n->pointer, "the property \"%.60s\" is not allowed, but listed or required", m->name);
     char *pointer = m->schema ? lf__strdup(m->pointer, t->err) : below(t, n->pointer, "additionalProperties", -1);
-    key_literal(t, m->name);
+    lf__schema_key(&t->out, m->name);
     lf__buf_printf(&t->out, " space r%zu ", rule_of(t, schema, ALL, pointer));
 }
 
@@ -800,13 +736,14 @@ static void write_node(translation *t)
 static int translate(lf_buf *out, const json_t *root, const char *name, lf_error *err)
 {
     translation t = {.root = root, .name = name, .err = err};
-    lf__buf_init(&t.out, TEXT_MAX);
+    lf__buf_init(&t.out, LF_SCHEMA_TEXT_MAX);
     lf__buf_puts(&t.out, common);
     lf__buf_puts(&t.out, "root ::= r0\n");
     rule_of(&t, root, ALL, lf__strdup("#", err));
     for (; t.at < t.n_nodes && !t.failed; t.at++) {
         write_node(&t);
-        if (t.out.failed) fail(&t, LF_E_LIMIT, t.nodes[t.at].pointer, "the grammar of this schema has more than %d bytes", TEXT_MAX);
+        if (t.out.failed)
+            fail(&t, LF_E_LIMIT, t.nodes[t.at].pointer, "the grammar of this schema has more than %d bytes", LF_SCHEMA_TEXT_MAX);
     }
     for (size_t i = 0; i < t.n_nodes; i++) free(t.nodes[i].pointer);
     for (size_t i = 0; i < t.n_members; i++) free(t.members[i].pointer);
@@ -817,8 +754,8 @@ static int translate(lf_buf *out, const json_t *root, const char *name, lf_error
 
 lf_grammar *lf_grammar_from_json_schema(const char *text, size_t n, const char *name, lf_error *err)
 {
-    if (n > TEXT_MAX) {
-        lf_error_set(err, LF_E_LIMIT, "%s: a schema of %zu bytes; at most %d are read", name, n, TEXT_MAX);
+    if (n > LF_SCHEMA_TEXT_MAX) {
+        lf_error_set(err, LF_E_LIMIT, "%s: a schema of %zu bytes; at most %d are read", name, n, LF_SCHEMA_TEXT_MAX);
         return NULL;
     }
     json_t *root = lf__json_parse(text, n, name, err);
@@ -836,20 +773,10 @@ lf_grammar *lf_grammar_from_json_schema(const char *text, size_t n, const char *
 lf_grammar *lf_grammar_load_json_schema(const char *path, lf_error *err)
 {
     lf_buf text;
-    lf__buf_init(&text, TEXT_MAX);
-    lf_grammar *g =
-        lf__read_file(&text, path, TEXT_MAX, err) ? NULL : lf_grammar_from_json_schema(text.data ? text.data : "", text.len, path, err);
+    lf__buf_init(&text, LF_SCHEMA_TEXT_MAX);
+    lf_grammar *g = lf__read_file(&text, path, LF_SCHEMA_TEXT_MAX, err)
+                        ? NULL
+                        : lf_grammar_from_json_schema(text.data ? text.data : "", text.len, path, err);
     lf__buf_release(&text);
     return g;
-}
-
-int lf_grammar_of_sampling(lf_grammar **g, const lf_sample_config *s, lf_error *err)
-{
-    *g = NULL;
-    if (s->grammar[0] && s->json_schema[0])
-        return lf_error_set(err, LF_E_ARGUMENT, "sampler.grammar is %s and sampler.json_schema is %s: a text follows one of them",
-                            s->grammar, s->json_schema);
-    if (s->grammar[0]) *g = lf_grammar_load(s->grammar, err);
-    if (s->json_schema[0]) *g = lf_grammar_load_json_schema(s->json_schema, err);
-    return *g || (!s->grammar[0] && !s->json_schema[0]) ? 0 : -1;
 }

@@ -1,4 +1,5 @@
-/* json_schema.h - what json_schema.c (a schema to rules of GBNF) and json_schema_leaf.c (numbers within bounds, regular expressions) share.
+/* json_schema.h - what json_schema.c (a schema to rules of GBNF) and json_schema_leaf.c (constants, numbers within bounds, regular
+ * expressions, formats) share.
  * Not for other folders. */
 #ifndef LF_INFER_JSON_SCHEMA_H
 #define LF_INFER_JSON_SCHEMA_H
@@ -7,7 +8,8 @@
 
 struct json_t;
 
-enum { LF_SCHEMA_DIGITS = 18 }; /* of a whole number, and of what stands behind a point */
+enum { LF_SCHEMA_TEXT_MAX = 1 << 20 }; /* bytes of a schema, and of its grammar */
+enum { LF_SCHEMA_DIGITS = 18 };        /* of a whole number, and of what stands behind a point */
 
 /* Bounds of a number; NULL: none. open: the bound itself is outside. */
 typedef struct lf_schema_bounds {
@@ -21,6 +23,11 @@ const char *lf__schema_numbers(lf_buf *out, const lf_schema_bounds *bounds, bool
 const char *lf__schema_pattern(lf_buf *out, const char *pattern, size_t *at);
 /* "text" of GBNF. */
 void lf__schema_literal(lf_buf *out, const char *text, size_t n);
+/* A property's name and the colon behind it; exactly this value, but for blanks. */
+void lf__schema_key(lf_buf *out, const char *name);
+void lf__schema_constant(lf_buf *out, const struct json_t *value);
+/* What a text of this format is; NULL: it is not known. Borrowed. */
+const char *lf__schema_format(const char *name);
 /* One character inside [ ]. */
 void lf__schema_class_char(lf_buf *out, int32_t cp);
 /* A number of JSON: the shortest digits that are the same double. */

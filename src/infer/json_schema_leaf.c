@@ -1,6 +1,6 @@
-/* json_schema_leaf.c - the leaves of a JSON Schema as expressions of GBNF: numbers between two bounds, digit by digit, and the regular
- * expressions of `pattern`. Not the structure (json_schema.c). Pure functions of their arguments; recursion is bounded by the number of
- * digits and by the depth of groups. */
+/* json_schema_leaf.c - the leaves of a JSON Schema as expressions of GBNF: numbers between two bounds, digit by digit, the regular
+ * expressions of `pattern`, constants, formats. Not the structure (json_schema.c). Pure functions of their arguments; recursion is bounded
+ * by the number of digits, the depth of groups and that of a document. */
 #include "infer/json_schema.h"
 
 #include <jansson.h>
@@ -510,4 +510,75 @@ const char *lf__schema_pattern(lf_buf *out, const char *pattern, size_t *at)
     lf__buf_puts(out, ")");
     *at = x.at;
     return x.wrong;
+}
+
+/* ---- constants and formats --------------------------------------------------------------------------------------------------- */
+void lf__schema_key(lf_buf *out, const char *name)
+{
+    lf_buf key;
+    lf__buf_init(&key, LF_SCHEMA_TEXT_MAX);
+    lf__buf_json_string(&key, name, strlen(name));
+    lf__buf_puts(&key, ":");
+    if (!key.failed) lf__schema_literal(out, key.data, key.len);
+    out->failed |= key.failed;
+    lf__buf_release(&key);
+}
+
+/* Nesting is bounded by what json.c reads. */
+void lf__schema_constant(lf_buf *o, const json_t *value)
+{
+    const char *key, *comma = "";
+    json_t *item;
+    size_t i;
+    if (json_is_object(value)) {
+        lf__buf_puts(o, "\"{\" space ");
+        json_object_foreach((json_t *)(uintptr_t)value, key, item)
+        {
+            lf__buf_puts(o, comma), comma = "\",\" space ";
+            lf__schema_key(o, key);
+            lf__buf_puts(o, " space ");
+            lf__schema_constant(o, item);
+        }
+        lf__buf_puts(o, *comma ? "space \"}\" " : "\"}\" ");
+    } else if (json_is_array(value)) {
+        lf__buf_puts(o, "\"[\" space ");
+        json_array_foreach(value, i, item)
+        {
+            lf__buf_puts(o, comma), comma = "\",\" space ";
+            lf__schema_constant(o, item);
+        }
+        lf__buf_puts(o, *comma ? "space \"]\" " : "\"]\" ");
+    } else {
+        lf_buf text;
+        char number[40];
+        lf__buf_init(&text, LF_SCHEMA_TEXT_MAX);
+        if (json_is_string(value))
+            lf__buf_json_string(&text, json_string_value(value), json_string_length(value));
+        else if (json_is_number(value))
+            lf__schema_number_text(number, value), lf__buf_puts(&text, number);
+        else
+            lf__buf_puts(&text, json_is_true(value) ? "true" : json_is_false(value) ? "false" : "null");
+        if (!text.failed) lf__schema_literal(o, text.data, text.len);
+        lf__buf_puts(o, " ");
+        o->failed |= text.failed;
+        lf__buf_release(&text);
+    }
+}
+
+#define DATE                                                                                                                               \
+    "[1-9] [0-9]{3} \"-\" ((\"0\" [13578] | \"10\" | \"12\") \"-\" (\"0\" [1-9] | [12] [0-9] | \"3\" [01]) | "                             \
+    "(\"0\" [469] | \"11\") \"-\" (\"0\" [1-9] | [12] [0-9] | \"30\") | \"02-\" (\"0\" [1-9] | \"1\" [0-9] | \"2\" [0-8]))"
+#define TIME                                                                                                                               \
+    "([01] [0-9] | \"2\" [0-3]) \":\" [0-5] [0-9] \":\" [0-5] [0-9] (\".\" [0-9]{1,9})? "                                                  \
+    "(\"Z\" | [-+] ([01] [0-9] | \"2\" [0-3]) \":\" [0-5] [0-9])"
+static const char *const formats[][2] = {{"date", DATE},
+                                         {"time", TIME},
+                                         {"date-time", DATE " \"T\" " TIME},
+                                         {"uuid", "hex{8} \"-\" hex{4} \"-\" hex{4} \"-\" hex{4} \"-\" hex{12}"}};
+
+const char *lf__schema_format(const char *name)
+{
+    for (size_t i = 0; i < LF_COUNT(formats); i++)
+        if (strcmp(formats[i][0], name) == 0) return formats[i][1];
+    return NULL;
 }

@@ -59,6 +59,7 @@ int cli_width(void);                                          /* columns of the 
 int cli_columns(const char *text);                            /* that text takes: Chinese characters take two           */
 const char *cli_color(FILE *f, cli_style style);              /* escape sequence, "" off a terminal or with NO_COLOR    */
 void cli_pad(FILE *f, const char *text, int width);           /* text, then spaces up to width columns                 */
+void cli_pad_left(FILE *f, const char *text, int width);      /* spaces, then text: it ends at width                   */
 void cli_wrap(FILE *f, const char *text, int indent, int at); /* wrapped to the terminal, cursor being in column `at` */
 
 /* Forms for people, into out (returned). */

@@ -179,6 +179,25 @@ static void print_lines(FILE *f, const char *lines)
     }
 }
 
+/* A usage line with its "[flags]" and "[arguments]" in the language of the terminal: out, which the caller owns. */
+static const char *say_usage(char out[512], const char *usage)
+{
+    static const struct {
+        const char *en, *zh;
+    } words[] = {{"[flags]", "[选项]"}, {"[arguments]", "[参数]"}};
+    size_t at = 0;
+    for (const char *p = usage ? usage : ""; *p && at < 500;) {
+        const char *zh = NULL;
+        size_t n = 1;
+        for (size_t i = 0; i < sizeof words / sizeof *words && cli_language()[0] == 'z' && !zh; i++)
+            if (strncmp(p, words[i].en, strlen(words[i].en)) == 0) zh = words[i].zh, n = strlen(words[i].en);
+        at += (size_t)snprintf(out + at, 512 - at, "%.*s", zh ? (int)strlen(zh) : 1, zh ? zh : p);
+        p += n;
+    }
+    out[at] = 0;
+    return out;
+}
+
 /* "--max-tokens N" as help shows it. */
 static void flag_label(char out[128], const cli_flag *flag)
 {
@@ -194,7 +213,7 @@ static void flag_help(char out[512], const cli_flag *flag)
 {
     lf_option_info info;
     const char *help = cli_say(flag->help, flag->help_zh);
-    char fallback[64] = "", number[32];
+    char fallback[128] = "", number[32];
     if (flag->type == CLI_OPTION && find_option(flag->choices, &info)) {
         if (!flag->help) help = cli_say(info.help, info.help_zh);
         snprintf(fallback, sizeof fallback, "%s", info.fallback);
@@ -215,7 +234,8 @@ void cli_print_help(FILE *f, const cli_spec *spec)
     fprintf(f, "%sfoundry%s%s%s - %s\n", cli_color(f, CLI_BOLD), spec->name && *spec->name ? " " : "", spec->name ? spec->name : "",
             cli_color(f, CLI_PLAIN), cli_say(spec->summary, spec->summary_zh));
     if (spec->example) heading(f, cli_say("Example", "示例")), print_lines(f, spec->example);
-    if (spec->usage) heading(f, cli_say("Usage", "用法")), print_lines(f, spec->usage);
+    char usage[512];
+    if (spec->usage) heading(f, cli_say("Usage", "用法")), print_lines(f, say_usage(usage, spec->usage));
     if (spec->flags && spec->flags->name) {
         int width = 0;
         char label[128], help[512];
@@ -388,8 +408,9 @@ bool cli_parse(const cli_spec *spec, int argc, char **argv, cli_args *args)
             args->v[args->n++] = argv[i];
     }
     if (args->n >= spec->min_args && args->n <= spec->max_args) return true;
-    char usage[256];
-    snprintf(usage, sizeof usage, "%.*s", spec->usage ? (int)strcspn(spec->usage, "\n") : 0, spec->usage ? spec->usage : "");
+    char usage[512];
+    say_usage(usage, spec->usage);
+    usage[strcspn(usage, "\n")] = 0;
     if (args->n < spec->min_args) {
         char example[256];
         snprintf(example, sizeof example, "%.*s", spec->example ? (int)strcspn(spec->example, "\n") : 0,

@@ -130,9 +130,9 @@ static void put_legend(FILE *out, const plot_curve *curve, const plot_style *sty
         const char *name, *sign, *ascii, *pen;
         double value;
     } rows[] = {
-        {"train", "⠒⠒", "**", "\033[36m", last_usable(curve->train, curve->n_train)},
-        {"validation", "●", "o", "\033[1;33m", last_usable(curve->val, curve->n_val)},
-        {"floor", "┄┄", "--", "\033[2m", curve->floor},
+        {style->zh ? "训练" : "train", "⠒⠒", "**", "\033[36m", last_usable(curve->train, curve->n_train)},
+        {style->zh ? "验证" : "validation", "●", "o", "\033[1;33m", last_usable(curve->val, curve->n_val)},
+        {style->zh ? "下界" : "floor", "┄┄", "--", "\033[2m", curve->floor},
     };
     fprintf(out, "%*s", indent, "");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -149,9 +149,9 @@ static void put_axis(FILE *out, const canvas *c, const plot_style *style, int la
     for (int i = 0; i < c->columns; i++) fputs(style->unicode ? "─" : "-", out);
     char middle[24], last[24];
     snprintf(middle, sizeof middle, "%.0f", c->x_max / 2);
-    snprintf(last, sizeof last, "%.0f steps", c->x_max);
+    snprintf(last, sizeof last, style->zh ? "%.0f 步" : "%.0f steps", c->x_max);
     int left = c->columns / 2 - (int)strlen(middle) / 2, right = c->columns - left - (int)strlen(middle);
-    fprintf(out, "\n%*s  0%*s%s%*s\n", label_width, "", left - 1, "", middle, right, last);
+    fprintf(out, "\n%*s  0%*s%s%*s\n", label_width, "", left - 1, "", middle, right + style->zh, last); /* 步: 3 bytes, 2 columns */
 }
 
 static void put_canvas(FILE *out, const canvas *c, const plot_style *style)
@@ -193,7 +193,7 @@ char *cli_plot_loss(const plot_curve *curve, const plot_style *style)
         draw_train(&c, curve->train, curve->n_train);
         for (size_t i = 0; i < curve->n_val; i++)
             if (usable(curve->val[i])) set_mark(&c, curve->val[i].step, log(curve->val[i].loss), 'o');
-        fprintf(out, "loss, nats per token (log scale)\n");
+        fprintf(out, "%s\n", style->zh ? "损失，每词元奈特（对数坐标）" : "loss, nats per token (log scale)");
         put_canvas(out, &c, style);
         put_legend(out, curve, style, 2);
         if (fclose(out)) free(text), text = NULL;

@@ -20,7 +20,7 @@ typedef struct plot_curve {
 
 typedef struct plot_style {
     int width, height; /* columns of the whole drawing; rows of the canvas alone */
-    bool unicode, color;
+    bool unicode, color, zh;
 } plot_style;
 
 /* The drawing as text of several lines (free() it), or NULL when there is nothing to draw or no memory. */

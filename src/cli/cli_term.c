@@ -99,6 +99,11 @@ void cli_pad(FILE *f, const char *text, int width)
     fprintf(f, "%s%*s", text, width > cli_columns(text) ? width - cli_columns(text) : 0, "");
 }
 
+void cli_pad_left(FILE *f, const char *text, int width)
+{
+    fprintf(f, "%*s%s", width > cli_columns(text) ? width - cli_columns(text) : 0, "", text);
+}
+
 /* Chinese breaks between any two characters, but no line begins with closing punctuation or ends with an opening one. */
 static bool one_of(int32_t c, const char *signs)
 {

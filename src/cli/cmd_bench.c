@@ -98,7 +98,7 @@ int cmd_bench(int argc, char **argv)
         .summary_zh = "这台机器有多快，内核用到了几成",
         .example = "foundry bench machine\nfoundry bench gemm --threads 1 --isa avx2\nfoundry bench train --all --json\nfoundry bench "
                    "infer --help",
-        .usage = "foundry bench machine|gemm|attention|ops|optimizer|train [--seconds S] [--all] [--json]\n       foundry bench infer "
+        .usage = "foundry bench machine|gemm|attention|ops|optimizer|train [--seconds S] [--all] [--json]\nfoundry bench infer "
                  "MODEL|RECIPE [flags]",
         .notes = "Each share is of a ceiling measured in the same minute. Before and after, the placement of the threads is probed: "
                  "figures mean little when it changed or when something else runs. bench/README.md says how the project's "

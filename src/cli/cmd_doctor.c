@@ -124,17 +124,28 @@ static void print_json(const report *r, bool ok)
     puts("\n  ]\n}");
 }
 
+/* What a row is called here; in JSON it keeps its English name, and a kernel has no other. */
+static const char *row_name(const char *name)
+{
+    static const char *const names[][2] = {{"foundry", "本程序"},    {"libraries", "库"}, {"cpu", "处理器"},
+                                           {"features", "扩展指令"}, {"isa", "指令集"},   {"threads", "线程"},
+                                           {"memory", "内存"},       {"disk", "磁盘"},    {"kernels", "内核"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i][0]) == 0) return cli_say(name, names[i][1]);
+    return name;
+}
+
 static void print_rows(const report *r)
 {
     static const char *const marks[] = {"[ok]", "[warn]", "[fail]"};
     static const cli_style colors[] = {CLI_GREEN, CLI_YELLOW, CLI_RED};
     int width = 0;
-    for (int i = 0; i < r->n; i++) width = cli_columns(r->rows[i].name) > width ? cli_columns(r->rows[i].name) : width;
+    for (int i = 0; i < r->n; i++) width = cli_columns(row_name(r->rows[i].name)) > width ? cli_columns(row_name(r->rows[i].name)) : width;
     for (int i = 0; i < r->n; i++) {
         fputs(cli_color(stdout, colors[r->rows[i].status]), stdout);
         cli_pad(stdout, marks[r->rows[i].status], 7);
         fputs(cli_color(stdout, CLI_PLAIN), stdout);
-        cli_pad(stdout, r->rows[i].name, width + 2);
+        cli_pad(stdout, row_name(r->rows[i].name), width + 2);
         cli_wrap(stdout, r->rows[i].text, width + 9, width + 9);
     }
 }

@@ -62,9 +62,9 @@ static void perplexity_row(const lf_perplexity *p, const cli_model *o, const cha
 {
     char count[32], bytes[32], rate[32];
     if (first) {
-        cli_pad(stdout, cli_say("model", "模型"), 40);
-        printf(cli_say(" %-20s %12s %12s %10s %10s\n", " %-19s %11s %11s %9s %9s\n"), cli_say("perplexity", "困惑度"),
-               cli_say("bits/byte", "比特/字节"), cli_say("tokens", "词元"), cli_say("weights", "权重"), cli_say("tok/s", "词元/秒"));
+        cli_pad(stdout, cli_say("model", "模型"), 41), cli_pad(stdout, cli_say("perplexity", "困惑度"), 20);
+        cli_pad_left(stdout, cli_say("bits/byte", "比特/字节"), 13), cli_pad_left(stdout, cli_say("tokens", "词元"), 13);
+        cli_pad_left(stdout, cli_say("weights", "权重"), 11), cli_pad_left(stdout, cli_say("tok/s", "词元/秒"), 11), puts("");
     }
     cli_pad(stdout, path, 40);
     char text[64];

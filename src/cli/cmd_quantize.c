@@ -56,9 +56,9 @@ static void print_json(const table *all, const lf_convert_report *r, const char 
 static void print_text(const table *all, const lf_convert_report *r, const char *out, double seconds)
 {
     char a[32], b[32], c[64];
-    cli_pad(stdout, cli_say("matrix", "矩阵"), 28);
-    printf(cli_say(" %-16s %-8s %-8s %10s %10s  %s\n", " %-14s %-6s %-6s %9s %6s  %s\n"), cli_say("shape", "形状"),
-           cli_say("from", "原类型"), cli_say("to", "新类型"), "RMSE", cli_say("relative", "相对"), "");
+    cli_pad(stdout, cli_say("matrix", "矩阵"), 29), cli_pad(stdout, cli_say("shape", "形状"), 17);
+    cli_pad(stdout, cli_say("from", "原类型"), 9), cli_pad(stdout, cli_say("to", "新类型"), 9);
+    cli_pad_left(stdout, "RMSE", 10), cli_pad_left(stdout, cli_say("relative", "相对"), 11), puts("");
     for (size_t i = 0; i < all->n; i++) {
         const lf_tensor_written *t = &all->lines[i].t;
         char shape[48];

@@ -71,12 +71,8 @@ static int by_name(const void *a, const void *b) { return strcmp(((const lf_run_
 static void put_row(const char *const *cells, const int *widths, int n, cli_style style)
 {
     fputs(cli_color(stdout, style), stdout);
-    for (int i = 0; i < n; i++) {
-        if (i == 0) {
-            cli_pad(stdout, cells[i], widths[i]);
-        } else
-            printf("  %*s%s", widths[i] - cli_columns(cells[i]) > 0 ? widths[i] - cli_columns(cells[i]) : 0, "", cells[i]);
-    }
+    cli_pad(stdout, cells[0], widths[0]);
+    for (int i = 1; i < n; i++) fputs("  ", stdout), cli_pad_left(stdout, cells[i], widths[i]);
     printf("%s\n", cli_color(stdout, CLI_PLAIN));
 }
 
@@ -155,8 +151,11 @@ static void draw(const plot_curve *curve)
     setlocale(LC_CTYPE, ""); /* only the character set */
     bool unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     int width = cli_width() < 100 ? cli_width() : 100;
-    char *text =
-        cli_plot_loss(curve, &(plot_style){.width = width, .height = 13, .unicode = unicode, .color = cli_color(stdout, CLI_CYAN)[0] != 0});
+    char *text = cli_plot_loss(curve, &(plot_style){.width = width,
+                                                    .height = 13,
+                                                    .unicode = unicode,
+                                                    .color = cli_color(stdout, CLI_CYAN)[0] != 0,
+                                                    .zh = cli_language()[0] == 'z'});
     if (text) fputs(text, stdout);
     free(text);
 }

@@ -280,8 +280,11 @@ static void draw_curve(const ui *u)
     plot_curve curve;
     if (cli_plot_read(&curve, u->run_dir, NULL)) return;
     int width = cli_width() < 100 ? cli_width() : 100;
-    char *drawing = cli_plot_loss(
-        &curve, &(plot_style){.width = width, .height = 13, .unicode = u->unicode, .color = cli_color(stderr, CLI_CYAN)[0] != 0});
+    char *drawing = cli_plot_loss(&curve, &(plot_style){.width = width,
+                                                        .height = 13,
+                                                        .unicode = u->unicode,
+                                                        .color = cli_color(stderr, CLI_CYAN)[0] != 0,
+                                                        .zh = cli_language()[0] == 'z'});
     if (drawing) fprintf(stderr, "\n%s\n", drawing);
     free(drawing);
     cli_plot_release(&curve);

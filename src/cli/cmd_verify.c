@@ -35,7 +35,7 @@ static void on_line(const lf_verify_line *l, void *user)
             printf("± %g", l->band);
         else
             printf("%s", cli_say("to the last bit", "一位不差"));
-        printf(": %s%s%s\n", cli_color(stdout, l->right ? CLI_GREEN : CLI_RED),
+        printf("%s%s%s%s\n", cli_say(": ", "："), cli_color(stdout, l->right ? CLI_GREEN : CLI_RED),
                l->right ? cli_say("right", "正确") : cli_say("wrong", "不对"), cli_color(stdout, CLI_PLAIN));
         fflush(stdout);
     }

@@ -21,6 +21,23 @@ expect() {
     fi
 }
 
+# all_chinese PAGE...: the summary, every command, flag and paragraph of a page of help has Chinese characters, defaults not counted.
+all_chinese() {
+    local english
+    english=$("$F" help --lang zh "$@" 2>&1 | LC_ALL=C awk '
+        function judge() { gsub(/\357\274\210\351\273\230\350\256\244.*\357\274\211/, "", entry)
+            if (entry != "" && entry !~ /[\344-\351]/) print entry; entry = "" }
+        NR == 1 { entry = $0; sub(/^.* - /, "", entry); judge(); next }
+        /^(示例|用法)$/ { judge(); literal = 1; next }
+        /^(选项|命令)$/ { judge(); literal = 0; next }
+        /^$/ { judge(); literal = 0; next }
+        literal { next }
+        /^  [^ ]/ || /^      --/ { judge(); entry = $0; sub(/^ *(-., )?/, "", entry); next }
+        { entry = entry " " $0 }
+        END { judge() }')
+    [ -z "$english" ] || { printf 'FAILED: foundry help --lang zh %s: not translated:\n%s\n' "$*" "$english"; failed=1; }
+}
+
 # Every command in the list answers --help, help CMD and --lang zh, each with an example.
 expect 0 'Commands' --help
 expect 0 '命令' --help --lang zh
@@ -35,11 +52,13 @@ for c in $commands; do
     expect 0 'Example' help "$c"
     expect 0 '示例' "$c" --help --lang zh
     expect 0 '示例' --lang zh help "$c"
+    all_chinese "$c"
     subs=$("$F" "$c" --help | sed -n '/^Commands/,/^$/p' | awk 'NF > 1 {print $1}')
     for s in $subs; do
         expect 0 'Example' "$c" "$s" --help
         expect 0 'Example' help "$c" "$s"
         expect 0 '示例' --lang zh help "$c" "$s"
+        all_chinese "$c" "$s"
     done
 done
 expect 0 '--train.lr' help options
@@ -117,6 +136,14 @@ for page in generate train "data prepare" "tokenizer train" options; do
     # shellcheck disable=SC2086
     "$F" help --lang zh $page | grep -nE '^ *(，|。|；|：|、|）|”)' && { echo "FAILED: help --lang zh $page: a line begins with punctuation"; failed=1; }
 done
+
+# Nothing of a Chinese page is English but names, commands and what stands for a value; nothing is cut off.
+for page in "" $commands; do
+    "$F" help --lang zh $page 2>&1 | grep -nE '\[flags\]|\[arguments\]|\(default' && { echo "FAILED: help --lang zh $page: English words"; failed=1; }
+done
+expect 0 'xtc,temperature）' generate --help --lang zh
+expect 0 '内存' doctor --lang zh
+expect 0 '"name": "memory"' doctor --json --lang zh
 
 # Doctor.
 expect 0 '[ok]' doctor

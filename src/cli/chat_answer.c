@@ -58,7 +58,7 @@ static int on_token(void *user, const lf_answer *a)
     if (a->text_bytes) {
         fwrite(a->text, 1, a->text_bytes, s->text);
         s->newline = a->text[a->text_bytes - 1] == '\n';
-        if (!c->json && (fwrite(a->text, 1, a->text_bytes, stdout) != a->text_bytes || fflush(stdout))) s->broken = true, s->reason = errno;
+        if (!c->json && !cli_show(a->text, a->text_bytes)) s->broken = true, s->reason = errno;
     }
     return s->broken || cli_interrupted();
 }

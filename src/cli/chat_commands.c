@@ -142,6 +142,8 @@ static int params(chat *c, const char *rest, lf_error *err)
     size_t length = strcspn(rest, " =");
     snprintf(word, sizeof word, "%.*s", (int)(length < 60 ? length : 60), rest);
     const char *text = rest + length + strspn(rest + length, " =");
+    bool given = *text;
+    if (strcmp(text, "\"\"") == 0) text = ""; /* a path that is none */
     for (size_t row = 0; lf_config_option(row, &info); row++) {
         const char *name = info.key + SAMPLER;
         /* prompts are of training, the type of keys and values was settled when the engine was opened */
@@ -149,7 +151,7 @@ static int params(chat *c, const char *rest, lf_error *err)
         if (n < 64) names[n++] = name;
         if (!length) fprintf(stderr, "  %-22s %s\n", name, lf_config_value(&c->config, row, value, sizeof value));
         if (strcmp(name, word) != 0) continue;
-        if (*text) return lf_config_set(&c->config, info.key, text, "/params", err);
+        if (given) return lf_config_set(&c->config, info.key, text, "/params", err);
         fprintf(stderr, "  %s %s  (%s)\n    ", name, lf_config_value(&c->config, row, value, sizeof value),
                 cli_say(info.range, info.range_zh));
         cli_wrap(stderr, cli_say(info.help, info.help_zh), 4, 4);

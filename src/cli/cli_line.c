@@ -6,6 +6,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,12 +31,41 @@ struct cli_lines {
 #endif
 };
 
-/* The next byte, -1 at the end or when a signal came. (poll is never restarted behind a signal, read is.) */
+#ifdef HAVE_EDIT
+/* The window has another size, or we are back from the background, where the terminal was somebody else's. */
+static volatile sig_atomic_t disturbed;
+
+static void on_disturbance(int signal)
+{
+    (void)signal;
+    disturbed = 1;
+}
+
+static void show_again(cli_lines *l)
+{
+    if (!disturbed || !l->edit) return;
+    disturbed = 0;
+    el_set(l->edit, EL_PREP_TERM, 0); /* it believes that the terminal is as it left it */
+    el_set(l->edit, EL_PREP_TERM, 1);
+    fputs("\r\033[J", stdout); /* the rest of the line in its old shape */
+    fflush(stdout);
+    el_resize(l->edit);
+    el_set(l->edit, EL_REFRESH);
+}
+#else
+static void show_again(cli_lines *l) { (void)l; }
+#endif
+
+/* The next byte, -1 at the end or when Ctrl-C came. (poll is never restarted behind a signal, read is.) */
 static int next_byte(cli_lines *l)
 {
     if (l->at == l->n) {
         struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-        if (cli_interrupted() || poll(&in, 1, -1) < 0) return -1;
+        for (int ready = 0; ready <= 0;) {
+            if (cli_interrupted() || (ready < 0 && errno != EINTR)) return -1;
+            show_again(l);
+            ready = poll(&in, 1, -1);
+        }
         ssize_t n = read(STDIN_FILENO, l->bytes, sizeof l->bytes);
         if (n <= 0) return -1;
         l->at = 0, l->n = (size_t)n;
@@ -60,6 +90,7 @@ static char *read_plain(cli_lines *l)
     if (!line) return NULL;
     if (n == 0 && byte < 0) return free(line), NULL;
     line[n] = 0;
+    if (!l->terminal && n && line[n - 1] == '\r') line[n - 1] = 0; /* lines of other systems */
     return line;
 }
 
@@ -110,6 +141,10 @@ static bool start_editor(cli_lines *l, const char *file)
     el_set(l->edit, EL_GETCFN, next_character);
     el_set(l->edit, EL_HIST, history, l->history);
     el_source(l->edit, NULL); /* the user's own keys */
+    struct sigaction action = {.sa_handler = on_disturbance, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGWINCH, &action, NULL);
+    sigaction(SIGCONT, &action, NULL);
     history(l->history, &event, H_SETSIZE, HISTORY);
     history(l->history, &event, H_SETUNIQUE, 1);
     if (file && strlen(file) < sizeof l->file) {
@@ -125,6 +160,7 @@ static char *read_edited(cli_lines *l, const char *prompt)
     HistEvent event;
     int n = 0;
     snprintf(l->prompt, sizeof l->prompt, "\1%s\1%s\1%s\1", cli_color(stdout, CLI_CYAN), prompt, cli_color(stdout, CLI_PLAIN));
+    el_resize(l->edit); /* it may have come while an answer was written */
     const char *text = el_gets(l->edit, &n);
     if (!text || n <= 0) {
         printf("\n");

@@ -385,6 +385,25 @@ int cli_progress(const char *what, double done, double total, const char *unit, 
     return cli_interrupted();
 }
 
+/* ---- the words of a model ------------------------------------------------------------------------------------------------------------ */
+/* Bytes of the control character that text begins with; 0: it begins with another. C0, DEL, and C1 as UTF-8 has it (C2 80 to C2 9F). */
+static size_t control_size(const unsigned char *text, size_t n)
+{
+    if (text[0] == 0xC2 && n > 1 && text[1] >= 0x80 && text[1] < 0xA0) return 2;
+    return (text[0] < 0x20 && !strchr("\t\n\r", text[0])) || text[0] == 0 || text[0] == 0x7F;
+}
+
+bool cli_show(const char *text, size_t n)
+{
+    bool terminal = cli_is_terminal(stdout), good = true;
+    for (size_t at = 0, end, skip; at < n && good; at = end + skip) {
+        for (end = at, skip = 0; end < n && !skip; end += !skip)
+            skip = terminal ? control_size((const unsigned char *)text + end, n - end) : 0;
+        good = fwrite(text + at, 1, end - at, stdout) == end - at && (!skip || fputs("\xEF\xBF\xBD", stdout) >= 0);
+    }
+    return good && fflush(stdout) == 0;
+}
+
 /* ---- signals ------------------------------------------------------------------------------------------------------------------------ */
 static volatile sig_atomic_t signals_seen;
 

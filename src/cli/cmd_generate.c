@@ -237,7 +237,7 @@ typedef struct talk {
 static void show(talk *t, const char *text, size_t n)
 {
     if (n) t->newline = text[n - 1] == '\n';
-    if (fwrite(text, 1, n, stdout) == n && fflush(stdout) == 0) return;
+    if (cli_show(text, n)) return;
     t->broken = true, t->reason = errno;
 }
 
@@ -271,7 +271,11 @@ static void begin_answer(talk *t)
     const answer *a = &t->answers[t->shown];
     if (json) return;
     if (t->shown) printf(LF_END_TOKEN "\n");
-    if (cli_is_terminal(stdout) && t->prompt.n) printf("%s%s%s", cli_color(stdout, CLI_DIM), t->prompt.data, cli_color(stdout, CLI_PLAIN));
+    if (cli_is_terminal(stdout) && t->prompt.n) {
+        fputs(cli_color(stdout, CLI_DIM), stdout);
+        show(t, t->prompt.data, t->prompt.n);
+        fputs(cli_color(stdout, CLI_PLAIN), stdout);
+    }
     t->newline = false;
     show(t, a->text.data ? a->text.data : "", a->text.n);
 }

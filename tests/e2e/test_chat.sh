@@ -156,6 +156,11 @@ talk "/load torn.json\nHello\n" model -n 3 --json
 equal "it goes on after a mistake; --json tells both" '{"error":/{"role": /' "$(cut -c1-9 out.txt | tr '\n' /)"
 head -n 1 out.txt >error.json
 json "an error as JSON" error.json
+printf 'Hello\r\n/save crlf.json\r\n/quit\r\n' | run chat model -n 3 >out.txt 2>err.txt
+equal "lines that end with a return, too: exit" 0 $?
+says "the return is not said" '"content": "Hello"' crlf.json
+wrong "a grammar that is not there" 'cannot open "/nowhere"' '/params grammar /nowhere\nHello\n/params grammar ""\nHello\n'
+[ -s out.txt ] && ok "/params NAME \"\" takes it away again" || not_ok "/params NAME \"\" takes it away again" "an answer" "$(cat err.txt)"
 printf '{{ greeting }}{%% for m in messages %%}{{ m.content }}{%% endfor %%}' >var.jinja
 talk '/tokens\n' model --template var.jinja --var 'greeting="some more words"'
 [ "$(sed -n 's/.*messages, \([0-9]*\) tokens.*/\1/p' err.txt)" -gt 2 ] && ok "--var" || not_ok "--var" "tokens of it" "$(cat err.txt)"
@@ -177,7 +182,42 @@ if command -v script >/dev/null; then
     equal "a line that Ctrl-C gave up is not said, and the program goes on" 0 "$(grep -c '"content": "Once"' t.json)"
     says "what was typed is said" '"content": "Hello"' t.json
     [ -e "$HOME/.local/state/foundry/history" ] && ok "the history is kept" || skip "history" "built without libedit"
+    escape=$(tr -d '\n' <model/tokenizer.json | grep -o '"ě": *[0-9]*' | head -n 1 | grep -o '[0-9]*$') # the byte 1b in GPT-2's letters
+    script -qec "$FOUNDRY generate model --prompt A --logit-bias $escape=1000 -n 5" /dev/null >screen.txt 2>&1 </dev/null
+    equal "a model does not steer a terminal" "5 0" "$(grep -o '�' screen.txt | wc -l | tr -d ' ') $(grep -c $'\e\e' screen.txt)"
+    equal "in a pipe its bytes are its bytes" 5 "$(run generate model --prompt A --logit-bias $escape=1000 -n 5 2>/dev/null | tr -dc '\033' | wc -c | tr -d ' ')"
 else
     skip "a terminal" "there is no script(1)"
+fi
+
+# ---- a window of another size, and the background: tmux(1) is a terminal that can be looked at -------------------------------------------
+if command -v tmux >/dev/null && [ -e "$HOME/.local/state/foundry/history" ]; then
+    screen() { tmux -S "$WORK/tmux" "$@" 2>/dev/null; }
+    typed() { screen send-keys -t t "$@"; }
+    shows() { for _ in $(seq 100); do screen capture-pane -p -t t >screen.txt; grep -qF -- "$1" screen.txt && return; sleep 0.1; done; }
+    screen -f /dev/null new-session -d -s t -x 40 -y 12 "exec bash --norc"
+    typed "PS1='% '; export LC_ALL=C.UTF-8 TERM=xterm; $FOUNDRY chat model -n 5" Enter
+    shows '> '
+    typed 'a line that is longer than the window is wide, so it wraps'
+    shows 'wraps'
+    screen resize-window -t t -x 100 -y 20
+    sleep 0.3
+    typed C-a '=='
+    shows '> ==a line that is longer than the window is wide, so it wraps'
+    says "a window of another size" '> ==a line that is longer than the window is wide, so it wraps' screen.txt
+    typed C-u 'held'
+    shows '> held'
+    typed C-z
+    shows 'Stopped'
+    typed fg Enter
+    sleep 0.3
+    typed ' over' Enter '/save held.json' Enter
+    for _ in $(seq 100); do [ -s held.json ] && break; sleep 0.1; done
+    says "a line goes on behind Ctrl-Z and fg" '"content": "held over"' held.json
+    shows '> held over'
+    says "and is seen" '> held over' screen.txt
+    screen kill-server
+else
+    skip "a window of another size" "there is no tmux(1), or it was built without libedit"
 fi
 finish

@@ -55,8 +55,8 @@ cli_say(const char *en, const char *zh)
 
 typedef enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN, CLI_YELLOW, CLI_CYAN } cli_style;
 bool cli_is_terminal(FILE *f);
-/* Words of a model to stdout, at once; false: errno says why not. On a terminal control characters are shown as U+FFFD (but for tabs, newlines
- * and returns): a text does not move the cursor or rename the window. n: whole characters. */
+/* Words of a model to stdout, at once; false: errno says why not. On a terminal control characters are shown as U+FFFD (but for tabs,
+ * newlines and returns): a text does not move the cursor or rename the window. n: whole characters. */
 bool cli_show(const char *text, size_t n);
 int cli_width(void);                                          /* columns of the terminal, 80 where there is none        */
 int cli_columns(const char *text);                            /* that text takes: Chinese characters take two           */

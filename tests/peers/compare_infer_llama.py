@@ -108,6 +108,7 @@ class Theirs:
     def deep(self, threads, batch, depth, steps, **kv):
         """A context whose texts have `depth` positions, one at least."""
         ctx = self.context(threads, batch, max(depth, 1) + steps + 2, **kv)
+        llama_cpp.llama_set_n_threads(ctx, threads, 1)  # where others work, two that wait for each other are slower than one
         for s in range(batch):
             self.prompt(ctx, s, 0, max(depth, 1))
         return ctx
@@ -158,37 +159,39 @@ def compare(a, path, weights, threads):
     return out
 
 
-def compare_attention(a, path, weights, threads):
+def compare_attention(a, path, weights):
     """A step at a depth less one at the beginning is the reading of so many keys and values: nothing else in it grows."""
     theirs, out = Theirs(path), []
     modes = [("f16", False), ("f16", True), ("q8_0", True)]  # bytes for values want flash attention
     for depth in a.depth:
-        contexts = {m: [theirs.deep(threads, 1, d, a.steps, kv=m[0], flash=m[1]) for d in (0, depth)] for m in modes}
-        took = {}
-        for _ in range(a.rounds):
-            for kv in a.kv:
-                for d in (0, depth):
-                    took.setdefault(("ours", kv, d), []).append(ours(a.foundry, path, threads, d, [1], 0, a.steps, kv)[0]["seconds"])
-            for m in modes:
-                for d, ctx in zip((0, depth), contexts[m]):
-                    took.setdefault((m, m[0], d), []).append(theirs.step(ctx, 1, max(d, 1), a.steps))
-        for m in modes:
-            for ctx in contexts[m]:
+        contexts = {m: [theirs.deep(1, 1, d, a.steps, kv=m[0], flash=m[1]) for d in (0, depth)] for m in modes}
+        for threads in a.threads:
+            took = {}
+            for _ in range(a.rounds):
+                for kv in a.kv:
+                    for line in ours(a.foundry, path, threads, f"{depth},0", [1], 0, a.steps, kv):  # the deep one first: it warms up for both
+                        took.setdefault(("ours", kv, line["depth"]), []).append(line["seconds"])
+                for m in modes:
+                    for d, ctx in zip((0, depth), contexts[m]):
+                        llama_cpp.llama_set_n_threads(ctx, threads, threads)
+                        took.setdefault((m, m[0], d), []).append(theirs.step(ctx, 1, max(d, 1), a.steps))
+            lines = []
+            for who, kv in dict.fromkeys((who, kv) for who, kv, _ in took):
+                begin, end = (statistics.median(took[who, kv, d]) for d in (0, depth))
+                added = (end - begin) / a.layers
+                name = f"ours {kv}" if who == "ours" else f"llama.cpp {kv}" + (", flash" if who[1] else "")
+                lines.append(dict(who=name, weights=weights, threads=threads, depth=depth, kv=kv, step_begin=begin, step_deep=end, attention=added,
+                                  gbs=2 * (WIDTH // HEADS * KV_HEADS) * depth * BITS[kv] / 8 / added * 1e-9))
+            fastest = min(l["attention"] for l in lines if not l["who"].startswith("ours"))
+            for l in lines:
+                l["ratio"] = fastest / l["attention"]
+                print(f"{weights} {threads}T depth {depth}  {l['who']:<20} step {1e3 * l['step_begin']:6.2f} -> {1e3 * l['step_deep']:6.2f} ms, attention "
+                      f"{1e3 * l['attention']:6.3f} ms a layer, {l['gbs']:5.1f} GB/s   {l['ratio']:5.2f} x their fastest   load {os.getloadavg()[0]:.1f}",
+                      file=sys.stderr if a.json else sys.stdout, flush=True)
+            out += lines
+        for pair in contexts.values():
+            for ctx in pair:
                 llama_cpp.llama_free(ctx)
-        lines = []
-        for who, kv in dict.fromkeys((who, kv) for who, kv, _ in took):
-            begin, end = (statistics.median(took[who, kv, d]) for d in (0, depth))
-            added = (end - begin) / a.layers
-            name = f"ours {kv}" if who == "ours" else f"llama.cpp {kv}" + (", flash" if who[1] else "")
-            lines.append(dict(who=name, weights=weights, threads=threads, depth=depth, kv=kv, step_begin=begin, step_deep=end, attention=added,
-                              gbs=2 * (WIDTH // HEADS * KV_HEADS) * depth * BITS[kv] / 8 / added * 1e-9))
-        fastest = min(l["attention"] for l in lines if not l["who"].startswith("ours"))
-        for l in lines:
-            l["ratio"] = fastest / l["attention"]
-            print(f"{weights} {threads}T depth {depth}  {l['who']:<20} step {1e3 * l['step_begin']:6.2f} -> {1e3 * l['step_deep']:6.2f} ms, attention "
-                  f"{1e3 * l['attention']:6.3f} ms a layer, {l['gbs']:5.1f} GB/s   {l['ratio']:5.2f} x their fastest   load {os.getloadavg()[0]:.1f}",
-                  file=sys.stderr if a.json else sys.stdout, flush=True)
-        out += lines
     theirs.close()
     return out
 
@@ -225,8 +228,10 @@ def main():
                 run = subprocess.run([a.foundry, "model", "export", folder, "--format", "gguf", "--dtype", weights, "-o", path], capture_output=True, text=True)
                 if run.returncode:
                     sys.exit(run.stderr)
-            for threads in a.threads:
-                lines += (compare_attention if a.attention else compare)(a, path, weights, threads)
+            if a.attention:
+                lines += compare_attention(a, path, weights)
+            for threads in () if a.attention else a.threads:
+                lines += compare(a, path, weights, threads)
             if not a.keep:
                 os.remove(path)
     if a.json:

@@ -1,6 +1,5 @@
 /* json_schema.h - what json_schema.c (a schema to rules of GBNF) and json_schema_leaf.c (constants, numbers within bounds, regular
- * expressions, formats) share.
- * Not for other folders. */
+ * expressions, formats) share. Not for other folders. */
 #ifndef LF_INFER_JSON_SCHEMA_H
 #define LF_INFER_JSON_SCHEMA_H
 

@@ -127,13 +127,13 @@ says "/save +kv wants a name" '/save [+kv] FILE' err.txt
 
 # ---- Ctrl-C while a long prompt is read --------------------------------------------------------------------------------------------
 for i in 1 2 3 4 5; do head -c 10000 s.txt; done >long.txt
-# interrupt PID: once it listens
+# interrupt PID: when it has worked for half a second, of the minute that the prompt takes
 interrupt() {
-    for _ in $(seq 200); do
-        [ $((0x$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null || echo 0) & 2)) -ne 0 ] && break
+    for _ in $(seq 600); do
+        set -- "$1" $(cat "/proc/$1/stat" 2>/dev/null)
+        [ "${15:-50}" -ge 50 ] && break # or it has ended
         sleep 0.05
     done
-    sleep 0.3
     kill -INT "$1"
 }
 "$FOUNDRY" generate model1 --prompt-file long.txt --isa scalar --threads 1 --prompt-cache long.kv >out.txt 2>err.txt &
@@ -154,4 +154,15 @@ wait $children
 equal "begun again, and interrupted again: exit" 3 $?
 children=
 [ "$(pages long.kv)" -gt "$kept" ] && ok "it went on from there" || not_ok "it went on from there" "more than $kept pages" "$(pages long.kv)"
+mkfifo talk
+"$FOUNDRY" chat model1 -n 5 --isa scalar --threads 1 <talk >out.txt 2>err.txt &
+children=$!
+{ tr -cd ' -~' <long.txt; printf '\n/save stopped.json\nHello\n'; } >talk &
+interrupt $children
+wait $children
+equal "chat, interrupted in the middle of its prompt, goes on: exit" 0 $?
+children=
+says "it says so" 'stopped before an answer began: it was not asked' err.txt
+equal "nothing was said" '[]' "$(tr -d ' \n' <stopped.json)"
+[ -s out.txt ] && ok "the next message is answered" || not_ok "the next message is answered" "a text" "$(cat err.txt)"
 finish

@@ -122,6 +122,10 @@ static void found_again(void **state)
         must(lf_engine_save(first, path, text, LONG, &err), 192, &err);
         must(lf_engine_load(second, path, &err), 192, &err);
         assert_int_equal(lf_engine_state_of(second).pages_held, 0);
+        assert_int_equal(lf_engine_find(second, text, LONG), 192);
+        assert_int_equal(lf_engine_find(second, text, 191), 128);
+        assert_int_equal(lf_engine_find(second, text + 1, LONG - 1), 0);
+        assert_int_equal(lf_engine_state_of(second).pages_held, 0);
         answer again = ask(second, LONG), less = ask(second, 129);
         assert_true(again.cached == 192 && again.hash == whole.hash);
         assert_true(less.cached == 128 && less.hash == part.hash);

@@ -85,7 +85,8 @@ void lf__text_stream_release(lf_text_stream *s)
 static void let_go(lf_text_stream *s, size_t n)
 {
     int32_t cp;
-    for (const char *p = s->held.data, *end = p + n; n && p < end;) {
+    if (n == 0) return;
+    for (const char *p = s->held.data, *end = p + n; p < end;) {
         int step = lf__utf8_decode(p, end, &cp);
         if (cp < 0)
             lf__buf_puts(&s->out, "\xEF\xBF\xBD");
@@ -93,7 +94,7 @@ static void let_go(lf_text_stream *s, size_t n)
             lf__buf_add(&s->out, p, (size_t)step);
         p += step;
     }
-    if (n) memmove(s->held.data, s->held.data + n, s->held.len - n);
+    memmove(s->held.data, s->held.data + n, s->held.len - n);
     s->held.len -= n;
 }
 

@@ -28,7 +28,7 @@ static void check_stops(const char *bytes, size_t n, size_t step, const char *co
         } else
             lf__text_stream_add(&s, bytes + i, step);
         assert_int_equal(lf__utf8_incomplete_tail(s.out.data, s.out.len), 0);
-        for (const char *p = s.out.data, *end = p + s.out.len; p < end;) {
+        for (const char *p = s.out.data, *end = p ? p + s.out.len : p; p < end;) {
             int32_t cp;
             p += lf__utf8_decode(p, end, &cp);
             assert_true(cp >= 0); /* each piece is valid UTF-8 on its own */

@@ -177,7 +177,8 @@ def compare_attention(a, path, weights):
                         took.setdefault((m, m[0], d), []).append(theirs.step(ctx, 1, max(d, 1), a.steps))
             lines = []
             for who, kv in dict.fromkeys((who, kv) for who, kv, _ in took):
-                begin, end = (statistics.median(took[who, kv, d]) for d in (0, depth))
+                at_once = [s for (w, _, d), times in took.items() if d == 0 and (w == "ours") == (who == "ours") for s in times]  # whatever the type
+                begin, end = statistics.median(at_once), statistics.median(took[who, kv, depth])
                 added = (end - begin) / a.layers
                 name = f"ours {kv}" if who == "ours" else f"llama.cpp {kv}" + (", flash" if who[1] else "")
                 lines.append(dict(who=name, weights=weights, threads=threads, depth=depth, kv=kv, step_begin=begin, step_deep=end, attention=added,

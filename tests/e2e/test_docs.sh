@@ -30,6 +30,7 @@ commands top.txt >commands.txt
 # are (what is typed, what is printed) and of diagrams and equations (```text, four blanks) every number of every line, since words are translated
 shape() {
     awk 'function numbers(s,    all) {
+             gsub(/[A-Za-z]+[0-9]+[A-Za-z0-9_]*/, "", s) # bf16 and q8_0 are names
              while (match(s, /[0-9]+(,[0-9][0-9][0-9])*(\.[0-9]+)?/)) { all = all " " substr(s, RSTART, RLENGTH); s = substr(s, RSTART + RLENGTH) }
              return "line" all }
          /^```/ { code = code ? "" : $0; print; next }

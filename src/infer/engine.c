@@ -511,27 +511,39 @@ static int make_guesses(lf_engine *e, int left, lf_error *err)
     return rows;
 }
 
-/* Rows of this step: one for each sequence that waits for its next token, then guesses behind them, then pieces of prompts in the order
- * they came. */
+/* How many rows of its prompt s could have besides those it has, where `outs` logits more have room (one it always has). */
+static int could_read(const sequence *s, int outs)
+{
+    int more = s->n_tokens - s->kv.length - s->rows;
+    return s->job->r.on_prompt ? LF_MIN(more, outs + !s->rows) : more;
+}
+
+/* Rows of this step: one for each sequence that waits for its next token, then guesses behind them, then pieces of prompts: equal parts of
+ * what is left, and of what the short ones leave again. A short prompt never waits for a long one. */
 static int share_rows(lf_engine *e, lf_error *err)
 {
     int left = e->max_rows, outs = e->max_outs - e->n_running; /* besides one for each */
-    bool reading = false;
+    int readers = 0;
     for (int i = 0; i < e->n_running; i++) {
         sequence *s = e->running[i];
         left -= s->rows = s->n_tokens - s->kv.length == 1;
-        reading |= !s->rows;
+        readers += !s->rows;
     }
-    int guesses = make_guesses(e, LF_MAX(LF_MIN(reading ? left / 2 : left, outs), 0), err);
+    int guesses = make_guesses(e, LF_MAX(LF_MIN(readers ? left / 2 : left, outs), 0), err);
     if (guesses < 0) return -1;
     for (int i = 0; i < e->n_running; i++) e->running[i]->rows += e->running[i]->guesses.n;
     left -= guesses, outs -= guesses;
-    for (int i = 0; i < e->n_running && left > 0; i++) {
-        sequence *s = e->running[i];
-        if (s->rows) continue;
-        s->rows = LF_MIN(left, s->n_tokens - s->kv.length);
-        if (outs_of(s) > 1) outs -= (s->rows = LF_MIN(s->rows, outs + 1)) - 1;
-        left -= s->rows;
+    while (readers && left > 0) {
+        int part = LF_MAX(left / readers, 1);
+        readers = 0;
+        for (int i = 0; i < e->n_running && left > 0; i++) {
+            sequence *s = e->running[i];
+            int more = LF_MIN(LF_MIN(part, left), could_read(s, outs));
+            if (more <= 0) continue;
+            if (s->job->r.on_prompt) outs -= more - !s->rows;
+            s->rows += more, left -= more;
+            readers += could_read(s, outs) > 0;
+        }
     }
     return e->max_rows - left;
 }

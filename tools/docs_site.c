@@ -504,6 +504,28 @@ static void write_all(site *s)
     }
 }
 
+/* The first page: what this is, and the guide's chapters, in either language. */
+static void write_front(site *s)
+{
+    static const char *const sentences[] = {
+        "A library, a command and a course in C: a language model from bytes to talk, on an ordinary CPU.",
+        "一个库，一个命令，一门课程，全用 C 写成：从字节到会说话的语言模型，普通 CPU 就够。"};
+    page front = {.from = "", .to = "index.html", .title = "LLM Foundry", .group = -1};
+    lf_buf body;
+    lf__buf_init(&body, TEXT_MAX);
+    lf__buf_puts(&body, "<h1>LLM Foundry</h1>\n<div class=\"front\">\n");
+    for (int zh = 0; zh < 2; zh++) {
+        lf__buf_printf(&body, "<section lang=\"%s\">\n<p>%s</p>\n<p class=\"choose\"><a href=\"%s/index.html\">%s</a></p>\n<ul>\n",
+                       zh ? "zh-CN" : "en", sentences[zh], zh ? "zh" : "en", zh ? "中文" : "English");
+        for (int order = 1; order < 100; order++) add_entries(&body, s, &front, zh, 1, order);
+        lf__buf_puts(&body, "</ul>\n</section>\n");
+    }
+    lf__buf_puts(&body, "</div>\n");
+    if (body.failed) stop(s);
+    write_page(s, &front, body.data);
+    lf__buf_release(&body);
+}
+
 /* ---- the whole ----------------------------------------------------------------------------------------------------------------------- */
 /* "/" + "* config.c - chapter 1: what ...: more" -> "1  config.c" */
 static void name_chapter(site *s, page *p)
@@ -555,9 +577,7 @@ int main(int argc, char **argv)
     }
     check_anchors(s);
     write_all(s);
-    page front = {.from = "", .to = "index.html", .title = "LLM Foundry", .group = -1};
-    write_page(s, &front,
-               "<h1>LLM Foundry</h1>\n<p class=\"choose\"><a href=\"en/index.html\">English</a> <a href=\"zh/index.html\">中文</a></p>\n");
+    write_front(s);
     char css[LF_PATH_MAX], to[LF_PATH_MAX];
     lf_buf style;
     lf__buf_init(&style, TEXT_MAX);

@@ -156,32 +156,32 @@ static int draw_bpe(pen *p)
 {
     static const struct {
         const char *merge, *cells[10];
-    } rows[] = {{"", {"l", "o", "w", "e", "r", "l", "o", "w"}},
-                {"o w → ow", {"l", "ow", "", "e", "r", "l", "ow", ""}},
-                {"l ow → low", {"low", "", "", "e", "r", "low", "", ""}},
-                {"e r → er", {"low", "", "", "er", "", "low", "", ""}},
-                {"low er → lower", {"lower", "", "", "", "", "low", "", ""}}};
+    } rows[] = {{"", {"_", "l", "o", "w", "e", "r", "_", "l", "o", "w"}},
+                {"o w → ow", {"_", "l", "ow", "", "e", "r", "_", "l", "ow", ""}},
+                {"l ow → low", {"_", "low", "", "", "e", "r", "_", "low", "", ""}},
+                {"_ low → _low", {"_low", "", "", "", "e", "r", "_low", "", "", ""}},
+                {"_low e → _lowe", {"_lowe", "", "", "", "", "r", "_low", "", "", ""}}};
     static const char *const classes[] = {"box", "a", "c", "b", "d"};
     open_figure(
-        p, 700, 330,
+        p, 760, 330,
         say(p, "Byte-pair encoding: the same merges, in the order in which they were learned", "字节对编码：按学到的顺序做同样的合并"));
     words(p, 30, 34, "start", "q", "%s", say(p, "merges, in order", "合并，按顺序"));
-    words(p, 230, 34, "start", "q", "%s", say(p, "the words \"lower\" and \"low\"", "单词 “lower” 和 “low”"));
-    words(p, 610, 34, "start", "q", "%s", say(p, "tokens", "词元数"));
+    words(p, 230, 34, "start", "q", "%s", say(p, "the words \"_lower\" and \"_low\"", "单词 “_lower” 和 “_low”"));
+    words(p, 690, 34, "start", "q", "%s", say(p, "tokens", "词元数"));
     for (int r = 0; r < 5; r++) {
         double y = 54 + r * 52;
         int tokens = 0;
         if (r) words(p, 30, y + 25, "start", "m", "%d  %s", r, rows[r].merge);
-        for (int i = 0; i < 8;) {
+        for (int i = 0; i < 10;) {
             int n = 1;
-            while (i + n < 8 && !*rows[r].cells[i + n]) n++;
+            while (i + n < 10 && !*rows[r].cells[i + n]) n++;
             int rank = 0; /* the merge that made this token */
             for (int k = 1; k <= r; k++)
                 if (strcmp(strstr(rows[k].merge, "→ ") + strlen("→ "), rows[r].cells[i]) == 0) rank = k;
-            cell(p, 230 + i * 42 + (i >= 5 ? 16 : 0), y, n * 42 - 4, 38, classes[rank], rows[r].cells[i]);
+            cell(p, 230 + i * 42 + (i >= 6 ? 16 : 0), y, n * 42 - 4, 38, classes[rank], rows[r].cells[i]);
             i += n, tokens++;
         }
-        words(p, 624, y + 25, "start", "m", "%d", tokens);
+        words(p, 704, y + 25, "start", "m", "%d", tokens);
     }
     return 0;
 }

@@ -63,6 +63,27 @@ says "in either language" 'href="../../../en/files/tutorials/model.c.html">Engli
 says "chapters follow each other" 'class="after" href="../../zh/guide/05-backprop.html"' site/zh/guide/04-forward.html
 equal "the menu has documents, no pictures" "" "$(sed -n '/<nav/,/<\/nav>/p' site/en/index.html | grep -E 'svg|png')"
 says "a change is coloured" '<span class="plus">+' site/en/CONTRIBUTING.html
+for lang in en zh; do
+    equal "the first page leads to every chapter: $lang" "$(ls "$SOURCE/docs/$lang/guide" | wc -l)" \
+        "$(sed -n '/<main>/,$p' site/index.html | grep -c "<li><a href=\"$lang/guide/")"
+done
+
+# A line of a paragraph that begins like an item of a list ends the paragraph, "+ 1 = 2" too. Items belong behind a blank line or other items.
+cat >items.awk <<'AWK'
+/^ *```/ { code = !code }
+code || /^ *```/ || /^$/ || /^(#|\|)/ { if (/^$/) blank = 1; else blank = list = 0; next }
+{
+    item = /^ *([-+*]|[0-9]+[.)]) /
+    if (item && !blank && (!list || /^ *\+/)) print FILENAME ":" FNR ": " $0
+    list = item || list && (!blank || /^ /)
+    blank = 0
+}
+FNR == 1 { list = 0 }
+AWK
+printf 'x becomes (0, 2)\n+ (1, 1) = (1, 3).\n\n- one\n- two\n  more\n\n1. a\n\n   b\n2. c\n' >items.md
+equal "a line of a paragraph that would be an item is seen" "items.md:2: + (1, 1) = (1, 3)." "$(awk -f items.awk items.md)"
+equal "no line of a paragraph begins like an item of a list" "" \
+    "$(find "$SOURCE"/{docs,tutorials,learn,research,examples} "$SOURCE"/{README,CONTRIBUTING}*.md -name '*.md' -exec awk -f items.awk {} + | head -n 5)"
 
 mkdir -p small/docs/en small/docs/zh small/lib small/tools
 touch small/tools/site.css

@@ -127,22 +127,18 @@ static bool runs(const lf_sampler *s, const char *name)
     return found;
 }
 
-/* How many of the largest logits decide: k where top_k comes first, one at temperature 0 where all before it keep the best. 0: any may. */
+/* How many of the largest logits decide: one at temperature 0 where all before it keep the best, k where top_k comes first, since every
+ * other stage sees only what it left. 0: any may. */
 static int few_of(const lf_sampler *s)
 {
+    static const char keep_best[] = "top_k top_n_sigma top_p min_p";
     const lf_sample_config *c = &s->config;
-    bool greedy = c->temperature == 0 && c->dynatemp_range == 0;
-    int few = 0;
-    for (int i = 0; i < s->n_stages && s->n_bias == 0; i++) {
-        const char *name = s->order[i]->name;
-        if (strcmp(name, "temperature") == 0) return greedy ? 1 : few;
-        bool keeps_best = greedy && (strcmp(name, "top_n_sigma") == 0 || strcmp(name, "top_p") == 0 || strcmp(name, "min_p") == 0);
-        if (strcmp(name, "top_k") == 0)
-            few = (int)LF_MIN(c->top_k, s->vocab_size);
-        else if (!keeps_best)
-            break;
+    if (s->n_bias > 0 || s->n_stages == 0) return 0;
+    for (int i = 0; i < s->n_stages && c->temperature == 0 && c->dynatemp_range == 0; i++) {
+        if (strcmp(s->order[i]->name, "temperature") == 0) return 1;
+        if (!strstr(keep_best, s->order[i]->name)) break;
     }
-    return few;
+    return strcmp(s->order[0]->name, "top_k") == 0 ? (int)LF_MIN(c->top_k, s->vocab_size) : 0;
 }
 
 static int allocate(lf_sampler *s, lf_error *err)

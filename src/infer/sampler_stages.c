@@ -1,5 +1,6 @@
-/* sampler_stages.c - the stages of a sampler, one table: each changes logits or takes candidates away. Definitions are llama.cpp's, values
- * are double, decisions use our own exp and ln. Nothing is allocated; a stage owns nothing. */
+/* sampler_stages.c - the stages of a sampler, one table: each changes logits or takes candidates away. Definitions are llama.cpp's, but
+ * for frequency and presence penalty, which count the answer's tokens and leave the prompt's alone (there: all in the window). Values are
+ * double, decisions use our own exp and ln. Nothing is allocated; a stage owns nothing. */
 #include "infer/sampler.h"
 
 #include <math.h>
@@ -304,7 +305,7 @@ static void run_temperature(lf_sampler *s)
     if (c->dynatemp_range > 0 && s->n > 1) {
         double low = LF_MAX(t - c->dynatemp_range, 0), high = t + c->dynatemp_range;
         double share = entropy_of(s, lf__sampler_weigh(s)) / lf__ln(s->n);
-        double rise = share <= 0 ? 0 : share >= 1 ? 1 : lf__pow(share, c->dynatemp_exponent > 0 ? c->dynatemp_exponent : 1);
+        double rise = share >= 1 || c->dynatemp_exponent == 0 ? 1 : share <= 0 ? 0 : lf__pow(share, c->dynatemp_exponent);
         t = low + (high - low) * rise;
     }
     if (t <= 0) {

@@ -203,29 +203,72 @@ static float logit_of(int kind, uint64_t seed, int i)
     }
 }
 
-/* A sampler that looks at few logits is one that looks at all; a bias of 0 makes it look at all. */
+static int64_t roll(uint64_t *seed, int64_t sides) { return (int64_t)(lf__rng_at((*seed)++, 4, 0) % (uint64_t)sides); }
+
+/* Some of the stages in some order; mostly the usual one, all of them. */
+static void random_order(char *order, size_t size, uint64_t *seed)
+{
+    char names[] = LF_SAMPLER_ORDER, *rest = names, *stage[16];
+    int n = 0;
+    for (char *name; (name = strsep(&rest, ","));) stage[n++] = name;
+    if (roll(seed, 3) == 0) return;
+    for (size_t at = 0; n > 0 && roll(seed, 8) > 0; n--) {
+        int take = (int)roll(seed, n);
+        at += (size_t)snprintf(order + at, size - at, "%s%s", at ? "," : "", stage[take]);
+        stage[take] = stage[n - 1];
+    }
+}
+
+/* Every parameter is idle half of the time, or the stages that leave nothing to look for would always be there. */
+static lf_sample_config random_chain(uint64_t *seed)
+{
+    static const int64_t ks[] = {1, 3, 40, 64, 65, 300};
+    lf_sample_config c = neutral();
+    random_order(c.order, sizeof c.order, seed);
+    c.temperature = (double[]){0, 0, 0.8, 1}[roll(seed, 4)];
+    if (roll(seed, 4)) c.top_k = ks[roll(seed, LF_COUNT(ks))];
+    if (roll(seed, 2)) c.top_p = (double[]){0.95, 0.9, 0.3}[roll(seed, 3)];
+    if (roll(seed, 2)) c.min_p = (double[]){0.05, 0.5}[roll(seed, 2)];
+    if (roll(seed, 2)) c.top_n_sigma = (double[]){0.5, 1, 2}[roll(seed, 3)];
+    if (roll(seed, 3) == 0) c.typical_p = (double[]){0.5, 0.9}[roll(seed, 2)];
+    if (roll(seed, 3) == 0) c.xtc_probability = (double[]){1, 0.5}[roll(seed, 2)], c.xtc_threshold = 0.05;
+    if (roll(seed, 4) == 0) c.repetition_penalty = 1.5, c.penalty_last_n = 64;
+    if (roll(seed, 4) == 0) c.frequency_penalty = 0.5, c.presence_penalty = 0.25;
+    if (roll(seed, 4) == 0) c.dry_multiplier = 0.8, c.dry_base = 1.75, c.dry_allowed_length = 2;
+    if (roll(seed, 4) == 0) c.dynatemp_range = 0.5, c.dynatemp_exponent = (double)roll(seed, 3);
+    if (roll(seed, 8) == 0) c.mirostat = 1 + roll(seed, 2), c.mirostat_tau = 5, c.mirostat_eta = 0.1;
+    if (roll(seed, 8) == 0) strcpy(c.logit_bias, "3=1.5,7=ban");
+    return c;
+}
+
+/* A sampler that looks at few logits is one that looks at all, to the bit, whatever the chain is; a bias of 0 makes it look at all. */
 static void test_few_are_enough(void **state)
 {
     (void)state;
-    enum { MOST = 9001 };
+    enum { MOST = 9001, RUNS = 2500 };
     static float logits[MOST];
     static int32_t ids[2][MOST];
     static double p[2][MOST];
-    static const int vocabs[] = {255, 256, 1000, 4096, MOST}, ks[] = {0, 1, 3, 40, 64, 65, 300};
-    for (int run = 0; run < 7 * 5 * 7 * 3; run++) {
-        int kind = run % 7, vocab = vocabs[run / 7 % 5];
-        lf_sample_config c = neutral();
-        c.top_k = ks[run / 35 % 7], c.temperature = (double[]){0, 0.8, 1}[run / 245], c.top_p = run % 2 ? 0.95 : 1,
-        c.min_p = run % 3 ? 0.05 : 0;
+    static const int vocabs[] = {255, 256, 1000, 256, MOST};
+    for (uint64_t run = 0, seed = 1; run < RUNS; run++) {
+        int vocab = vocabs[run / 7 % LF_COUNT(vocabs)];
+        lf_sample_config c = random_chain(&seed);
         lf_sampler *few = make(&c, vocab);
-        strcpy(c.logit_bias, "0=0");
+        strcat(c.logit_bias, *c.logit_bias ? ",0=0" : "0=0");
         lf_sampler *all = make(&c, vocab);
-        for (int i = 0; i < vocab; i++) logits[i] = logit_of(kind, (uint64_t)run, i);
-        int n = lf_sampler_distribution(few, logits, ids[0], p[0]);
-        assert_int_equal(n, lf_sampler_distribution(all, logits, ids[1], p[1]));
-        assert_memory_equal(ids[0], ids[1], (size_t)n * sizeof **ids);
-        assert_memory_equal(p[0], p[1], (size_t)n * sizeof **p);
-        for (uint64_t i = 0; i < 5; i++) assert_int_equal(lf_sampler_draw(few, logits, i), lf_sampler_draw(all, logits, i));
+        for (int i = 0; i < vocab; i++) logits[i] = logit_of((int)(run % 7), run, i);
+        for (int i = 0; i < 12; i++) {
+            int32_t token = (int32_t)roll(&seed, i < 6 ? 3 : vocab);
+            lf_sampler_accept(few, token, i % 2), lf_sampler_accept(all, token, i % 2);
+        }
+        int n = lf_sampler_distribution(few, logits, ids[0], p[0]), of = lf_sampler_distribution(all, logits, ids[1], p[1]);
+        if (n != of || memcmp(ids[0], ids[1], (size_t)n * sizeof **ids) != 0 || memcmp(p[0], p[1], (size_t)n * sizeof **p) != 0)
+            fail_msg("run %d, order \"%s\", temperature %g: %d left of few, %d of all", (int)run, c.order, c.temperature, n, of);
+        for (uint64_t i = 0; i < 3; i++) {
+            int32_t token = lf_sampler_draw(few, logits, i);
+            assert_int_equal(token, lf_sampler_draw(all, logits, i));
+            lf_sampler_accept(few, token, false), lf_sampler_accept(all, token, false);
+        }
         lf_sampler_free(&few), lf_sampler_free(&all);
     }
 }

@@ -150,7 +150,12 @@ static void test_dynatemp(void **state)
     softmax(want, want, 4);
     assert_int_equal(left(&c, logits, 4), 4);
     for (int i = 0; i < 4; i++) assert_true(fabs(p[i] - want[i]) < 1e-12);
-    c.temperature = 0.3, c.dynatemp_range = 0.5; /* never below zero; a sure thing stays one */
+    c.dynatemp_exponent = 0; /* x^0 = 1: the highest */
+    for (int i = 0; i < 4; i++) want[i] = (double)logits[i] / 1.9;
+    softmax(want, want, 4);
+    assert_int_equal(left(&c, logits, 4), 4);
+    for (int i = 0; i < 4; i++) assert_true(fabs(p[i] - want[i]) < 1e-12);
+    c.dynatemp_exponent = 2, c.temperature = 0.3, c.dynatemp_range = 0.5; /* never below zero; a sure thing stays one */
     assert_int_equal(left(&c, (float[]){1000, 0, 0}, 3), 1);
     assert_int_equal(ids[0], 0);
 }

@@ -127,8 +127,8 @@ int lf_engine_run(lf_engine *engine, lf_error *err);
 int lf_engine_save(lf_engine *engine, const char *path, const int32_t *tokens, int n_tokens, lf_error *err);
 /* Reads such a file: the next request that begins with its tokens finds them again, as far as the memory for keys and values holds them
  * beside what others need. Returns how many tokens of it the engine has now, or -1: no such file (LF_E_FORMAT: damaged or cut, nothing of
- * it is used), or one of another model, type of keys and values, or instruction set whose bits differ (LF_E_MISMATCH): what is found again
- * must be what would be computed. Not from callbacks. */
+ * it is used), or one of another model (every byte of its weights counts: they are hashed once, 0.13 s a gigabyte and thread), type of keys
+ * and values, or instruction set (LF_E_MISMATCH): what is found again must be what would be computed. Not from callbacks. */
 int lf_engine_load(lf_engine *engine, const char *path, lf_error *err);
 
 /* How many tokens of the beginning of this text a request would find again: whole pages. Not from callbacks. */

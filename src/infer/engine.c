@@ -56,8 +56,8 @@ typedef struct sequence {
 struct lf_engine {
     lf_model *model;
     lf_kv_pool *pool;
-    lf_kv shape;          /* of all caches: no pages, no length */
-    uint64_t fingerprint; /* of the model, for files; 0: not taken yet */
+    lf_kv shape;       /* of all caches: no pages, no length */
+    uint64_t identity; /* of the model, for files; 0: not taken yet */
     lf_model_ctx work;
     int context, max_sequences, max_rows, max_outs; /* max_outs: rows of a step with logits */
     lf_drafter *drafter;                            /* NULL: no draft model */
@@ -689,8 +689,8 @@ int lf_engine_run(lf_engine *e, lf_error *err)
 static int own(lf_engine *e, lf_kv_owner *o, lf_error *err)
 {
     *o = (lf_kv_owner){.shape = e->shape, .isa = e->model->device->isa, .vocab_size = (int)e->model->config.vocab_size};
-    if (!e->fingerprint && lf__kv_fingerprint(&e->fingerprint, e->model, &e->work, &e->shape, err)) return -1;
-    o->fingerprint = e->fingerprint;
+    if (!e->identity && lf__model_identity(&e->identity, e->model, e->context, err)) return -1;
+    o->model = e->identity;
     return 0;
 }
 
@@ -705,7 +705,10 @@ int lf_engine_save(lf_engine *e, const char *path, const int32_t *tokens, int n_
 int lf_engine_load(lf_engine *e, const char *path, lf_error *err)
 {
     lf_kv_owner o;
-    return own(e, &o, err) ? -1 : lf__kv_load(e->pool, &o, path, err);
+    lf_file *f = lf__file_open(path, err); /* before a large model is hashed */
+    int n = !f || own(e, &o, err) ? -1 : lf__kv_load(e->pool, &o, f, err);
+    lf__file_close(&f);
+    return n;
 }
 
 int lf_engine_find(lf_engine *e, const int32_t *tokens, int n_tokens)

@@ -42,16 +42,13 @@ typedef struct lf_kv_owner {
     lf_kv shape;
     const char *isa;
     int vocab_size;
-    uint64_t fingerprint;
+    uint64_t model; /* lf__model_identity */
 } lf_kv_owner;
-struct lf_model_ctx;
-/* work: of the session, for at least one row. */
-int lf__kv_fingerprint(uint64_t *out, lf_model *m, struct lf_model_ctx *work, const lf_kv *shape, lf_error *err);
 /* The longest run of pages that the tree has for the beginning of a text. Returns its tokens; 0: none, and no file; or -1. */
 int lf__kv_save(lf_kv_pool *pool, const lf_kv_owner *owner, const char *path, const int32_t *tokens, int n_tokens, lf_error *err);
 /* Into the tree, as far as pages can be taken. Returns how many tokens of the file the tree has now, or -1: the tree is as it was, but for
  * pages that were taken meanwhile. */
-int lf__kv_load(lf_kv_pool *pool, const lf_kv_owner *owner, const char *path, lf_error *err);
+int lf__kv_load(lf_kv_pool *pool, const lf_kv_owner *owner, const lf_file *file, lf_error *err);
 
 /* ---- generate.c ------------------------------------------------------------------------------------------------------------ */
 /* What stands before the first token of a document: the model's bos_token_id, else the tokenizer's end token, -1 when there is neither. */

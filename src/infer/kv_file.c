@@ -4,14 +4,12 @@
  *   | header 128 | tokens [pages][64] int32 | pages [pages][page_bytes] | hash of all before, 8 |      little-endian */
 #include "infer/infer.h"
 
-#include "model/model.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char MAGIC[8] = "lf-pages";
-enum { VERSION = 1, PROBE = 4, TOKENS = LF_KV_BLOCK * sizeof(int32_t) };
+enum { VERSION = 2, TOKENS = LF_KV_BLOCK * sizeof(int32_t) };
 
 typedef struct kv_header {
     char magic[8];
@@ -24,41 +22,6 @@ typedef struct kv_header {
 } kv_header;
 _Static_assert(sizeof(kv_header) == 128, "as the file has it");
 
-/* Two models are one when they say the same: a hash over the logits that a few tokens get, one by one, through a cache of this type. So it
- * follows weights, their types, switches, rotary frequencies of the session and the bits of the instruction set; windows, which only longer
- * texts meet, are added. */
-int lf__kv_fingerprint(uint64_t *out, lf_model *m, lf_model_ctx *work, const lf_kv *shape, lf_error *err)
-{
-    const lf_model_config *c = &m->config;
-    lf_kv kv = *shape, *kvs = &kv;
-    void *page = lf__calloc(1, lf__kv_page_bytes(shape), err);
-    if (!page) return -1;
-    int32_t start[2] = {0, 1}, row = 0, token, position;
-    uint64_t hash = (uint64_t)c->sliding_window;
-    kv.capacity = LF_KV_BLOCK, kv.blocks = &page;
-    lf_batch b = {.n_tokens = 1,
-                  .n_seqs = 1,
-                  .tokens = &token,
-                  .positions = &position,
-                  .seq_start = start,
-                  .kv = &kvs,
-                  .out_rows = &row,
-                  .n_out_rows = 1};
-    int status = 0;
-    for (int i = 0; i < LF_MIN(PROBE, lf__model_longest(m)) && !status; i++, kv.length++) {
-        float *logits;
-        token = (int32_t)((c->vocab_size - 1) * i / (PROBE - 1)), position = i;
-        status = lf__model_forward(m, &work->ctx, &b, &logits);
-        if (!status) hash = lf__hash64(logits, (size_t)c->vocab_size * sizeof *logits, hash);
-    }
-    if (status)
-        lf__error_pass(err, &work->ctx.error);
-    else
-        *out = hash; /* half of one would be no model's */
-    free(page);
-    return status;
-}
-
 static kv_header header_of(const lf_kv_owner *o, int pages)
 {
     kv_header h = {.version = VERSION,
@@ -70,7 +33,7 @@ static kv_header header_of(const lf_kv_owner *o, int pages)
                    .head_dim = (uint32_t)o->shape.head_dim,
                    .vocab_size = (uint32_t)o->vocab_size,
                    .page_bytes = lf__kv_page_bytes(&o->shape),
-                   .model = o->fingerprint};
+                   .model = o->model};
     memcpy(h.magic, MAGIC, sizeof h.magic);
     snprintf(h.isa, sizeof h.isa, "%s", o->isa);
     return h;
@@ -140,9 +103,11 @@ static int check_header(const kv_header *h, const lf_kv_owner *o, const lf_file 
         lf_error_set(err, LF_E_FORMAT, "%s: no file of keys and values: it does not begin with \"%.8s\"", f->path, MAGIC);
         return another_file(err);
     }
-    if (h->version != VERSION || h->page_tokens != LF_KV_BLOCK)
-        return lf_error_set(err, LF_E_UNSUPPORTED, "%s: version %" PRIu32 " with pages of %" PRIu32 " tokens; version %d with %d is read",
-                            f->path, h->version, h->page_tokens, VERSION, LF_KV_BLOCK);
+    if (h->version != VERSION || h->page_tokens != LF_KV_BLOCK) {
+        lf_error_set(err, LF_E_UNSUPPORTED, "%s: version %" PRIu32 " with pages of %" PRIu32 " tokens; version %d with %d is read", f->path,
+                     h->version, h->page_tokens, VERSION, LF_KV_BLOCK);
+        return another_file(err);
+    }
     if (h->pages < 1 || h->pages > INT32_MAX / LF_KV_BLOCK || !file_size(&size, h) || size != f->map.size) {
         lf_error_set(err, LF_E_FORMAT, "%s: damaged: %" PRIu32 " pages of %" PRIu64 " bytes make a file of %zu bytes, it has %zu", f->path,
                      h->pages, h->page_bytes, size, f->map.size);
@@ -164,12 +129,12 @@ static int check_header(const kv_header *h, const lf_kv_owner *o, const lf_file 
     }
     for (size_t i = 0; i < LF_COUNT(facts); i++)
         if (facts[i].theirs != facts[i].ours) return not_ours(err, f->path, facts[i].what, facts[i].theirs, facts[i].ours);
-    if (h->model == mine.model) return 0;
     if (memcmp(h->isa, mine.isa, sizeof h->isa) != 0) {
-        lf_error_set(err, LF_E_MISMATCH, "%s: keys and values of the instruction set %.15s; %s computes other bits", f->path, h->isa,
+        lf_error_set(err, LF_E_MISMATCH, "%s: keys and values of the instruction set %.15s; %s may compute other bits", f->path, h->isa,
                      o->isa);
         return lf_error_hint(err, "open the device with that instruction set, or let the text be read again");
     }
+    if (h->model == mine.model) return 0;
     lf_error_set(err, LF_E_MISMATCH, "%s: keys and values of another model of the same shape, of other weights or settings", f->path);
     return another_file(err);
 }
@@ -218,7 +183,7 @@ static int check_end(const reader *r, const int32_t *tokens, int n, int vocab_si
     return 0;
 }
 
-static int load(const lf_file *f, lf_kv_pool *pool, const lf_kv_owner *o, lf_error *err)
+int lf__kv_load(lf_kv_pool *pool, const lf_kv_owner *o, const lf_file *f, lf_error *err)
 {
     kv_header h;
     reader r = {.file = f};
@@ -244,13 +209,4 @@ static int load(const lf_file *f, lf_kv_pool *pool, const lf_kv_owner *o, lf_err
     free(pages);
     free(tokens);
     return status ? -1 : n * LF_KV_BLOCK;
-}
-
-int lf__kv_load(lf_kv_pool *pool, const lf_kv_owner *o, const char *path, lf_error *err)
-{
-    lf_file *f = lf__file_open(path, err);
-    if (!f) return -1;
-    int n = load(f, pool, o, err);
-    lf__file_close(&f);
-    return n;
 }

@@ -266,6 +266,15 @@ int lf__model_write(const lf_model *m, const float *data, const char *dir, uint6
 /* ---- ends.c: what the files at path, whose weights are open, say about m->ends ------------------------------------------- */
 int lf__model_read_ends(lf_model *m, const lf_weights *w, const char *path, lf_error *err);
 
+/* ---- identity.c: is it the same model? ------------------------------------------------------------------------------------------ */
+/* Every byte of the arena: weights, panels, tables. 0 or -1 (no memory). */
+int lf__model_hash(uint64_t *hash, const lf_model *m, lf_error *err);
+/* Names, places and shapes of the parameters, in these types [n_params] (NULL: their own). */
+uint64_t lf__model_shape(const lf_model *m, const lf_dtype *types);
+/* All that decides logits in sessions of `context` positions: the two, the configuration, rotary frequencies. Of models on one rung: panels
+ * lie differently on others, and products round differently. */
+int lf__model_identity(uint64_t *id, const lf_model *m, int64_t context, lf_error *err);
+
 /* ---- packed.c: the packed copy of a model that talks ---------------------------------------------------------------------------- */
 typedef struct lf_packed {
     char path[LF_PATH_MAX];

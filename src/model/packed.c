@@ -15,7 +15,6 @@
 
 enum {
     HEAD = 65536 /* a multiple of any page */,
-    CHUNK = 4 << 20,
     BEGINNING = 65536,
     PLACES = 64,
     PLACE = 4096,
@@ -64,46 +63,6 @@ static int source_key(uint64_t *key, const lf_source *s, const char *path, lf_er
     return status;
 }
 
-static uint64_t shape_key(const lf_model *plan, const lf_dtype *types)
-{
-    uint64_t key = (uint64_t)plan->n_params;
-    for (int i = 0; i < plan->n_params; i++) {
-        const lf_param *p = &plan->params[i];
-        int32_t numbers[] = {(int32_t)types[i], p->rows, p->cols, p->row0};
-        key = lf__hash64(numbers, sizeof numbers, lf__hash64(p->name, strlen(p->name), key));
-    }
-    return key;
-}
-
-/* ---- every byte -------------------------------------------------------------------------------------------------------------- */
-typedef struct hash_job {
-    const uint8_t *bytes;
-    size_t n;
-    uint64_t *hashes; /* one for each chunk */
-} hash_job;
-
-static void hash_part(void *arg, int tid, int n_threads)
-{
-    const hash_job *job = arg;
-    int64_t lo, hi;
-    lf__split((int64_t)((job->n + CHUNK - 1) / CHUNK), 1, tid, n_threads, &lo, &hi);
-    for (int64_t i = lo; i < hi; i++) {
-        size_t at = (size_t)i * CHUNK;
-        job->hashes[i] = lf__hash64(job->bytes + at, LF_MIN((size_t)CHUNK, job->n - at), (uint64_t)i);
-    }
-}
-
-static int hash_all(uint64_t *hash, const lf_model *m, const void *bytes, size_t n, lf_error *err)
-{
-    size_t chunks = (n + CHUNK - 1) / CHUNK;
-    hash_job job = {bytes, n, lf__calloc(chunks, sizeof *job.hashes, err)};
-    if (!job.hashes) return -1;
-    lf__pool_run(m->device->pool, hash_part, &job);
-    *hash = lf__hash64(job.hashes, chunks * sizeof *job.hashes, n);
-    free(job.hashes);
-    return 0;
-}
-
 /* ---- opening, writing -------------------------------------------------------------------------------------------------------- */
 int lf__packed_find(lf_packed *p, const lf_source *s, const lf_dtype *types, const lf_packed_names *names, lf_error *err)
 {
@@ -115,7 +74,7 @@ int lf__packed_find(lf_packed *p, const lf_source *s, const lf_dtype *types, con
     if (n < 0 || (size_t)n >= sizeof name) return lf_error_set(err, LF_E_LIMIT, "%s: the path is too long", names->path);
     size_t dir = folder ? strlen(names->path) : (size_t)(base - names->path);
     if (snprintf(beside, sizeof beside, "%.*s", (int)dir, dir ? names->path : ".") < 0 || !dir) strcpy(beside, ".");
-    *p = (lf_packed){.shape = shape_key(s->model, types)};
+    *p = (lf_packed){.shape = lf__model_shape(s->model, types)};
     if (lf__path_join(p->path, names->folder && *names->folder ? names->folder : beside, name, err)) return -1;
     return source_key(&p->source, s, names->path, err);
 }
@@ -124,7 +83,6 @@ lf_model *lf__packed_open(const lf_packed *p, lf_device *device, const lf_model_
 {
     packed_head h;
     uint64_t hash = 0;
-    size_t n = 0;
     lf_error why = {0};
     lf_model *m = NULL;
     if (!lf__path_exists(p->path)) return NULL;
@@ -134,8 +92,7 @@ lf_model *lf__packed_open(const lf_packed *p, lf_device *device, const lf_model_
     bool ours = whole && h.version == VERSION && h.source == p->source && h.shape == p->shape;
     lf__file_close(&f);
     if (ours) m = lf__model_alloc_mapped(device, config, types, &(lf_model_image){p->path, HEAD, h.bytes}, &why);
-    const void *bytes = m ? lf__arena_contents(&m->weights, &n) : NULL;
-    if (m && (hash_all(&hash, m, bytes, n, &why) || hash != h.hash)) lf_model_free(&m), whole = false;
+    if (m && (lf__model_hash(&hash, m, &why) || hash != h.hash)) lf_model_free(&m), whole = false;
     if (!m && !whole)
         lf__log(LF_LOG_WARNING, "%s is damaged%s%s; the weights are packed anew", p->path, *why.message ? ": " : "", why.message);
     else if (!m)
@@ -152,7 +109,7 @@ int lf__packed_write(const lf_packed *p, lf_model *m, lf_error *err)
     const void *bytes = lf__arena_contents(&m->weights, &n);
     memcpy(h.magic, "LFPACKED", 8);
     h.bytes = n;
-    if (!head || hash_all(&h.hash, m, bytes, n, err)) {
+    if (!head || lf__model_hash(&h.hash, m, err)) {
         free(head);
         return -1;
     }

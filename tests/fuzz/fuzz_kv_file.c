@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!bytes) abort();
     for (size_t i = 0; i < size; i++) bytes[i] = data[i] ^ (i < truth.len ? (uint8_t)truth.data[i] : 0);
     if (size > 8) {
-        uint64_t hash = lf__hash64(bytes, size - 8, 1);
+        uint64_t hash = lf__hash64(bytes, size - 8, 2);
         memcpy(bytes + size - 8, &hash, sizeof hash);
     }
     FILE *f = fopen(fuzz_path, "wb");

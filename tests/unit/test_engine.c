@@ -518,10 +518,9 @@ static void failed_step(void **state)
     m->arch = &broken;
     assert_int_equal(lf_engine_step(e, &err), -1);
     said(&err, "no forward today");
-    assert_int_equal(lf_engine_save(e, "never.kv", t.tokens, t.n, &err), -1); /* what a failure leaves is no fingerprint */
-    said(&err, "no forward today");
-    assert_int_equal(lf_engine_save(e, "never.kv", t.tokens, t.n, &err), -1);
-    said(&err, "no forward today");
+    assert_int_equal(lf_engine_save(e, "never.kv", t.tokens, t.n, &err), 0); /* files ask nothing of a forward */
+    assert_int_equal(lf_engine_load(e, "never.kv", &err), -1);
+    said(&err, "cannot open");
     m->arch = whole;
     lf_engine_state s = lf_engine_state_of(e);
     assert_true(s.waiting == 0 && s.running == 0 && s.pages_held == 0);

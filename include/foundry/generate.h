@@ -20,6 +20,7 @@ typedef struct lf_generate_stats {
     int prompt_tokens;
     int cached_tokens;         /* of them found again: in the file of prompt_cache                       */
     int kept_tokens;           /* of the prompt, now in that file; 0 without one                         */
+    int replaced_tokens;       /* of another text, which that file held and holds no more                */
     int64_t tokens;            /* drawn, end tokens not counted                                          */
     double prefill_seconds;    /* to the first token                                                     */
     double decode_seconds;     /* from there to the last                                                 */
@@ -45,7 +46,8 @@ typedef struct lf_generate_args {
     lf_speculation speculate; /* the same answers, sooner (infer.h) */
     lf_model *draft;          /* NULL, or a smaller model with the same tokenizer (lf_same_tokens), used as the model is */
     /* NULL, or a file of keys and values (lf_engine_save): what it has of the prompt is not read again, and it is written when more of the
-     * prompt has been read by the end, even by an end that somebody wished. A file of something else is an error, and stays as it is. */
+     * prompt has been read by the end, even by an end that somebody wished. It holds one text: a prompt that goes on with it adds to it,
+     * one that parts from it takes its place (replaced_tokens). A file of something else is an error, and stays as it is. */
     const char *prompt_cache;
     /* Every token: answer->branch is the number of the answer. Answers come side by side. 1: this one ends, -1: all do. */
     int (*on_token)(void *user, const lf_answer *answer);

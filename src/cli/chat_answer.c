@@ -1,5 +1,6 @@
 /* chat_answer.c - one turn of `foundry chat`: the conversation through the template to tokens, the engine's answer to the screen and into
- * the conversation. What the engine has read of the conversation before it finds again. */
+ * the conversation. Each turn all of it is made tokens anew; the engine finds again what begins as before, up to the first answer that was
+ * drawn in other tokens than its text is cut into. */
 #include "cli/cli_chat.h"
 
 #include <errno.h>

@@ -54,7 +54,8 @@ static int save_read(const chat *c, const char *file, lf_error *err)
         chat_note(cli_say("(what was read of it, %s, in %s)", "（已读的 %s存入 %s）"),
                   cli_human_things(count, n, "token", "tokens", " 个词元"), path);
     else
-        chat_note(cli_say("(fewer than %d tokens of it were read: no %s)", "（已读的不足 %d 个词元：没有写 %s）"),
+        chat_note(cli_say("(no %d tokens of it, as it is written now, were found again: no %s)",
+                          "（按现在的写法，找不到已读过的 %d 个词元：没有写 %s）"),
                   lf_engine_state_of(c->engine).page_tokens, path);
     return 0;
 }

@@ -53,8 +53,9 @@ static const cli_flag flags[] = {
     {.name = "--seed", .letter = 's', .type = CLI_OPTION, .choices = "sampler.seed", .meta = "N"},
     {.name = "--sampler-order", .type = CLI_OPTION, .choices = "sampler.order", .meta = "STAGES"},
     {.name = "--prompt-cache", .type = CLI_TEXT, .value = &prompt_cache, .meta = "FILE",
-     .help = "keys and values of the prompt in a file: what it has is not read again, and more is added; in pieces of 64 tokens",
-     .help_zh = "把开头的键值存入文件：已有的不再重读，新读的会补入；以 64 个词元为一块"},
+     .help = "keys and values of the prompt in a file: what it has of this prompt is not read again. It holds one text: a longer prompt adds "
+             "to it, another one takes its place; in pieces of 64 tokens",
+     .help_zh = "把开头的键值存入文件：其中与本次开头相同的部分不再重读。文件只存一篇：更长的开头会补入，另一篇则取代它；以 64 个词元为一块"},
     {.name = "--n", .type = CLI_INT, .value = &count, .lo = 1, .hi = 1000000, .meta = "N",
      .help = "that many texts side by side, with seeds S, S+1, ..., divided by " LF_END_TOKEN " lines",
      .help_zh = "并排生成 N 篇，种子为 S、S+1……，以 " LF_END_TOKEN " 行分隔"},
@@ -360,13 +361,14 @@ static int print_stats(const lf_generate_stats *s, double load, lf_device *devic
     char a[64], b[32], c[64], d[32];
     if (lf_bench_read_rate(&memory, device, 0.5, err)) return -1;
     if (json) {
-        printf("{\"load_seconds\": %.6f, \"prompt_tokens\": %d, \"cached_tokens\": %d, \"kept_tokens\": %d, \"prefill_seconds\": %.6f, "
+        printf("{\"load_seconds\": %.6f, \"prompt_tokens\": %d, \"cached_tokens\": %d, \"kept_tokens\": %d, \"replaced_tokens\": %d, "
+               "\"prefill_seconds\": %.6f, "
                "\"prefill_tokens_per_second\": %.1f, "
                "\"texts\": %" PRId64 ", \"tokens\": %" PRId64 ", \"decode_seconds\": %.6f, \"decode_tokens_per_second\": %.1f, "
                "\"decode_gb_per_second\": %.3f, \"memory_gb_per_second\": %.3f, \"share\": %.4f, \"drafted\": %" PRId64
                ", \"accepted\": %" PRId64 "}\n",
-               load, s->prompt_tokens, s->cached_tokens, s->kept_tokens, s->prefill_seconds, read_rate(s), count, s->tokens,
-               s->decode_seconds, rate((double)s->tokens, s->decode_seconds), gb, memory, gb / memory, s->drafted, s->accepted);
+               load, s->prompt_tokens, s->cached_tokens, s->kept_tokens, s->replaced_tokens, s->prefill_seconds, read_rate(s), count,
+               s->tokens, s->decode_seconds, rate((double)s->tokens, s->decode_seconds), gb, memory, gb / memory, s->drafted, s->accepted);
         return 0;
     }
     fprintf(stderr, cli_say("load    %.3f s\n", "载入  %.3f 秒\n"), load);
@@ -421,6 +423,10 @@ static int speak(talk *t, const cli_model *m, const lf_sample_config *sampling, 
                 cli_say("note: the prompt of %d tokens is too short to be kept: %s was not written\n",
                         "注意：开头只有 %d 个词元，不足一块：没有写入 %s\n"),
                 t->n_prompt, prompt_cache);
+    if (!rc && stats->replaced_tokens)
+        fprintf(stderr,
+                cli_say("note: %s held another text: %d tokens of it were replaced\n", "注意：%s 原存另一篇文本：其中 %d 个词元已被取代\n"),
+                prompt_cache, stats->replaced_tokens);
     if (!rc && t->broken) {
         rc = lf_error_set(err, LF_E_IO, "cannot write the text: %s", strerror(t->reason));
         __fpurge(stdout), clearerr(stdout); /* said once is enough */

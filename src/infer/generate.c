@@ -152,9 +152,10 @@ static int run(talk *t, const lf_model *model, lf_request *request, int context,
 static int run_cached(talk *t, const lf_model *model, lf_request *request, int context, lf_error *err)
 {
     const char *path = t->args->prompt_cache;
+    int held = 0;
     if (!path) return run(t, model, request, context, err);
     if (lf__path_exists(path)) {
-        if (lf_engine_load(t->engine, path, err) < 0) return -1;
+        if ((held = lf_engine_load(t->engine, path, err)) < 0) return -1;
     } else { /* is there a place for it? Said before the work */
         lf_writer *probe = lf__writer_open(path, err);
         if (!probe) return -1;
@@ -163,8 +164,10 @@ static int run_cached(talk *t, const lf_model *model, lf_request *request, int c
     int known = lf_engine_find(t->engine, request->tokens, request->n_tokens);
     if (run(t, model, request, context, err)) return -1;
     t->stats.kept_tokens = known;
-    if (lf_engine_find(t->engine, request->tokens, request->n_tokens) > known)
+    if (lf_engine_find(t->engine, request->tokens, request->n_tokens) > known) {
         t->stats.kept_tokens = lf_engine_save(t->engine, path, request->tokens, request->n_tokens, err);
+        t->stats.replaced_tokens = held - known;
+    }
     return t->stats.kept_tokens < 0 ? -1 : 0;
 }
 

@@ -51,7 +51,22 @@ say 40 --prompt-cache short.kv >out.txt
 equal "a short prompt: exit" 0 $?
 says "a short prompt is said to be none to keep" 'is too short to be kept: short.kv was not written' err.txt
 [ -e short.kv ] && not_ok "and no file appears" none short.kv || ok "and no file appears"
-for type in f32 bf16 q8_0; do
+# A file holds one text: another takes its place, which is said; what both begin with is found.
+say 600 --prompt-cache one.kv >out.txt
+equal "nothing is replaced at first" "" "$(grep replaced err.txt)"
+other() { { head -c "$1" s.txt; tail -c "$2" s.txt; } >other.txt; run generate model1 --prompt-file other.txt --max-tokens 5 --prompt-cache one.kv --json >out.json 2>err.txt; }
+other 0 700
+equal "another text finds nothing" 0 "$(cached)"
+says "and says what it replaces" "note: one.kv held another text: $whole tokens of it were replaced" err.txt
+say 600 --json --prompt-cache one.kv >out.json
+equal "so the first text is not there" 0 "$(cached)"
+other 300 400
+equal "a text that begins alike finds that" 128 "$(cached)"
+says "and replaces the rest" "held another text: $((whole - 128)) tokens of it were replaced" err.txt
+other 300 5
+equal "one that is too short to add to it" 128 "$(cached)"
+equal "replaces nothing" "" "$(grep replaced err.txt)"
+for type in f32 f16 bf16 q8_0; do
     say 600 --kv-type $type --prompt-cache $type.kv >a.txt
     say 600 --kv-type $type --prompt-cache $type.kv --json >out.json
     equal "--kv-type $type: the same text from its file, found $(cached)" "$(cat a.txt)" "$(say 600 --kv-type $type)"
@@ -122,7 +137,7 @@ anew "another type" 'keys and values are kept as F32, here as Q8_0' model1 --kv-
 flip talk.json.kv 6000
 anew "a damaged file" 'damaged' model1
 talk 'Hi\n/forget\n/save +kv empty.json\n/save +kv\n' model1 --json
-says "nothing was read of an empty conversation" 'tokens of it were read: no empty.json.kv)' err.txt
+says "nothing was read of an empty conversation" 'were found again: no empty.json.kv)' err.txt
 says "/save +kv wants a name" '/save [+kv] FILE' err.txt
 
 # ---- Ctrl-C while a long prompt is read --------------------------------------------------------------------------------------------

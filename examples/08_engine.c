@@ -3,7 +3,6 @@
  *   cc examples/08_engine.c $(pkg-config --cflags --libs foundry) -o engine && ./engine basic/run "Once upon a time" "There was" "Long ago"
  */
 #include <foundry/foundry.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +10,18 @@
 typedef struct story {
     char text[4096];
     double logprob; /* of all its tokens */
-    int vocab;
 } story;
+static lf_model *model;
 
 /* Each token of each request comes here as soon as it is drawn. */
 static int on_token(void *user, const lf_answer *a)
 {
     story *s = user;
     snprintf(s->text + strlen(s->text), sizeof s->text - strlen(s->text), "%.*s", (int)a->text_bytes, a->text);
-    if (a->token >= 0) s->logprob += lf_logprobs(NULL, 0, a->logits, s->vocab, a->token);
-    if (!a->finish) return 0;
-    printf("request %lld: %s\n  (%d tokens, %d of the prompt's %d found again, ended by %s, perplexity %.2f)\n", (long long)a->request,
-           s->text, a->index + 1, a->cached_tokens, a->prompt_tokens, lf_finish_name(a->finish), exp(-s->logprob / (a->index + 1)));
+    if (a->token >= 0) s->logprob += lf_logprobs(NULL, 0, a->logits, (int)lf_model_config_of(model)->vocab_size, a->token);
+    if (a->finish)
+        printf("request %lld: %s\n  (%d tokens, ended by %s, %d tokens found again, log-probability %.2f)\n", (long long)a->request,
+               s->text, a->index + 1, lf_finish_name(a->finish), a->cached_tokens, s->logprob);
     return 0;
 }
 
@@ -30,12 +29,10 @@ int main(int argc, char **argv)
 {
     if (argc < 3) return fprintf(stderr, "usage: engine MODEL PROMPT ...\n"), 2;
     lf_error err = {0};
-    lf_config config; /* config.sampler: how tokens are drawn */
-    lf_config_init(&config);
+    lf_sample_config sampling = {.max_tokens = 100, .temperature = 0.8, .top_p = 0.95, .repetition_penalty = 1};
     char dir[4096];
     int32_t ends[LF_ENDS];
     lf_device *device = lf_device_open(NULL, &err);
-    lf_model *model = NULL;
     lf_tokenizer *tokenizer = NULL;
     lf_engine *engine = NULL;
     story *stories = calloc((size_t)argc, sizeof *stories);
@@ -44,13 +41,10 @@ int main(int argc, char **argv)
                  !(engine = lf_engine_new(model, NULL, &err));
     for (int i = 2; i < argc && !failed; i++) {
         int32_t *tokens = NULL;
-        lf_request request = {.sampling = &config.sampler, .tokenizer = tokenizer, .ends = ends, .on_token = on_token, .user = &stories[i]};
+        lf_request request = {.sampling = &sampling, .tokenizer = tokenizer, .ends = ends, .on_token = on_token, .user = &stories[i]};
         request.n_tokens = lf_prompt_tokens(&tokens, model, tokenizer, argv[i], strlen(argv[i]), &err);
-        request.tokens = tokens;
-        request.n_ends = lf_answer_ends(ends, model, tokenizer);
-        request.n_ids = lf_tokenizer_size(tokenizer);
         request.stops = (const char *const[]){"\n\n"}, request.n_stops = 1;
-        stories[i].vocab = (int)lf_model_config_of(model)->vocab_size;
+        request.tokens = tokens, request.n_ids = lf_tokenizer_size(tokenizer), request.n_ends = lf_answer_ends(ends, model, tokenizer);
         snprintf(stories[i].text, sizeof stories[i].text, "%s", argv[i]);
         failed = request.n_tokens < 0 || lf_engine_submit(engine, &request, &err) < 0;
         free(tokens);

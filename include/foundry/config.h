@@ -16,6 +16,7 @@ extern "C" {
 #define LF_TEXT_MAX        256
 #define LF_CONFIG_PATH_MAX 1024
 /* All stages of the sampler, in the order in which they run unless sampler.order says otherwise: llama.cpp's. */
+#define LF_KV_TYPES      "auto|f32|f16|bf16|q8_0" /* that keys and values are kept as */
 #define LF_SAMPLER_ORDER "penalties,dry,top_n_sigma,top_k,typical_p,top_p,min_p,xtc,temperature"
 
 /* Rotary positions stretched to longer contexts, under the names of Hugging Face's rope_scaling. */
@@ -117,7 +118,8 @@ typedef struct lf_sample_config { /* 0 and "" = off, but for temperature, top_p 
     char json_schema[LF_CONFIG_PATH_MAX];    /* a JSON Schema that it must conform to; not both */
     char order[LF_TEXT_MAX];                 /* stages of the sampler, comma-separated         */
     char prompts[LF_CONFIG_PATH_MAX];        /* samples during training: separated by '|'      */
-    char kv_type[LF_TEXT_MAX];               /* auto|f32|f16|bf16|q8_0 (lf_engine_options)     */
+    char kv_type[LF_TEXT_MAX];               /* of LF_KV_TYPES (lf_engine_options)             */
+    int64_t kv_memory;                       /* bytes of them at most: kv_bytes there          */
 } lf_sample_config;
 
 typedef struct lf_machine_config {

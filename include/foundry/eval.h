@@ -49,7 +49,7 @@ int lf_eval_same_vocabulary(const lf_tokenizer *a, const lf_tokenizer *b, lf_err
 typedef struct lf_eval_options {
     int context; /* tokens of a window; 0: 512, or the model's context where that is less */
     int stride;  /* 1 .. context, 0: context (windows do not overlap)                     */
-    /* What the model (not the base) keeps keys and values as: "f32", "f16", "bf16", "q8_0"; NULL: floats, as "f32" */
+    /* What the model (not the base) keeps keys and values as: of LF_KV_TYPES, as in lf_engine_options; NULL: floats, as "f32" */
     const char *kv_type;
     lf_progress progress;
     void *progress_user;

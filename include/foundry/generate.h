@@ -40,7 +40,8 @@ typedef struct lf_generate_args {
     const char *prompt; /* [prompt_bytes] */
     size_t prompt_bytes;
     const lf_sample_config *sampling;
-    int answers;              /* to the same prompt, which is read once; answer i has seed + i; 0: 1 */
+    int answers; /* to the same prompt; answer i has lf_seed_of(seed, i); 0: 1. They run 16 at a time at most; each group after the
+                    first finds the prompt's whole pages again and reads what is behind them */
     const char *const *stops; /* [n_stops] texts that end an answer and are not part of it: at most LF_STOPS of LF_STOP_BYTES */
     int n_stops;
     lf_speculation speculate; /* the same answers, sooner (infer.h) */

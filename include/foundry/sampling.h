@@ -45,6 +45,9 @@ int lf_grammar_match(const lf_grammar *g, const char *text, size_t n, lf_error *
 /* ---- the sampler alone: logits in, token out ----------------------------------------------------------------------------- */
 typedef struct lf_sampler lf_sampler;
 
+/* The seed of answer i of a seed: seed + i, and after the largest comes 0. */
+int64_t lf_seed_of(int64_t seed, int64_t i);
+
 /* sampling->order: the stages of LF_SAMPLER_ORDER (the default, also for "") in any order, each at most once; a stage that is not listed
  * does not run. logit_bias comes before all. With mirostat 1 or 2 the stages are temperature and mirostat. Temperature 0 is greedy: the
  * largest logit, ties to the lowest id. Returns a sampler (free with lf_sampler_free) or NULL (LF_E_ARGUMENT: a value out of range). */

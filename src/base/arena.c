@@ -47,7 +47,8 @@ static int init(lf_arena *arena, const char *name, size_t size, bool huge_pages,
         char asked[32], have[32];
         lf_error_set(err, LF_E_MEMORY, "the %s arena needs %s of memory (%zu bytes), more than can be had; this machine has %s", name,
                      lf__human_bytes(asked, (double)size), size, lf__human_bytes(have, (double)memory));
-        return lf_error_hint(err, "make the model, the batch or the context smaller");
+        return lf_error_hint(
+            err, "make the model, the batch or the context smaller, or raise the limit of the process where it has one (ulimit -v)");
     }
     /* 2 MiB alignment lets whole huge pages back it: fewer TLB misses for matrices of many megabytes. */
     char *aligned = (char *)lf__round_up((uintptr_t)p, align);
@@ -106,7 +107,10 @@ int lf__arena_init_measuring(lf_arena *arena, const char *name, lf_error *err)
         arena->base = reserve(size, PROT_NONE);
         if (arena->base) arena->size = size;
     }
-    if (!arena->base) return lf_error_set(err, LF_E_MEMORY, "no address space left to measure the %s arena", name);
+    if (!arena->base) {
+        lf_error_set(err, LF_E_MEMORY, "the %s arena: less than 64 KiB of the addresses that this process may have are left", name);
+        return lf_error_hint(err, "raise the limit (ulimit -v), or take fewer threads, which have stacks of their own");
+    }
     return 0;
 }
 

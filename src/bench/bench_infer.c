@@ -87,6 +87,12 @@ static lf_engine *engine_new(infer_bench *b, int texts, int positions, lf_error 
     lf_engine_free(&probe);
     o.context = positions, o.max_sequences = texts, o.max_rows = LF_MAX(ROWS, texts);
     o.kv_bytes = (int64_t)texts * (positions / s.page_tokens + PAGE_SLACK) * s.page_bytes;
+    if (b->sampling.kv_memory && b->sampling.kv_memory < o.kv_bytes) {
+        lf_error_set(err, LF_E_LIMIT, "keys and values take %lld bytes (texts: %d, tokens of each: %d); sampler.kv_memory is %lld",
+                     (long long)o.kv_bytes, texts, positions, (long long)b->sampling.kv_memory);
+        lf_error_hint(err, "less depth, fewer texts, keys and values as q8_0, or more memory");
+        return NULL;
+    }
     return lf_engine_new(b->model, &o, err);
 }
 

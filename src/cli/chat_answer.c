@@ -93,7 +93,7 @@ static int run(chat *c, answer *s, const int32_t *tokens, int n, lf_error *err)
     lf_grammar *grammar = NULL;
     for (int i = 0; i < c->stops.n; i++) stops[request.n_stops++] = c->stops.v[i];
     if (*c->turn_end.stop) stops[request.n_stops++] = c->turn_end.stop;
-    sampling.seed += c->answers;
+    sampling.seed = lf_seed_of(sampling.seed, c->answers);
     if (lf_grammar_of_sampling(&grammar, &sampling, err)) return -1;
     request.grammar = grammar;
     double begun = cli_now();

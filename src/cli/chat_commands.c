@@ -147,8 +147,8 @@ static int params(chat *c, const char *rest, lf_error *err)
     if (strcmp(text, "\"\"") == 0) text = ""; /* a path that is none */
     for (size_t row = 0; lf_config_option(row, &info); row++) {
         const char *name = info.key + SAMPLER;
-        /* prompts are of training, the type of keys and values was settled when the engine was opened */
-        if (strncmp(info.key, "sampler.", SAMPLER) != 0 || strcmp(name, "prompts") == 0 || strcmp(name, "kv_type") == 0) continue;
+        /* prompts are of training, what keys and values are kept as, and in how much, was settled when the engine was opened */
+        if (strncmp(info.key, "sampler.", SAMPLER) != 0 || strcmp(name, "prompts") == 0 || strncmp(name, "kv_", 3) == 0) continue;
         if (n < 64) names[n++] = name;
         if (!length) fprintf(stderr, "  %-22s %s\n", name, lf_config_value(&c->config, row, value, sizeof value));
         if (strcmp(name, word) != 0) continue;
@@ -194,8 +194,8 @@ static int stats(chat *c, const char *rest, lf_error *err)
         fprintf(stderr, cli_say("             %d tokens were guessed, %d of them right\n", "          预猜 %d 个词元，猜中 %d 个\n"),
                 c->last.drafted, c->last.accepted);
     fprintf(stderr,
-            cli_say("in all       %" PRId64 " answers, %" PRId64 " tokens through the model, %" PRId64 " found again\n",
-                    "总计      %" PRId64 " 次回答，%" PRId64 " 个词元经过模型，%" PRId64 " 个取自缓存\n"),
+            cli_say("in all       answers: %" PRId64 "; tokens through the model: %" PRId64 ", found again: %" PRId64 "\n",
+                    "总计      回答：%" PRId64 "；经过模型的词元：%" PRId64 "，取自缓存：%" PRId64 "\n"),
             c->answers, s.rows, s.cached);
     fprintf(stderr, cli_say("memory       %s of keys and values at most\n", "内存      键值缓存最多 %s\n"),
             cli_human_bytes(a, (double)s.pages * (double)s.page_bytes));

@@ -236,7 +236,8 @@ lf_speculation cli_speculation(const cli_model_options *options);
      .help_zh = "在模型旁保存一份打包好的权重，下次直接映射打开"}
 #define CLI_TALK_FLAGS(o)                                                                                                                  \
     CLI_CHECKPOINT_FLAG((o).which), CLI_WEIGHTS_FLAG((o).weights), CLI_PACKED_FLAG((o).packed),                                            \
-    {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|f16|bf16|q8_0"},                             \
+    {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = LF_KV_TYPES},                                           \
+    {.name = "--kv-memory", .type = CLI_OPTION, .choices = "sampler.kv_memory", .meta = "BYTES"},                                        \
     {.name = "--speculate", .type = CLI_INT, .value = &(o).speculate, .lo = 0, .hi = LF_GUESSES, .meta = "N",                              \
      .help = "guess up to N tokens ahead and check them in one step: the same text, sooner where it repeats itself (8 with --draft)",      \
      .help_zh = "预猜最多 N 个词元并在一步内核对：文本不变，重复处更快（与 --draft 同用时为 8）"},                                         \

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct report {
     bool json;
@@ -62,11 +63,15 @@ static bool parse_list(int out[LF_BENCH_LIST], const char *flag, const char *tex
     return true;
 }
 
+/* A folder is a model or a run, whatever its name is: as in lf_config_load, a preset is what nothing lies at. */
 static bool is_recipe(const char *name)
 {
+    struct stat at;
+    bool lies = stat(name, &at) == 0;
+    if (lies && S_ISDIR(at.st_mode)) return false;
     const char *dot = strrchr(name, '.');
     if (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0 || strcmp(dot, ".json") == 0)) return true;
-    for (const char *const *p = lf_config_presets(); *p; p++)
+    for (const char *const *p = lf_config_presets(); *p && !lies; p++)
         if (strcmp(*p, name) == 0) return true;
     return false;
 }
@@ -109,7 +114,8 @@ int cmd_bench_infer(int argc, char **argv)
          .help = "what weights are kept as; auto: as the file has them, random ones in bf16",
          .help_zh = "权重以何种类型保存在内存中；auto：与文件相同，随机权重为 bf16"},
         CLI_PACKED_FLAG(packed),
-        {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = "auto|f32|f16|bf16|q8_0"},
+        {.name = "--kv-type", .type = CLI_OPTION, .choices = "sampler.kv_type", .meta = LF_KV_TYPES},
+        {.name = "--kv-memory", .type = CLI_OPTION, .choices = "sampler.kv_memory", .meta = "BYTES"},
         {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},
         {.name = "--json", .type = CLI_SWITCH, .value = &json, .help = "for programs", .help_zh = "供程序读取"},
         {0}};

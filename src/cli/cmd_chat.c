@@ -113,8 +113,12 @@ static int open_chat(chat *c, lf_device **device, const cli_args *args, lf_error
     }
     c->context = context ? (int)context : longest;
     c->speculate = cli_speculation(&options);
-    lf_engine_options engine = {
-        .max_sequences = 1, .context = c->context, .max_rows = 256, .kv_type = c->config.sampler.kv_type, .draft = c->m.draft};
+    lf_engine_options engine = {.kv_bytes = c->config.sampler.kv_memory,
+                                .max_sequences = 1,
+                                .context = c->context,
+                                .max_rows = 256,
+                                .kv_type = c->config.sampler.kv_type,
+                                .draft = c->m.draft};
     if (!(c->engine = lf_engine_new(c->m.model, &engine, err))) return -1;
     if (messages_file) chat_load_read(c, messages_file);
     c->turn_end = lf_chat_find_turn_end(c->template, c->m.tokenizer);

@@ -22,8 +22,8 @@ static bool json;
     {.name = "--stride", .type = CLI_INT, .value = &stride, .lo = 0, .hi = 1 << 24, .meta = "N",                                           \
      .help = "how far apart windows begin; 0: as far as they are long", .help_zh = "相邻窗口起点的距离；0：等于窗口长度"},                 \
     CLI_WEIGHTS_FLAG(weights), \
-    {.name = "--kv-type", .type = CLI_CHOICE, .value = &kv_type, .choices = "f32|f16|bf16|q8_0",                                               \
-     .help = "what the model's keys and values are kept as; f32 if not given", .help_zh = "模型的键和值以何种类型保存；默认 f32"},         \
+    {.name = "--kv-type", .type = CLI_CHOICE, .value = &kv_type, .choices = LF_KV_TYPES,                                               \
+     .help = "what the model's keys and values are kept as; f32 if not given; auto: as in generate", .help_zh = "模型的键和值以何种类型保存；默认 f32；auto：与 generate 相同"},         \
     CLI_CHECKPOINT_FLAG(which), \
     {.name = "--threads", .type = CLI_OPTION, .choices = "threads", .meta = "N"},                                                          \
     {.name = "--isa", .type = CLI_OPTION, .choices = "isa", .meta = "NAME"},                                                               \

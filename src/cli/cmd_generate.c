@@ -285,7 +285,7 @@ static void end_answer(talk *t)
 {
     answer *a = &t->answers[t->shown];
     if (json)
-        print_json(t, a, t->seed + t->shown);
+        print_json(t, a, lf_seed_of(t->seed, t->shown));
     else {
         if (!t->newline) printf("\n");
         if (prompt_logprobs >= 0 && !t->shown)

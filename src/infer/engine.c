@@ -95,9 +95,12 @@ static int choose_pages(const lf_engine *e, const lf_engine_options *o, int *n_p
                      "%s for keys and values hold %lld tokens of this model (%s per %d tokens in %s); one text of %d tokens needs %s",
                      lf__human_bytes(have, (double)o->kv_bytes), (long long)n * LF_KV_BLOCK, lf__human_bytes(want, (double)page),
                      LF_KV_BLOCK, lf__dtype(e->shape.type)->name, e->context, lf__human_bytes(all, (double)least * (double)page));
+        if (n == 0) return lf_error_hint(err, "allow more memory (sampler.kv_memory)");
         if (e->shape.type == LF_Q8_0)
-            return lf_error_hint(err, "allow more memory, or a context of at most %lld tokens", (long long)n * LF_KV_BLOCK);
-        return lf_error_hint(err, "allow more memory, keep them as q8_0, or a context of at most %lld tokens", (long long)n * LF_KV_BLOCK);
+            return lf_error_hint(err, "allow more memory (sampler.kv_memory), or a context of at most %lld tokens",
+                                 (long long)n * LF_KV_BLOCK);
+        return lf_error_hint(err, "allow more memory (sampler.kv_memory), keep them as q8_0, or a context of at most %lld tokens",
+                             (long long)n * LF_KV_BLOCK);
     }
     *n_pages = (int)LF_MIN(n, INT32_MAX / LF_KV_BLOCK);
     return 0;
@@ -259,7 +262,7 @@ static int check_request(const lf_engine *e, const lf_request *r, lf_error *err)
 static lf_sampler *sampler_of(const job *j, int branch, lf_error *err)
 {
     lf_sample_config sampling = j->sampling;
-    sampling.seed += branch;
+    sampling.seed = lf_seed_of(sampling.seed, branch);
     lf_sampler *s = lf_sampler_new(&sampling, j->r.n_ids, err);
     if (s && j->vocab) lf__sampler_share_vocab(s, j->vocab);
     bool failed = !s || (j->r.tokenizer && lf_sampler_use_tokenizer(s, j->r.tokenizer, err)) ||

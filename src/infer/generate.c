@@ -135,7 +135,7 @@ static int run(talk *t, const lf_model *model, lf_request *request, int context,
     if (!model->config.sliding_window) t->position_bytes = (double)s.page_bytes / s.page_tokens;
     for (int left = answers; left > 0 && !t->unheard; left -= request->branches, t->first += request->branches) {
         request->branches = LF_MIN(together, left);
-        sampling.seed = a->sampling->seed + t->first, t->steps = 0;
+        sampling.seed = lf_seed_of(a->sampling->seed, t->first), t->steps = 0;
         request->on_prompt = a->on_prompt && t->first == 0 ? on_prompt : NULL;
         if (run_request(t, request, err)) return -1;
         t->stats.decode_bytes += (double)t->steps * (double)lf_model_bytes_per_token(model);
@@ -184,8 +184,10 @@ int lf_generate_answers(lf_model *model, const lf_tokenizer *tokenizer, const lf
                             (long long)sampling->max_tokens);
     if (lf_grammar_of_sampling(&grammar, sampling, err)) return -1;
     if ((n = lf_prompt_tokens(&tokens, model, tokenizer, args->prompt, args->prompt_bytes, err)) > 0) {
-        lf_engine_options o = {
-            .max_sequences = LF_MAX(LF_MIN(args->answers, TOGETHER), 1), .kv_type = sampling->kv_type, .draft = args->draft};
+        lf_engine_options o = {.max_sequences = LF_MAX(LF_MIN(args->answers, TOGETHER), 1),
+                               .kv_type = sampling->kv_type,
+                               .draft = args->draft,
+                               .kv_bytes = sampling->kv_memory};
         int together = o.max_sequences * (1 + LF_MAX(args->speculate.tokens, 0));
         o.max_rows = LF_MAX(LF_MIN(n, ROWS), LF_MIN(together, ROWS));
         o.context = (int)LF_MIN(longest, n + LF_MIN(sampling->max_tokens, longest));

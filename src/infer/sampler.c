@@ -286,6 +286,8 @@ static bool find_allowed(lf_sampler *s)
     return any != 0;
 }
 
+int64_t lf_seed_of(int64_t seed, int64_t i) { return (int64_t)(((uint64_t)seed + (uint64_t)i) & INT64_MAX); }
+
 /* ---- using one ----------------------------------------------------------------------------------------------------------- */
 
 /* The token that leaves the window of the penalties is as if it had never been. */

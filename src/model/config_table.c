@@ -285,8 +285,10 @@ const lf_option lf__config_options[] = {
         "longest answer in tokens", "最多生成多少个词元"),
     TEXT("sampler.order", sampler.order, LF_SAMPLER_ORDER, 'r',
         "stages of the sampler in the order they run", "采样各阶段的先后次序"),
-    CHOICE("sampler.kv_type", sampler.kv_type, "auto", "auto|f32|f16|bf16|q8_0", 'r',
+    CHOICE("sampler.kv_type", sampler.kv_type, "auto", LF_KV_TYPES, 'r',
         "what the keys and values of the tokens so far are kept as: bf16 and f16 take half the memory of f32, q8_0 a little over a quarter; f16 is finer than bf16 and slower where the CPU multiplies bf16; auto = bf16, but f32 where all weights are f32", "已读词元的键与值在内存中的类型：bf16 与 f16 为 f32 的一半，q8_0 略多于四分之一；f16 比 bf16 更精细，但在能直接计算 bf16 的 CPU 上较慢；auto = bf16，但权重全为 f32 时用 f32"),
+    INT("sampler.kv_memory", sampler.kv_memory, "0", 0, 9.3e18, 'r',
+        "most memory for them, in bytes, as in 512M; 0 = what the texts take, at most half of what is free; a draft's come on top", "其最多占用的内存（字节），如 512M；0 = 按文本所需，至多为空闲内存的一半；草稿模型的另计"),
     TEXT("sampler.prompts", sampler.prompts, "", 'r',
         "prompts for samples during training: a list, or text separated by '|'", "训练中试写用的开头：一个列表，或用 '|' 分隔的文字"),
     /* ---- machine ---- */

@@ -266,9 +266,9 @@ static void fill_tables(lf_model *m)
 /* image: where the values are, or NULL: zeros. */
 static lf_model *reserve(lf_model *m, bool training, bool dry, const lf_model_image *image, lf_error *err)
 {
-    lf_arena weights, grads;
+    lf_arena weights, grads = {.name = "gradient"};
     if (lf__arena_init_measuring(&weights, "model", err)) goto fail;
-    if (lf__arena_init_measuring(&grads, "gradient", err)) {
+    if (training && lf__arena_init_measuring(&grads, "gradient", err)) {
         lf__arena_release(&weights);
         goto fail;
     }

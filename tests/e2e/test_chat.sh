@@ -62,6 +62,7 @@ rm model/generation_config.json
 talk 'Hello\n' run -n 5
 says "a model without a template is said to have none" 'has no chat template' err.txt
 talk 'Hello\n/stats\n' run --template "$SOURCE/tests/golden/data/chat/chatml.jinja" -n 5
+says "/stats says one answer as one" "answers: 1; tokens through the model: " err.txt
 equal "--template FILE" "" "$(grep 'no chat template' err.txt)"
 run model export model --format gguf --dtype f32 -o m.gguf >out.txt 2>&1
 talk 'Hello\n' model --weights f32 -n 12 && cp out.txt folder.txt

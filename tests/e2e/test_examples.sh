@@ -29,5 +29,5 @@ says "03: top_k and top_p" "usual: temperature 0.8, top_k 40, top_p 0.95" out.tx
 equal "07: two files, each held against the original" 2 "$(grep -c 'gguf .* bits a weight, perplexity .* KL 0\.' out.txt)"
 
 "$bin"/example_08_engine basic/run "Once upon" "There was" >out.txt 2>&1 || not_ok "08: exit status" 0 "$(cat out.txt)"
-equal "08: both requests are answered" 2 "$(grep -c 'ended by .*, perplexity' out.txt)"
+equal "08: both requests are answered" 2 "$(grep -c 'ended by .*, log-probability' out.txt)"
 finish

@@ -19,6 +19,18 @@ equal "--json: a line a text" 3 "$(wc -l <three.json)"
 head -n 1 three.json >first.json
 json "--json is JSON" first.json
 equal "their seeds" '5 6 7 ' "$(sed 's/.*"seed": \([0-9]*\).*/\1/' three.json | tr '\n' ' ')"
+say --seed 9223372036854775807 --n 2 --json >turn.json
+equal "after the largest seed comes 0" '9223372036854775807 0 ' "$(sed 's/.*"seed": \(-*[0-9]*\).*/\1/' turn.json | tr '\n' ' ')"
+equal "and it is the text of seed 0" "$(say --seed 0)" "$(say --seed 9223372036854775807 --n 2 | sed '1,/<|endoftext|>/d')"
+equal "in little memory, fewer at a time: the same texts" "$(cat together.txt)" "$(say --seed 5 --n 20 --kv-memory 64K)"
+say --kv-memory 2K
+equal "in less: exit 1" 1 $?
+says "in less: says what fits" 'for keys and values hold 0 tokens of this model' err.txt
+says "in less: says what to do" 'sampler.kv_memory' err.txt
+run chat run --kv-memory 2K </dev/null >out.txt 2>err.txt
+says "chat --kv-memory" 'for keys and values hold 0 tokens of this model' err.txt
+run bench infer run --kv-memory 2K --prefill 0 --decode 2 --batch 1 --threads 1 >out.txt 2>err.txt
+says "bench infer --kv-memory" 'sampler.kv_memory is 2000' err.txt
 
 # ---- stops ------------------------------------------------------------------------------------------------------------------------
 say --seed 5 >whole.txt

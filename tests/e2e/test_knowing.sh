@@ -81,6 +81,9 @@ equal "a prompt and two batches at two depths" 6 "$(grep -c '"phase"' infer.json
 says "shares of both ceilings" '"share_of_read"' infer.json
 run bench infer S --prefill 0 --decode 2 --batch 1 --threads 1 --sampler.temperature 0 >infer.txt 2>err.txt
 says "the share outside the model" '%  outside ' <(sed 's/of [0-9.]*  outside/%  outside/' infer.txt)
+mkdir -p beside && cp -r S beside/demo
+(cd beside && run bench infer demo --prefill 0 --decode 2 --batch 1 --threads 1 >../infer.txt 2>../err.txt)
+equal "a folder with a preset's name is the folder" 0 $?
 run bench infer S --sampler.grammar x.gbnf >err.txt 2>&1
 equal "no grammar of random tokens: exit 2" 2 $?
 run bench infer char --model.vocab_size 65 --depth 99 --threads 1 >err.txt 2>&1

@@ -50,6 +50,7 @@ equal "floats in the cache: no distance" "0 1" "$(number kl_max kl.json) $(numbe
 run eval kl good --base good --data held.txt --kv-type q8_0 --json >kl.json 2>err.txt || not_ok "kl of keys and values" "exit 0" "$(cat err.txt)"
 awk -v k="$(number kl kl.json)" -v r="$(number ratio kl.json)" 'BEGIN { exit !(k > 1e-10 && k < 1e-3 && r > 0.999 && r < 1.001) }' && ok "keys and values in q8_0: 0.1 % at most" ||
     not_ok "keys and values in q8_0: 0.1 % at most" "a ratio of 0.999 to 1.001" "$(cat kl.json)"
+run eval perplexity good --data held.txt --kv-type auto --json >two.json 2>err.txt || not_ok "--kv-type auto" "exit 0" "$(cat err.txt)"
 run eval perplexity good --data held.txt --kv-type q8_0 --json >two.json 2>err.txt
 near "and the same perplexity by itself" "$(number perplexity two.json)" "$(number perplexity kl.json)"
 

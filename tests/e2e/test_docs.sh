@@ -22,7 +22,7 @@ commands top.txt >commands.txt
 } >help.txt 2>&1
 {
     grep -oE -- '--[a-z][a-z0-9_.-]*' help.txt | sed 's/[.-]*$//'
-    grep -ohE -- '"--[a-z]+"' "$SOURCE"/tutorials/*.c | tr -d '"'
+    grep -ohE -- '"--[a-z]+"' "$SOURCE"/tutorials/*.c "$SOURCE"/tests/peers/*.py | tr -d '"'
     printf '%s\n' --build --test-dir --output-on-failure --target --help --cflags --libs # cmake, ctest, pkg-config
 } | sort -u >flags.txt
 
@@ -47,22 +47,20 @@ shape() {
              print row
          }' "$1"
 }
-# figures FILE: heading by heading, the numbers of prose and tables with a decimal point or a comma in them, sorted: no figure changes in one
-# language alone
-figures() {
-    awk '/^```/ { code = !code; next } !code && /^#+ / { section++ } !code { gsub(/\]\([^)]*\)/, ""); print section ": " $0 }' "$1" |
-        awk '{ s = $0; sub(/^[0-9]*: /, "", s)
-             while (match(s, /[0-9]+((,[0-9][0-9][0-9])+(\.[0-9]+)?|\.[0-9]+)/)) {
-                 print $1, substr(s, RSTART, RLENGTH); s = substr(s, RSTART + RLENGTH) } }' | sort
-}
+figures() { awk -f "$SOURCE/tests/e2e/figures.awk" "$1" | sort; }
+# headings FILE
+headings() { awk '/^```/ { code = !code } !code && /^#+ /' "$1"; }
 # anchors FILE: what a link may put behind '#', as GitHub makes it of headings
-anchors() { awk '/^```/ { code = !code } !code && /^#+ /' "$1" | sed -E 's/^#+ +//; s/.*/\L&/; s/[^[:alnum:] _-]//g; s/ /-/g'; }
-# absent PATTERN FILE WHERE...: the words of FILE between backquotes that match, and that no file of WHERE has
-absent() {
-    local pattern=$1 file=$2 word
-    shift 2
-    for word in $(grep -oE "\`$pattern\`" "$file" | tr -d '`()' | sort -u); do grep -rqwF -- "$word" "$@" || echo -n " $word"; done
-}
+anchors() { headings "$1" | sed -E 's/^#+ +//; s/.*/\L&/; s/[^[:alnum:] _-]//g; s/ /-/g'; }
+# words.txt: every word of the tree that is not a document, names of files too; spans FILE: what stands between backquotes in prose
+tree=$(find "$SOURCE"/{src,include,tutorials,learn,examples,research,tools,tests,configs,CMakeLists.txt,Makefile} -type f -size -200k ! -path '*/data/*' ! -path '*/corpus/*' ! -name '*.md')
+{
+    # shellcheck disable=SC2086
+    grep -ohaE '[A-Za-z_][A-Za-z0-9_]*' $tree
+    grep -oE '[A-Za-z_][A-Za-z0-9_]*' <<<"$tree"
+    printf '%s\n' numactl chrt tale op_scale test_x # programs of others, and what CONTRIBUTING.md makes
+} | sort -u >words.txt
+spans() { awk '/^```/ { code = !code; next } !code { while (match($0, /`[^`]+`/)) { print substr($0, RSTART + 1, RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH) } }' "$1"; }
 # checked FILE: links, options, flags, files and symbols
 checked() {
     local file=$1 name=${1#"$SOURCE"/} link key path bad=
@@ -99,15 +97,21 @@ checked() {
         compgen -G "$SOURCE/$path" >/dev/null || bad="$bad $path"
     done
     equal "$name: every file exists" "" "$bad"
-    bad=$(absent '(lf|LF)_[A-Za-z0-9_]+(\(\))?' "$file" "$SOURCE"/include "$SOURCE"/src "$SOURCE"/tutorials)
+    bad=$(spans "$file" | grep -oE '[A-Za-z_][A-Za-z0-9_]+' | grep -vE '_$|^[A-Z]+$|NAME$' | sort -u | comm -23 - words.txt | sed 's/^/ /' | tr -d '\n')
     # [`symbol`](file): it is in that file
     while read -r key path; do
         grep -qwF -- "$key" "$(dirname "$file")/$path" || bad="$bad $key"
     done < <(grep -oE '\[`[A-Za-z_][A-Za-z0-9_]*`\]\([^)#]+\.[ch]\)' "$file" | sed -E 's/\[`([^`]*)`\]\(([^)]*)\)/\1 \2/')
-    equal "$name: every symbol exists" "" "$bad"
+    equal "$name: every word of code exists" "" "$bad"
+    [[ $name = CONTRIBUTING* ]] || grep -ohE -- '--(model|data|train|sampler)\.[a-z_0-9]+[ =][a-z0-9][^ `|)，。；、,]*' "$file" >>settings.txt
     awk -f "$SOURCE/tests/e2e/equations.awk" "$file" >equations.txt
     equal "$name: its arithmetic" "" "$(grep : equations.txt)"
     equations=$((equations + $(tail -n 1 equations.txt)))
+}
+# same_words ENGLISH CHINESE: figures; and what the headings are is noted
+same_words() {
+    equal "${2#"$SOURCE"/}: the same figures and code in prose as the English one" "" "$(diff <(figures "$1") <(figures "$2"))"
+    { echo "${1#"$SOURCE"/}" && paste -d '|' <(headings "$1") <(headings "$2") | sed 's/|#* / | /'; } >>headings.txt
 }
 # twins ENGLISH CHINESE
 twins() {
@@ -116,7 +120,7 @@ twins() {
         return
     fi
     equal "${2#"$SOURCE"/}: the same headings, code and tables as the English one" "" "$(diff <(shape "$1") <(shape "$2"))"
-    equal "${2#"$SOURCE"/}: the same figures as the English one" "" "$(diff <(figures "$1") <(figures "$2"))"
+    same_words "$1" "$2"
     checked "$1"
     checked "$2"
 }
@@ -134,6 +138,19 @@ for folder in tutorials learn research examples; do twins "$SOURCE/$folder/READM
 twins "$SOURCE/CONTRIBUTING.md" "$SOURCE/CONTRIBUTING.zh-CN.md"
 checked "$SOURCE/README.md"
 checked "$SOURCE/README.zh-CN.md"
+same_words "$SOURCE/README.md" "$SOURCE/README.zh-CN.md" # the comments of its blocks are translated: test_readme.sh compares the rest
+
+# What headings say is kept, in both languages. A heading that was changed on purpose: test_docs.sh BUILD/foundry SOURCE keep, and read the difference.
+kept=$SOURCE/tests/e2e/headings.txt
+[ "${3-}" != keep ] || cp headings.txt "$kept"
+equal "every heading is the one of tests/e2e/headings.txt (changed on purpose: $0 FOUNDRY SOURCE keep)" "" "$(diff "$kept" headings.txt)"
+
+# Every --option value that a document names is one that the option takes.
+while IFS='= ' read -r key value; do
+    run config show stories-3m "$key" "${value%.}" >out.txt 2>&1
+    ! grep -q "^error: foundry config show: " out.txt || not_ok "$key $value" "a value that it takes" "$(cat out.txt)"
+done < <(sort -u settings.txt)
+ok "values of options that were tried: $(sort -u settings.txt | wc -l)"
 
 # A file that a tutorial names is in the tree, or a header of the system.
 bad=

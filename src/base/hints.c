@@ -14,7 +14,10 @@ static const struct {
     {"did you mean %s?", "是不是想用 %s？"},
     {"did you mean \"%s\"?", "是不是想用 \"%s\"？"},
     {"foundry help options", NULL},
-    {"make the model, the batch or the context smaller", "把模型、批次或上下文改小"},
+    {"make the model, the batch or the context smaller, or raise the limit of the process where it has one (ulimit -v)",
+     "把模型、批次或上下文改小；进程有内存限制（ulimit -v）时也可以调高它"},
+    {"raise the limit (ulimit -v), or take fewer threads, which have stacks of their own",
+     "调高内存限制（ulimit -v），或者减少线程：每个线程都有自己的栈"},
     {"free some space, then run the same command again; see: df -h %.*s", "先腾出空间，再运行同一条命令；查看：df -h %.*s"},
     {"see who may: ls -ld %.*s %s", "查看权限：ls -ld %.*s %s"},
     {"the size of files is limited here; see: ulimit -f", "这里限制了文件大小；查看：ulimit -f"},
@@ -32,6 +35,7 @@ static const struct {
     {"leave it at auto: this CPU runs %s", "保持 auto：这个 CPU 用 %s"},
     {"use auto or %s, the best rung here; results of one rung are the same on every machine",
      "用 auto 或 %s，这里最好的一级；同一级在任何机器上结果相同"},
+    {"less depth, fewer texts, keys and values as q8_0, or more memory", "减小深度、减少文本数、键和值用 q8_0 存放，或给更多内存"},
     {"less depth, a shorter prompt or fewer steps; of a recipe: a larger model.max_position_embeddings",
      "减小深度、缩短提示或减少步数；对配方：加大 model.max_position_embeddings"},
 
@@ -112,8 +116,11 @@ static const struct {
      "如果输出层要独立，请在 config.json 里设 \"tie_word_embeddings\": false"},
 
     /* infer */
-    {"allow more memory, or a context of at most %lld tokens", "允许更多内存，或上下文最多 %lld 个词元"},
-    {"allow more memory, keep them as q8_0, or a context of at most %lld tokens", "允许更多内存，改用 q8_0 存放，或上下文最多 %lld 个词元"},
+    {"allow more memory (sampler.kv_memory)", "允许更多内存（sampler.kv_memory）"},
+    {"allow more memory (sampler.kv_memory), or a context of at most %lld tokens",
+     "允许更多内存（sampler.kv_memory），或上下文最多 %lld 个词元"},
+    {"allow more memory (sampler.kv_memory), keep them as q8_0, or a context of at most %lld tokens",
+     "允许更多内存（sampler.kv_memory），改用 q8_0 存放，或上下文最多 %lld 个词元"},
     {"shorten the prompt, or open the engine with a larger context where the model has one", "缩短提示，或在模型允许时打开更大的上下文"},
     {"name another file, or delete this one if it is not needed: the text can be read again",
      "换一个文件名；此文件若无用可删除，文本可以重新读"},

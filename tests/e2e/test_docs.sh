@@ -58,9 +58,19 @@ tree=$(find "$SOURCE"/{src,include,tutorials,learn,examples,research,tools,tests
     # shellcheck disable=SC2086
     grep -ohaE '[A-Za-z_][A-Za-z0-9_]*' $tree
     grep -oE '[A-Za-z_][A-Za-z0-9_]*' <<<"$tree"
-    printf '%s\n' numactl chrt tale op_scale test_x # programs of others, and what CONTRIBUTING.md makes
+    printf '%s\n' numactl chrt tale quick_gelu op_scale test_x # programs of others, and what CONTRIBUTING.md makes
 } | sort -u >words.txt
-spans() { awk '/^```/ { code = !code; next } !code { while (match($0, /`[^`]+`/)) { print substr($0, RSTART + 1, RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH) } }' "$1"; }
+spans() {
+    awk '/^```/ { code = !code; next }
+        code || /^$/ { rest = ""; next }
+        {
+            $0 = rest $0
+            while (match($0, /`[^`]+`/)) { print substr($0, RSTART + 1, RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH) }
+            rest = index($0, "`") ? $0 " " : "" # one may go on in the next line
+        }' "$1"
+}
+# commands_of FILE: its blocks of commands
+commands_of() { awk '/^```(sh|sh slow|console)$/ { on = 1; next } /^```/ { on = 0 } on' "$1"; }
 # checked FILE: links, options, flags, files and symbols
 checked() {
     local file=$1 name=${1#"$SOURCE"/} link key path bad=
@@ -97,7 +107,7 @@ checked() {
         compgen -G "$SOURCE/$path" >/dev/null || bad="$bad $path"
     done
     equal "$name: every file exists" "" "$bad"
-    bad=$(spans "$file" | grep -oE '[A-Za-z_][A-Za-z0-9_]+' | grep -vE '_$|^[A-Z]+$|NAME$' | sort -u | comm -23 - words.txt | sed 's/^/ /' | tr -d '\n')
+    bad=$({ spans "$file" && commands_of "$file" | grep -oE '\b[A-Za-z]+_[A-Za-z0-9_]+'; } | grep -oE '[A-Za-z_][A-Za-z0-9_]+' | grep -vE '_$|^[A-Z]+$|NAME$' | sort -u | comm -23 - words.txt | sed 's/^/ /' | tr -d '\n')
     # [`symbol`](file): it is in that file
     while read -r key path; do
         grep -qwF -- "$key" "$(dirname "$file")/$path" || bad="$bad $key"

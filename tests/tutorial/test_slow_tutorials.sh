@@ -35,7 +35,13 @@ for command in config tokenizer dataloader model train "generate story-model" "q
     equal "$name: $took s of processor time, stated $(stated "$name")" yes \
         "$(awk -v t="$took" -v s="$(stated "$name")" -v slow="$slow" 'BEGIN { print (s > 0 && t <= 3 * s * slow ? "yes" : "more than 3 x " slow " x what is stated") }')"
     [ $name != train.c ] || mv out.txt train.txt
+    [ $name != kernels/matmul.c ] || mv out.txt matmul.txt
 done
+# the ladder: that it is right and leads up, not how far, which is the machine's affair
+rung() { awk -v n="$1" '$1 == n && /%/ { for (i = 2; i < NF; i++) if ($(i + 1) == "%") print $(i - 1) }' matmul.txt; }
+grep -E '^  [1-6] ' matmul.txt
+equal "matmul: no rung is wrong" "" "$(grep WRONG matmul.txt)"
+equal "matmul: packed ($(rung 5) GFLOP/s) is no slower than naive ($(rung 1))" 1 "$(awk -v p="$(rung 5)" -v n="$(rung 1)" 'BEGIN { print (n > 0 && p >= n) }')"
 loss=$(sed -n 's/.*test loss \([0-9.]*\),.*/\1/p' train.txt | tail -n 1)
 equal "train: test loss $loss is below 1.0" 1 "$(awk -v x="$loss" 'BEGIN { print (x > 0.5 && x < 1.0) }')"
 

@@ -130,6 +130,7 @@ run learn hint rmsnorm --dir zh --level 1 --lang en >out.txt
 says "--lang wins" "Two loops" out.txt
 run learn check rmsnorm --dir zh >out.txt 2>&1
 says "还没开始" "还没开始" out.txt
+sleep 0.1 # times of files move in ticks of some milliseconds
 echo 'int utf8_count(const char *text, int n) { return (void)text, n; }' >zh/01_utf8_count.c
 run learn check --dir zh >out.txt 2>&1
 says "without a name: the page that was saved last" "UTF-8 里的字符" out.txt

@@ -15,8 +15,8 @@ extern "C" {
 
 #define LF_TEXT_MAX        256
 #define LF_CONFIG_PATH_MAX 1024
+#define LF_KV_TYPES        "auto|f32|f16|bf16|q8_0" /* that keys and values are kept as */
 /* All stages of the sampler, in the order in which they run unless sampler.order says otherwise: llama.cpp's. */
-#define LF_KV_TYPES      "auto|f32|f16|bf16|q8_0" /* that keys and values are kept as */
 #define LF_SAMPLER_ORDER "penalties,dry,top_n_sigma,top_k,typical_p,top_p,min_p,xtc,temperature"
 
 /* Rotary positions stretched to longer contexts, under the names of Hugging Face's rope_scaling. */

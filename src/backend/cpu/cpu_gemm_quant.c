@@ -143,11 +143,10 @@ void lf__cpu_pack_blocks(lf_device *dev, const lf_panels *dst, const void *src, 
 }
 
 /* ---- gemm ---------------------------------------------------------------------------------------------------------------- */
-/* Of K, in blocks: what of a panel is opened at a time (2,048 k; 88 KiB, in L2); with up to LF_HALF rows less of it, in L1 (5 % faster
- * with 8 rows; with 512, where C would wait in memory more often, 10 % slower). Packed panels are read along all of K: C, whose rows lie
- * far apart, is touched once (512 rows, 5,632 k, against K blocks of 2,048: Q4_K 59 -> 66 % of the multiplier, Q4_0 62 -> 69, Q8_0 60 ->
- * 63). */
-enum { BYTE_BLOCKS = 64, FEW_BLOCKS = 16 };
+/* Of K, in blocks: what of a panel is opened at a time (2,048 k; 88 KiB, in L2). Packed panels are read along all of K: C, whose rows lie
+ * far apart, is touched once (512 rows, 5,632 k, against K blocks of 2,048: Q4_K 61 -> 68 % of the multiplier, Q4_0 66 -> 72, Q8_0 63 ->
+ * 66). */
+enum { BYTE_BLOCKS = 64 };
 
 typedef struct gemm_job {
     const lf_cpu_device *dev;
@@ -174,13 +173,13 @@ static void to_bytes(const gemm_block *w)
     }
 }
 
-/* All strips against blocks [at, at + n) of panel p, counted from block0; the last of K with the epilogue. */
-static void run_blocks(const gemm_block *w, int p, int at, int n)
+/* All strips against the K block of panel p; the last of K with the epilogue. */
+static void run_blocks(const gemm_block *w, int p)
 {
     const lf_gemm *g = w->g;
     const lf_panels *b = g->b;
     const lf_qtype *type = &lf__qtypes[b->type];
-    int block = w->block0 + at;
+    int block = w->block0, n = w->blocks;
     const uint8_t *packed = (const uint8_t *)b->data + (size_t)p * lf__qpanel_bytes(b->type, b->k) +
                             (ptrdiff_t)(block * LF_QBLOCK / type->unit) * type->unit_bytes;
     const float *init = block > 0 ? g->c : g->init;
@@ -193,7 +192,7 @@ static void run_blocks(const gemm_block *w, int p, int at, int n)
     }
     for (int r = w->part.r0; r < w->part.r1; r += w->strip) {
         t.mr = LF_MIN(w->strip, w->part.r1 - r);
-        t.a = w->a + (ptrdiff_t)(r - w->part.r0) * w->blocks + (ptrdiff_t)at * t.mr;
+        t.a = w->a + (ptrdiff_t)(r - w->part.r0) * w->blocks;
         for (int h = 0; h < 2; h++) {
             t.c[h] = g->c + r * g->ldc + col[h];
             t.init[h] = init ? init + r * t.ldinit + col[h] : NULL;
@@ -222,7 +221,6 @@ static void gemm_worker(void *arg, int tid, int n_threads)
         room = (int)((LF_QPACK_ACTS * sizeof *w.a - BYTE_BLOCKS * sizeof *w.open) / sizeof *w.a);
         bytes = LF_MIN(blocks, BYTE_BLOCKS);
     }
-    int step = !packed && rows <= LF_HALF ? FEW_BLOCKS : bytes;
     int most = room / bytes / mr * mr; /* rows of a chunk: whole strips */
     int chunks = (rows + most - 1) / most, chunk = (rows + chunks - 1) / chunks;
     int strips = (chunk + mr - 1) / mr;
@@ -232,8 +230,7 @@ static void gemm_worker(void *arg, int tid, int n_threads)
         for (int r = all.r0; r < all.r1; r += chunk) {
             w.part.r0 = r, w.part.r1 = LF_MIN(all.r1, r + chunk);
             to_bytes(&w);
-            for (int p = all.p0; p < all.p1; p++)
-                for (int at = 0; at < w.blocks; at += step) run_blocks(&w, p, at, LF_MIN(step, w.blocks - at));
+            for (int p = all.p0; p < all.p1; p++) run_blocks(&w, p);
         }
     }
 }
